@@ -1,0 +1,36 @@
+.PHONY: help demo test check fix bench
+PYTHON ?= python3
+# uv from the machine where there is one, else our own copy in .tools
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+RUN := $(UV) run --frozen
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check 'uv>=0.13,<0.14'
+
+.venv/.synced: uv.lock pyproject.toml | $(UV)
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+demo: .venv/.synced ## start it and walk through the main job on the sample data
+	$(RUN) addtocrm demo
+
+test: .venv/.synced ## all tests, on the real engines
+	$(RUN) pytest
+
+check: .venv/.synced ## format, lint, types, import rules
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) basedpyright
+	$(RUN) lint-imports
+
+fix: .venv/.synced ## format and fix what can be fixed
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+bench: .venv/.synced ## the speed figures, as ratios of one run (writes bench/RESULTS.md)
+	$(UV) sync --frozen --quiet --group bench
+	$(RUN) --group bench python -m bench

@@ -1,0 +1,1 @@
+"""Turns a LinkedIn URL into a CRM contact."""
