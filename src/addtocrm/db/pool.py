@@ -1,0 +1,40 @@
+"""Connections to PostgreSQL."""
+
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+OLDEST_MAJOR = 15
+COMMAND_SECONDS = 30.0
+SESSION = {"application_name": "addtocrm", "timezone": "UTC"}
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection outside any pool (LISTEN, advisory locks of a process)."""
+    return await asyncpg.connect(url, server_settings=SESSION, timeout=10)
+
+
+async def open_pool(url: str, *, size: int = 20) -> Pool:
+    """A pool of at most `size` connections. Raises DatabaseError for a PostgreSQL older than 15."""
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        command_timeout=COMMAND_SECONDS,
+        timeout=10,
+        server_settings=SESSION,
+    )
+    async with pool.acquire() as connection:
+        major = connection.get_server_version().major
+    if major < OLDEST_MAJOR:
+        await pool.close()
+        raise DatabaseError(f"PostgreSQL {major} is too old: AddToCRM needs {OLDEST_MAJOR} or newer.")
+    return pool
