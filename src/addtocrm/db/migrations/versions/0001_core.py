@@ -88,7 +88,7 @@ create table results (
 create index on results (expires_at);
 
 create table idempotency (
-    account_id text collate "C" not null,
+    owner text collate "C" not null,
     key text collate "C" not null,
     fingerprint bytea not null,
     instance int,
@@ -96,7 +96,7 @@ create table idempotency (
     content_type text,
     body bytea,
     created_at timestamptz not null default now(),
-    primary key (account_id, key)
+    primary key (owner, key)
 );
 create index on idempotency (created_at);
 

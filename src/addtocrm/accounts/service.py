@@ -1,0 +1,94 @@
+"""The rules of accounts: making them, changing the plan and the credits."""
+
+import hashlib
+import secrets
+
+from addtocrm import identifiers
+from addtocrm.accounts import store
+from addtocrm.accounts.model import PLAN_CREDITS, Account, Plan
+from addtocrm.db.ids import new_id
+from addtocrm.db.pool import Connection, Pool
+from addtocrm.errors import ApiError, invalid
+from addtocrm.events import service as events
+from addtocrm.keys import store as key_store
+
+SCRYPT = {"n": 2**14, "r": 8, "p": 5, "dklen": 32}
+"""Work factors for passwords (OWASP Password Storage Cheat Sheet, scrypt)."""
+LEAST_PASSWORD = 10
+
+
+async def create(
+    pool: Pool, email: str, plan: Plan = "free", credits: int | None = None, password: str | None = None
+) -> Account:
+    """A new account with its first month of credits. Raises ApiError where the e-mail is taken or no address."""
+    try:
+        email = identifiers.email(email).lower()
+    except ValueError as error:
+        raise invalid("email", str(error)) from None
+    if credits is not None and not 0 <= credits <= 2**31 - 1:
+        raise invalid("credits", "is a whole number of at least 0.")
+    if password is not None and len(password) < LEAST_PASSWORD:
+        raise invalid("password", f"needs at least {LEAST_PASSWORD} characters.")
+    async with pool.acquire() as connection, connection.transaction():
+        account = await store.insert(
+            connection, new_id("acc"), email, plan, credits, hash_password(password) if password else None
+        )
+    if account is None:
+        raise invalid("email", f"{email} has an account already.")
+    return account
+
+
+async def find(pool: Pool, email: str) -> Account:
+    """The account of an e-mail address. Raises ApiError `not_found`."""
+    async with pool.acquire() as connection:
+        account = await store.by_email(connection, email.strip())
+    if account is None:
+        raise ApiError("not_found", f"There is no account {email}; `addtocrm accounts create` makes one.")
+    return account
+
+
+async def set_plan(pool: Pool, email: str, plan: Plan, actor: str = "operator") -> Account:
+    """Moves an account to a plan. Its keys work on Pro only; a better plan's extra credits come at once."""
+    found = await find(pool, email)
+    async with pool.acquire() as connection, connection.transaction():
+        account = await store.roll_if_due(connection, found.id)
+        if account.plan != plan:
+            await store.set_plan(connection, account.id, plan)
+            if not await store.has_custom_credits(connection, account.id):
+                await store.adjust(
+                    connection, account, max(0, PLAN_CREDITS[plan] - PLAN_CREDITS[account.plan])
+                )
+            await _tell_keys(connection, account.id, plan, actor)
+    return await find(pool, email)
+
+
+async def set_credits(pool: Pool, email: str, credits: int) -> Account:
+    """Makes `credits` what is left now and what every later month begins with."""
+    if not 0 <= credits <= 2**31 - 1:
+        raise invalid("credits", "is a whole number of at least 0.")
+    found = await find(pool, email)
+    async with pool.acquire() as connection, connection.transaction():
+        account = await store.roll_if_due(connection, found.id)
+        await store.adjust(connection, account, credits - account.credits_available)
+        await store.set_custom_credits(connection, account.id, credits)
+    return await find(pool, email)
+
+
+async def _tell_keys(connection: Connection, account_id: str, plan: Plan, actor: str) -> None:
+    kind = "key.reactivated" if plan == "pro" else "key.suspended"
+    for key in await key_store.active(connection, account_id):
+        await events.append(connection, account_id, kind, actor, None, {"id": key.id, "name": key.name})
+
+
+def hash_password(password: str) -> str:
+    """`scrypt$salt$hash` in hex (RFC 7914)."""
+    salt = secrets.token_bytes(16)
+    digest = hashlib.scrypt(password.encode(), salt=salt, maxmem=2**26, **SCRYPT)
+    return f"scrypt${salt.hex()}${digest.hex()}"
+
+
+def check_password(password: str, stored: str) -> bool:
+    """Whether `password` is the one that `hash_password` stored."""
+    _, salt, digest = stored.split("$")
+    found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), maxmem=2**26, **SCRYPT)
+    return secrets.compare_digest(found, bytes.fromhex(digest))

@@ -1,0 +1,1 @@
+"""What all routes share: declarations, reading requests, writing answers, the OpenAPI document."""

@@ -1,0 +1,78 @@
+"""The declaration of an endpoint: one place for its scope, its shapes, its errors and its example."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from addtocrm.api import requests
+from addtocrm.errors import ApiError, ErrorType
+from addtocrm.gate.asgi import JSON, answer_body
+from addtocrm.gate.context import Passed, Scopes, passed, require_scope
+from addtocrm.lookups.model import Answer
+
+T = TypeVar("T")
+AnyRequest = Request[Any, Any, Any]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """What is promised of an endpoint. `answer` is the type inside `data`; a list type is a collection."""
+
+    summary: str
+    scopes: Scopes
+    answer: Any
+    tag: str
+    body: Any = None
+    query: Any = None
+    billable: bool = False
+    status: int = 200
+    errors: tuple[ErrorType, ...] = ()
+    example: Any = None
+    description: str = ""
+    content_types: tuple[str, ...] = ()
+
+
+def endpoint(summary: str, *, scopes: Scopes, answer: Any, tag: str, **rest: Any) -> dict[str, Endpoint]:
+    """The `opt` of a route handler (see Endpoint)."""
+    return {"endpoint": Endpoint(summary, scopes, answer, tag, **rest)}
+
+
+def scope_guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuses a key without the endpoint's scope, before the body is looked at."""
+    declared: Endpoint | None = handler.opt.get("endpoint")
+    if declared:
+        require_scope(passed(connection.scope), declared.scopes)
+
+
+async def read_body(request: AnyRequest, type: type[T]) -> T:
+    """The request's JSON body as `type`. Raises ApiError (400, 413, 415)."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise ApiError("validation_error", "Send JSON with `Content-Type: application/json`.", status=415)
+    return requests.decode(await request.body(), type)
+
+
+def read_query(request: AnyRequest, type: type[T]) -> T:
+    """The request's query parameters as `type`. Raises ApiError."""
+    return requests.query(request.query_params.multi_items(), type)
+
+
+def caller_of(request: AnyRequest) -> Passed:
+    return passed(request.scope)
+
+
+def data(value: Any, status: int = 200) -> Response[bytes]:
+    """`{"data": value}`."""
+    return json({"data": value}, status)
+
+
+def json(value: Any, status: int = 200) -> Response[bytes]:
+    return Response(msgspec.json.encode(value), status_code=status, media_type=JSON.decode())
+
+
+def billed(answer: Answer) -> Response[bytes]:
+    """The answer to a look-up."""
+    body = answer_body(answer.data, answer.cached, answer.credits_deducted, answer.credits_remaining)
+    return Response(body, media_type=JSON.decode())

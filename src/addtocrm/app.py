@@ -1,0 +1,162 @@
+"""The composition root: the one place where rooms are joined."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import Receive, Scope, Send
+
+from addtocrm import logs
+from addtocrm import settings as settings_module
+from addtocrm.api import failures
+from addtocrm.api.endpoint import scope_guard
+from addtocrm.companies import routes as companies
+from addtocrm.db.notify import Listener
+from addtocrm.db.pool import Pool, open_pool
+from addtocrm.events import routes as event_routes
+from addtocrm.events import service as events
+from addtocrm.gate.asgi import Gate
+from addtocrm.gate.idempotency import Idempotency
+from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
+from addtocrm.health import routes as health
+from addtocrm.keys.service import KeyRing
+from addtocrm.lookups.hot import HotResults
+from addtocrm.lookups.service import Lookups
+from addtocrm.people import routes as people
+from addtocrm.providers import registry
+from addtocrm.providers.contract import Provider
+from addtocrm.settings import Settings
+from addtocrm.usage import routes as usage
+
+T = TypeVar("T")
+
+PARENT_POLL_SECONDS = 0.25
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What a server process has running."""
+
+    settings: Settings
+    pool: Pool
+    listener: Listener
+    ring: KeyRing
+    hot: HotResults
+    lookups: Lookups
+    idempotency: Idempotency
+    limiter: Limiter
+    providers: list[Provider]
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """The services of one server process, started; `settings.database_url` must be set."""
+    assert settings.database_url is not None
+    pool = await open_pool(settings.database_url)
+    ring = KeyRing(pool, settings.rate_per_minute, settings.rate_per_hour)
+    hot = HotResults()
+
+    def on_notice(kind: str, subject: str) -> None:
+        if kind == "account":
+            ring.forget(subject)
+        elif kind == "results":
+            hot.forget(subject)
+
+    def on_lost() -> None:
+        ring.forget_all()
+        hot.clear()
+
+    listener = Listener(settings.database_url, on_notice, on_lost)
+    await listener.start()
+    lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
+    idempotency = Idempotency(pool, listener.instance)
+    limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else MemoryLimiter()
+    providers = registry.load(settings, pool)
+    await lookups.sweep()
+    tasks = [
+        asyncio.create_task(work)
+        for work in (events.keep_publishing(pool), lookups.keep_sweeping(), idempotency.keep_sweeping())
+    ]
+    try:
+        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, providers)
+    finally:
+        await lookups.drain()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await listener.stop()
+        await limiter.close()
+        await pool.close()
+
+
+def build(services: Services) -> Gate:
+    """The ASGI application over running services: the gate, and behind it the routes."""
+
+    def given(value: T) -> Provide:
+        return Provide(lambda: value, sync_to_thread=False, use_cache=True)
+
+    routes = Litestar(
+        route_handlers=[
+            *people.handlers,
+            *companies.handlers,
+            *usage.handlers,
+            *event_routes.handlers,
+            *health.handlers,
+        ],
+        dependencies={
+            "settings": given(services.settings),
+            "pool": given(services.pool),
+            "lookups": given(services.lookups),
+            "providers": given(services.providers),
+            "listener": given(services.listener),
+        },
+        guards=[scope_guard],
+        exception_handlers=failures.handlers,
+        request_max_body_size=services.settings.max_body_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+    return Gate(routes, services)
+
+
+class Server:
+    """The ASGI entry of a worker process: starts the services with the lifespan, then serves."""
+
+    def __init__(self) -> None:
+        self._gate: Gate | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            assert self._gate is not None
+            await self._gate(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        settings = settings_module.load()
+        logs.configure(settings.log_level)
+        await receive()
+        parent = asyncio.create_task(_end_with(os.getppid()))
+        async with running(settings) as services:
+            self._gate = build(services)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        parent.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _end_with(parent: int) -> None:
+    """Ends this process when the one that started it was killed, so that no orphan keeps the port."""
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def server() -> Server:
+    """The factory that the web server calls in each worker."""
+    return Server()

@@ -1,0 +1,71 @@
+"""The database that a command works on: the operator's own, or the embedded one."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+
+from addtocrm import logs
+from addtocrm import settings as settings_module
+from addtocrm.db import migrations
+from addtocrm.db.embedded import attach
+from addtocrm.db.pool import DatabaseError, Pool, connect, open_pool
+from addtocrm.settings import Settings
+
+T = TypeVar("T")
+
+
+@contextmanager
+def database(settings: Settings, *, migrated: bool = True) -> Iterator[str]:
+    """The URL of the database, up and on the newest schema, for as long as the block lasts."""
+    if settings.database_url:
+        yield _checked(settings.database_url, migrated)
+    else:
+        with attach(settings.data_dir) as attachment:
+            yield _checked(attachment.url, migrated)
+
+
+def _checked(url: str, migrated: bool) -> str:
+    if migrated and asyncio.run(_version(url)) != _newest():
+        from addtocrm.db.migrate import migrate
+
+        migrate(url)
+    return url
+
+
+async def _version(url: str) -> str | None:
+    try:
+        connection = await connect(url)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise DatabaseError(f"The database of ADDTOCRM_DATABASE_URL does not answer: {error}") from None
+    try:
+        return await connection.fetchval("select version_num from alembic_version")
+    except asyncpg.UndefinedTableError:
+        return None
+    finally:
+        await connection.close()
+
+
+def _newest() -> str:
+    files = (Path(migrations.__path__[0]) / "versions").glob("[0-9]*.py")
+    return max(file.name.partition("_")[0] for file in files)
+
+
+def with_pool(work: Callable[[Pool], Awaitable[T]]) -> T:
+    """Runs `work` on the database of the settings, and gives its result."""
+    settings = settings_module.load()
+    logs.configure(settings.log_level, pretty=sys.stderr.isatty())
+
+    async def run(url: str) -> T:
+        pool = await open_pool(url, size=4)
+        try:
+            return await work(pool)
+        finally:
+            await pool.close()
+
+    with database(settings) as url:
+        return asyncio.run(run(url))

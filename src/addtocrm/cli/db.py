@@ -1,0 +1,50 @@
+"""addtocrm db …"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from addtocrm import settings as settings_module
+from addtocrm.cli.database import database
+from addtocrm.cli.output import emit
+from addtocrm.db import backup as backups
+
+app = App(help="The database.")
+
+
+@app.command
+def migrate(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Bring the database to the newest schema."""
+    with database(settings_module.load()):
+        emit({"migrated": True}, json=json, text="The database has the newest schema.")
+
+
+@app.command
+def backup(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Write the whole database to FILE; the service may go on meanwhile."""
+    with database(settings_module.load()) as url:
+        backups.backup(url, file)
+    emit({"file": str(file), "bytes": file.stat().st_size}, json=json, text=f"Backed up to {file}.")
+
+
+@app.command
+def restore(
+    file: Path,
+    *,
+    replace: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Read a backup into an empty database.
+
+    Parameters
+    ----------
+    file: what `addtocrm db backup` wrote
+    replace: replace what the database holds now
+    json: one JSON document instead of text
+    """
+    settings = settings_module.load()
+    with database(settings, migrated=False) as url:
+        backups.restore(url, file, replace=replace)
+    with database(settings):
+        emit({"file": str(file), "restored": True}, json=json, text=f"Restored from {file}.")

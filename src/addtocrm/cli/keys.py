@@ -1,0 +1,61 @@
+"""addtocrm keys …"""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from addtocrm.accounts import service as accounts
+from addtocrm.cli.database import with_pool
+from addtocrm.cli.output import emit
+from addtocrm.db.pool import Pool
+from addtocrm.keys import service
+from addtocrm.keys.model import Key
+
+app = App(help="API keys.")
+
+
+@app.command
+def create(
+    email: str,
+    *,
+    scopes: str,
+    name: str = "",
+    rate_per_minute: int | None = None,
+    rate_per_hour: int | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Make a key; it is shown this one time.
+
+    Parameters
+    ----------
+    email: the account's address
+    scopes: one or more of enrich,write,lists,read
+    name: what the key is for
+    rate_per_minute: this key's own limit
+    rate_per_hour: this key's own limit
+    json: one JSON document instead of text
+    """
+    wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    key = with_pool(
+        lambda pool: service.create(
+            pool, email, wanted, name, rate_per_minute=rate_per_minute, rate_per_hour=rate_per_hour
+        )
+    )
+    emit(key, json=json, text=f"{key.key}\nKeep it now: it is not shown again. Its id is {key.id}.")
+
+
+@app.command(name="list")
+def list_(email: str, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """The keys of an account, revoked ones too."""
+
+    async def work(pool: Pool) -> list[Key]:
+        return await service.of_account(pool, (await accounts.find(pool, email)).id)
+
+    emit(with_pool(work), json=json)
+
+
+@app.command
+def revoke(id: str, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """End a key for good; it stops working within a second."""
+    with_pool(lambda pool: service.revoke(pool, id))
+    emit({"id": id, "revoked": True}, json=json, text=f"{id} is revoked.")

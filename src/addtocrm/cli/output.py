@@ -1,0 +1,57 @@
+"""What commands print: tables and sentences for people, one JSON document for scripts."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cyclopts
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from addtocrm.db.backup import BackupError
+from addtocrm.db.embedded import EmbeddedError
+from addtocrm.db.pool import DatabaseError
+from addtocrm.errors import ApiError
+from addtocrm.settings import SettingsError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+FAILURES = (ApiError, SettingsError, EmbeddedError, DatabaseError, BackupError, OSError)
+
+
+def emit(document: Any, *, json: bool, text: str = "") -> None:
+    """Prints one JSON document with `--json`, else `text` (or the document as a table)."""
+    if json:
+        sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    elif text:
+        out.print(text, markup=False, soft_wrap=True)
+    else:
+        out.print(_table(msgspec.to_builtins(document)))
+
+
+def _table(document: Any) -> Table | str:
+    rows: list[dict[str, Any]] = document if isinstance(document, list) else [document]
+    if not rows:
+        return "none"
+    table = Table(*rows[0].keys())
+    for row in rows:
+        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
+    return table
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Turns what a command raises into a line on standard error and the exit code: 2 for usage, else 1."""
+    try:
+        yield
+    except cyclopts.CycloptsError as error:
+        err.print(f"addtocrm: {error}", markup=False, style="red")
+        sys.exit(2)
+    except FAILURES as error:
+        err.print(f"addtocrm: {error}", markup=False, style="red")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,33 @@
+"""addtocrm settings"""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from addtocrm import settings as settings_module
+from addtocrm.cli.output import emit
+
+
+def settings(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Every setting: its variable, its value now and what it does."""
+    now = settings_module.load()
+    emit(
+        [
+            {
+                "variable": name,
+                "value": _shown(getattr(now, name.removeprefix("ADDTOCRM_").lower())),
+                "default": _shown(default),
+                "description": description,
+            }
+            for name, default, description in settings_module.variables()
+        ],
+        json=json,
+    )
+
+
+def _shown(value: Any) -> Any:
+    """A value without the password that a URL may hold."""
+    if isinstance(value, str) and "://" in value and "@" in value:
+        scheme, _, rest = value.partition("://")
+        return f"{scheme}://…@{rest.rpartition('@')[2]}"
+    return value if isinstance(value, (int, float, str, type(None))) else str(value)

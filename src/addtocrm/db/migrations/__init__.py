@@ -1,0 +1,1 @@
+"""Alembic migrations, in SQL; forward only."""

@@ -1,0 +1,60 @@
+"""GET /v1/events."""
+
+import re
+from datetime import datetime, timezone
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get
+from msgspec import Meta
+
+from addtocrm.api.endpoint import AnyRequest, caller_of, endpoint, json, read_query
+from addtocrm.db.pool import Pool
+from addtocrm.errors import invalid
+from addtocrm.events import service
+from addtocrm.events.model import Event
+
+SPACED_OFFSET = re.compile(r" (?=\d\d:?\d\d$)")
+
+
+class EventsQuery(msgspec.Struct, frozen=True):
+    since: Annotated[str | None, Meta(description="ISO 8601 time: the first page, from then on.")] = None
+    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=1000, description="Events on a page.")] = 50
+    type: Annotated[
+        list[str] | None, Meta(description="Only these types; repeat it or separate by commas.")
+    ] = None
+
+
+@get(
+    "/v1/events",
+    opt=endpoint("The feed of events", scopes=("read",), answer=list[Event], tag="Account", query=EventsQuery),
+)
+async def events(request: AnyRequest, pool: Pool) -> Response[bytes]:
+    """Everything that happened in the account, oldest first. Start with `since`, go on with `cursor`; each
+    event comes exactly once."""
+    query = read_query(request, EventsQuery)
+    if query.since and query.cursor:
+        raise invalid("since", "goes without `cursor`: a cursor has its own place.")
+    page = await service.page(
+        pool,
+        caller_of(request).caller.account_id,
+        since=_time(query.since) if query.since else None,
+        cursor=query.cursor,
+        types=[name.strip() for given in query.type for name in given.split(",")] if query.type else None,
+        limit=query.limit,
+    )
+    return json(page)
+
+
+def _time(text: str) -> datetime:
+    """An ISO 8601 time; one without an offset is UTC."""
+    try:
+        # In a URL a bare `+` is a space: 2026-01-31T09:00:00+01:00 arrives as 2026-01-31T09:00:00 01:00.
+        time = datetime.fromisoformat(SPACED_OFFSET.sub("+", text.strip()))
+        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise invalid("since", "is an ISO 8601 time such as 2026-01-31T09:00:00Z.") from None
+
+
+handlers = [events]

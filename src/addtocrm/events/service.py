@@ -1,0 +1,95 @@
+"""The rules of the feed."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+
+from addtocrm import cursors
+from addtocrm.db.ids import new_id
+from addtocrm.db.pool import Connection, Pool
+from addtocrm.errors import invalid
+from addtocrm.events import store
+from addtocrm.events.model import EVENT_TYPES, Event, EventPage, EventType
+from addtocrm.times import rfc3339
+
+log = structlog.get_logger()
+
+BEGINNING = datetime(1, 1, 1, tzinfo=timezone.utc)
+PUBLISH_SECONDS = 0.5
+
+
+async def append(
+    connection: Connection,
+    account_id: str,
+    type: EventType,
+    actor: str,
+    request_id: str | None,
+    data: Mapping[str, Any],
+) -> None:
+    """Records an event in the transaction of `connection`; it is in the feed once that commits."""
+    await append_many(connection, account_id, actor, request_id, [(type, data)])
+
+
+async def append_many(
+    connection: Connection,
+    account_id: str,
+    actor: str,
+    request_id: str | None,
+    events: Sequence[tuple[EventType, Mapping[str, Any]]],
+) -> None:
+    """Records several events, in this order."""
+    rows = [
+        (new_id("evt"), account_id, type, actor, request_id, msgspec.json.encode(data).decode())
+        for type, data in events
+    ]
+    await store.append(connection, rows)
+
+
+async def page(
+    pool: Pool,
+    account_id: str,
+    *,
+    since: datetime | None = None,
+    cursor: str | None = None,
+    types: Sequence[str] | None = None,
+    limit: int = 50,
+) -> EventPage:
+    """The events after `cursor`, else from `since` on, else from the first; oldest first.
+
+    A cursor encodes (inserted, id). Raises ApiError for a cursor or type that is none.
+    """
+    unknown = sorted(set(types or ()) - set(EVENT_TYPES))
+    if unknown:
+        raise invalid("type", f"{unknown[0]} is not an event type; there are {', '.join(EVENT_TYPES)}.")
+    if cursor is not None:
+        after = cursors.decode(cursor, tuple[datetime, str])
+        if after[0].tzinfo is None:
+            raise invalid("cursor", "is not a cursor of this collection; leave it out to start over.")
+    else:
+        after = (since or BEGINNING, "")
+    await store.publish(pool)
+    rows = await store.page(pool, account_id, after, types, limit)
+    if rows:
+        after = (rows[-1]["inserted"], rows[-1]["id"])
+    return EventPage([_event(row) for row in rows], cursors.encode(after))
+
+
+def _event(row: asyncpg.Record) -> Event:
+    return Event(
+        row["id"], row["type"], rfc3339(row["inserted"]), row["actor"], row["request_id"], msgspec.json.decode(row["data"])
+    )
+
+
+async def keep_publishing(pool: Pool) -> None:
+    """Publishes for as long as the process lives, so that an event's time is that of its happening."""
+    while True:
+        try:
+            await store.publish(pool)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("publish_failed", error=type(error).__name__)
+        await asyncio.sleep(PUBLISH_SECONDS)

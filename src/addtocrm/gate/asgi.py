@@ -1,0 +1,305 @@
+"""The gate: one ASGI layer that judges every request and puts the headers on every answer."""
+
+import time
+from collections.abc import MutableMapping
+from typing import Any, Protocol
+
+import structlog
+import uuid_utils
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from addtocrm import metrics
+from addtocrm.accounts.model import PLAN_CREDITS
+from addtocrm.errors import ApiError, envelope
+from addtocrm.gate import idempotency
+from addtocrm.gate.address import client_address, networks
+from addtocrm.gate.context import Passed
+from addtocrm.gate.idempotency import Idempotency
+from addtocrm.gate.limits import Limiter, Standing
+from addtocrm.keys.model import Principal
+from addtocrm.keys.service import KeyRing
+from addtocrm.lookups.hot import HotResults
+from addtocrm.lookups.model import Caller
+from addtocrm.settings import Settings
+
+log = structlog.get_logger("addtocrm.requests")
+
+JSON = b"application/json"
+
+
+class Services(Protocol):
+    """What the gate needs of the running services."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def ring(self) -> KeyRing: ...
+    @property
+    def limiter(self) -> Limiter: ...
+    @property
+    def hot(self) -> HotResults: ...
+    @property
+    def idempotency(self) -> Idempotency: ...
+
+
+class Exchange:
+    """One request on its way: what is known of it so far, and how its answer goes out."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+        self.scope = scope
+        self.send = send
+        self.request_id = request_id
+        self.standing: Standing | None = None
+        self.key_id: str | None = None
+        self.status = 0
+        self.result = "ok"
+        self.began = time.perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = headers
+
+    async def forward(self, message: Message) -> None:
+        """Sends a message of the application with the gate's headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", []), *self.gate_headers()]
+        await self.send(message)
+
+    def gate_headers(self) -> list[tuple[bytes, bytes]]:
+        headers = self.standing.headers() if self.standing else []
+        headers.append((b"x-request-id", self.request_id.encode()))
+        return headers
+
+    async def answer(
+        self, status: int, body: bytes, headers: list[tuple[bytes, bytes]], content_type: bytes = JSON
+    ) -> None:
+        self.status = status
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", content_type),
+                    (b"content-length", b"%d" % len(body)),
+                    *headers,
+                    *self.gate_headers(),
+                ],
+            }
+        )
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def refuse(self, error: ApiError) -> None:
+        self.result = error.type
+        await self.answer(error.status, envelope(error, self.request_id), error_headers(error))
+
+
+def error_headers(error: ApiError) -> list[tuple[bytes, bytes]]:
+    """The headers that an error asks for, beside those on every answer."""
+    headers: list[tuple[bytes, bytes]] = []
+    if error.retry_after_seconds is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers
+
+
+class Gate:
+    """request id → authentication → revoked → plan → rate limit → the application (scope, body, work)."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._ring = services.ring
+        self._limiter = services.limiter
+        self._hot = services.hot
+        self._idempotency = services.idempotency
+        settings = services.settings
+        self._rates = (settings.rate_per_minute, settings.rate_per_hour)
+        self._max_body = settings.max_body_bytes
+        self._proxies = networks(settings.trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, send, str(uuid_utils.uuid4()))
+        scope["addtocrm.exchange"] = exchange  # type: ignore[literal-required]
+        try:
+            await self._judge(exchange, receive)
+        except ApiError as error:
+            await exchange.refuse(error)
+        except Exception:
+            log.exception("crash", request_id=exchange.request_id)
+            if exchange.status:
+                raise
+            await exchange.refuse(ApiError("internal_error", "Something failed on our side; try again."))
+        finally:
+            self._record(exchange)
+
+    async def _judge(self, exchange: Exchange, receive: Receive) -> None:
+        scope = exchange.scope
+        if not scope["path"].startswith("/v1/"):
+            exchange.standing = await self._take_address(exchange, cost=0)
+            await self._app(scope, receive, exchange.forward)
+            return
+        principal = await self._authenticate(exchange)
+        caller = Caller(
+            account_id=principal.account_id,
+            actor=f"key:{principal.key_id}",
+            request_id=exchange.request_id,
+            plan_credits=PLAN_CREDITS["pro"],
+            key_id=principal.key_id,
+        )
+        passed = Passed(caller, principal.scopes)
+        scope["addtocrm.passed"] = passed  # type: ignore[literal-required]
+        if scope["method"] != "POST":
+            await self._app(scope, receive, exchange.forward)
+            return
+        body, receive = await self._read(receive)
+        key = exchange.headers.get(b"idempotency-key")
+        if body is not None and key is not None:
+            await self._once(exchange, passed, key.decode("latin-1"), body, receive)
+            return
+        if body is not None and await self._repeat(exchange, passed, body):
+            return
+        await self._app(scope, receive, exchange.forward)
+        if body is not None and passed.ref and exchange.status == 200:
+            self._hot.remember(passed.caller.account_id, scope["path"], body, passed.ref)
+
+    async def _authenticate(self, exchange: Exchange) -> Principal:
+        """The principal, when it may pass. Raises ApiError; sets the standing that the headers show."""
+        kind, _, token = exchange.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        principal = await self._ring.authenticate(token.strip()) if kind.lower() == "bearer" else None
+        if principal is None:
+            exchange.standing = await self._take_address(exchange, cost=1)
+            _refuse_if_spent(exchange.standing)
+            raise ApiError(
+                "invalid_auth",
+                "Send `Authorization: Bearer addtocrm_live_…` with a key made in the dashboard or by "
+                "`addtocrm keys create`; this one is missing, misspelt or unknown.",
+            )
+        exchange.key_id = principal.key_id
+        usable = not principal.revoked and principal.plan == "pro"
+        exchange.standing = await self._limiter.take(
+            f"key:{principal.key_id}", principal.rate_per_minute, principal.rate_per_hour, 1 if usable else 0
+        )
+        if principal.revoked:
+            raise ApiError("key_revoked", "This key was revoked; make a new one.")
+        if principal.plan != "pro":
+            raise ApiError(
+                "key_suspended_plan", "API keys work on the Pro plan; upgrade and this key works again."
+            )
+        _refuse_if_spent(exchange.standing)
+        return principal
+
+    async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
+        client = exchange.scope.get("client")
+        forwarded = exchange.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        address = client_address(client[0] if client else "", forwarded, self._proxies)
+        return await self._limiter.take(f"address:{address}", *self._rates, cost)
+
+    async def _repeat(self, exchange: Exchange, passed: Passed, body: bytes) -> bool:
+        """Answers a look-up that this process answered before, byte for byte; False where it did not."""
+        if "enrich" not in passed.scopes or not exchange.headers.get(b"content-type", b"").startswith(JSON):
+            return False
+        account_id = passed.caller.account_id
+        data = self._hot.repeat(account_id, exchange.scope["path"], body)
+        if data is None:
+            return False
+        remaining = self._ring.balances.get(account_id, 0)
+        await exchange.answer(200, answer_body(data, True, 0, remaining), [])
+        return True
+
+    async def _read(self, receive: Receive) -> tuple[bytes | None, Receive]:
+        """The body where it is within bounds, and a `receive` that gives it (again)."""
+        messages: list[Any] = []
+        size = 0
+        while True:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body") or size > self._max_body:
+                break
+        pending = iter(messages)
+
+        async def again() -> Any:
+            return next(pending, None) or await receive()
+
+        whole = size <= self._max_body and messages[-1]["type"] == "http.request"
+        return b"".join(message.get("body", b"") for message in messages) if whole else None, again
+
+    async def _once(
+        self, exchange: Exchange, passed: Passed, key: str, body: bytes, receive: Receive
+    ) -> None:
+        """Carries a request with an Idempotency-Key out once, or replays its first answer."""
+        idempotency.check_key(key)
+        owner = passed.caller.key_id or passed.caller.account_id
+        scope = exchange.scope
+        mark = idempotency.fingerprint(scope["method"], scope["path"], scope["query_string"], body)
+        stored = await self._idempotency.begin(owner, key, mark)
+        if stored:
+            await exchange.answer(
+                stored.status, stored.body, [(b"idempotent-replayed", b"true")], stored.content_type.encode()
+            )
+            return
+        start: MutableMapping[str, Any] = {}
+        chunks: list[bytes] = []
+
+        async def capture(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                chunks.append(message.get("body", b""))
+
+        try:
+            await self._app(scope, receive, capture)
+        except BaseException:
+            await self._idempotency.free(owner, key)
+            raise
+        content_type = dict(start["headers"]).get(b"content-type", JSON).decode()
+        answer = idempotency.Stored(start["status"], content_type, b"".join(chunks))
+        await self._idempotency.finish(owner, key, answer)
+        await exchange.forward(start)  # type: ignore[arg-type]
+        await exchange.send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+    def _record(self, exchange: Exchange) -> None:
+        seconds = time.perf_counter() - exchange.began
+        scope = exchange.scope
+        path = scope.get("path_template") or (scope["path"] if exchange.result == "ok" else "unknown")
+        metrics.REQUESTS.labels(path, exchange.result).inc()
+        metrics.LATENCY.labels(path).observe(seconds)
+        log.info(
+            "request",
+            request_id=exchange.request_id,
+            method=scope["method"],
+            path=scope["path"],
+            status=exchange.status,
+            result=exchange.result,
+            ms=round(seconds * 1000, 2),
+            key_id=exchange.key_id,
+        )
+
+
+def answer_body(data: bytes, cached: bool, deducted: int, remaining: int) -> bytes:
+    """The JSON body of a billable answer around the encoded `data`."""
+    return b'{"data":%b,"cached":%b,"credits_deducted":%d,"credits_remaining":%d}' % (
+        data,
+        b"true" if cached else b"false",
+        deducted,
+        remaining,
+    )
+
+
+def _refuse_if_spent(standing: Standing) -> None:
+    if standing.allowed:
+        return
+    if standing.used_hour >= standing.per_hour:
+        kind, reset, words = "rate_limit_hour", standing.reset_hour, f"{standing.per_hour} requests an hour"
+    else:
+        kind, reset, words = (
+            "rate_limit_minute",
+            standing.reset_minute,
+            f"{standing.per_minute} requests a minute",
+        )
+    seconds = max(1, int(reset - standing.now + 0.999))
+    raise ApiError(
+        kind, f"The limit of {words} is reached; try again in {seconds} s.", retry_after_seconds=seconds
+    )

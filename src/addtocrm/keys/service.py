@@ -1,0 +1,127 @@
+"""The rules of keys, and the ring of keys that this process knows."""
+
+import time
+
+from addtocrm.accounts import store as account_store
+from addtocrm.accounts.model import PLAN_CREDITS
+from addtocrm.db.ids import new_id
+from addtocrm.db.pool import Pool
+from addtocrm.errors import ApiError, invalid
+from addtocrm.events import service as events
+from addtocrm.keys import store
+from addtocrm.keys.model import SCOPES, Key, NewKey, Principal, Scope
+from addtocrm.keys.token import PREFIX, hash_token, is_well_formed, new_token
+
+FRESH_SECONDS = 1.0
+"""How long a principal is believed without asking; the safety net below NOTIFY."""
+REMEMBERED = 10_000
+
+
+async def create(
+    pool: Pool,
+    email: str,
+    scopes: list[str],
+    name: str = "",
+    *,
+    rate_per_minute: int | None = None,
+    rate_per_hour: int | None = None,
+    actor: str = "operator",
+) -> NewKey:
+    """A new key; its token is in the answer and nowhere else. Raises ApiError off Pro or for a wrong scope."""
+    chosen = _scopes(scopes)
+    async with pool.acquire() as connection, connection.transaction():
+        account = await account_store.by_email(connection, email.strip())
+        if account is None:
+            raise ApiError("not_found", f"There is no account {email}; `addtocrm accounts create` makes one.")
+        if account.plan != "pro":
+            raise ApiError("key_suspended_plan", "API keys need the Pro plan; upgrade the account first.")
+        token, id = new_token(), new_id("key")
+        name = name.strip() or f"Key {token[-4:]}"
+        rates = (rate_per_minute, rate_per_hour)
+        await store.insert(
+            connection, id, account.id, name, hash_token(token), PREFIX, token[-4:], chosen, rates
+        )
+        await events.append(
+            connection, account.id, "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
+        )
+    return NewKey(token, id, name, chosen)
+
+
+async def of_account(pool: Pool, account_id: str) -> list[Key]:
+    """All keys of an account, revoked ones too, oldest first."""
+    async with pool.acquire() as connection:
+        return await store.of_account(connection, account_id)
+
+
+async def revoke(pool: Pool, id: str, actor: str = "operator") -> None:
+    """Ends a key for good; doing it twice is no error. Raises ApiError `not_found`."""
+    async with pool.acquire() as connection, connection.transaction():
+        key = await store.revoke(connection, id)
+        if key:
+            await events.append(
+                connection, key.account_id, "key.revoked", actor, None, {"id": id, "name": key.name}
+            )
+        elif not await store.exists(connection, id):
+            raise ApiError("not_found", f"There is no key {id}; `addtocrm keys list EMAIL` shows them.")
+
+
+def _scopes(given: list[str]) -> tuple[Scope, ...]:
+    unknown = sorted(set(given) - set(SCOPES))
+    if unknown or not given:
+        what = f"{', '.join(unknown)} is not a scope" if unknown else "at least one is needed"
+        raise invalid("scopes", f"{what}; choose from {', '.join(SCOPES)}.")
+    return tuple(scope for scope in SCOPES if scope in given)
+
+
+class KeyRing:
+    """The keys that this process has seen lately, so that most requests need no query.
+
+    Emptied by NOTIFY (`forget`), believed for FRESH_SECONDS at most.
+    """
+
+    def __init__(self, pool: Pool, rate_per_minute: int, rate_per_hour: int) -> None:
+        self._pool = pool
+        self._rates = (rate_per_minute, rate_per_hour)
+        self._known: dict[str, Principal] = {}
+        self.balances: dict[str, int] = {}
+        """Credits left by account: as of the last principal read or look-up settled, FRESH_SECONDS old at most."""
+
+    async def authenticate(self, token: str) -> Principal | None:
+        """Whose token this is; None for a malformed or unknown one. A revoked key's principal says so."""
+        principal = self._known.get(token)
+        if principal and time.monotonic() - principal.fetched_at < FRESH_SECONDS:
+            return principal
+        if not is_well_formed(token):
+            return None
+        return await self._fetch(token)
+
+    async def _fetch(self, token: str) -> Principal | None:
+        began = time.monotonic()
+        row = await store.principal(self._pool, hash_token(token), dict(PLAN_CREDITS))
+        if row is None:
+            self._known.pop(token, None)
+            return None
+        principal = Principal(
+            key_id=row["key_id"],
+            account_id=row["account_id"],
+            scopes=frozenset(row["scopes"]),
+            plan=row["plan"],
+            revoked=row["revoked"],
+            rate_per_minute=row["rate_per_minute"] or self._rates[0],
+            rate_per_hour=row["rate_per_hour"] or self._rates[1],
+            fetched_at=began,
+        )
+        if len(self._known) >= REMEMBERED:
+            self.forget_all()
+        self.balances[principal.account_id] = row["credits_available"]
+        self._known[token] = principal
+        return principal
+
+    def forget(self, account_id: str) -> None:
+        """Drops what is known of an account's keys."""
+        for token in [t for t, p in self._known.items() if p.account_id == account_id]:
+            del self._known[token]
+
+    def forget_all(self) -> None:
+        self._known.clear()
+        self.balances.clear()

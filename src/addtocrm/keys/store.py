@@ -1,0 +1,73 @@
+"""The SQL of keys."""
+
+import asyncpg
+import msgspec
+
+from addtocrm.db.pool import Connection, Pool
+from addtocrm.keys.model import Key, Scope
+
+COLUMNS = (
+    "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, rate_per_minute, rate_per_hour"
+)
+
+
+async def insert(
+    connection: Connection,
+    id: str,
+    account_id: str,
+    name: str,
+    hash: bytes,
+    prefix: str,
+    last_four: str,
+    scopes: tuple[Scope, ...],
+    rates: tuple[int | None, int | None],
+) -> None:
+    await connection.execute(
+        """insert into keys (id, account_id, name, hash, prefix, last_four, scopes,
+                             rate_per_minute, rate_per_hour)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+        id,
+        account_id,
+        name,
+        hash,
+        prefix,
+        last_four,
+        list(scopes),
+        *rates,
+    )
+
+
+async def of_account(connection: Connection, account_id: str) -> list[Key]:
+    rows = await connection.fetch(
+        f"select {COLUMNS} from keys where account_id = $1 order by id", account_id
+    )
+    return [Key(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
+
+
+async def active(connection: Connection, account_id: str) -> list[Key]:
+    return [key for key in await of_account(connection, account_id) if key.revoked_at is None]
+
+
+async def revoke(connection: Connection, id: str) -> Key | None:
+    """The key that was revoked just now, or None where there is no such active key."""
+    row = await connection.fetchrow(
+        f"update keys set revoked_at = now() where id = $1 and revoked_at is null returning {COLUMNS}", id
+    )
+    return Key(**{**row, "scopes": tuple(row["scopes"])}) if row else None
+
+
+async def exists(connection: Connection, id: str) -> bool:
+    return await connection.fetchval("select exists (select from keys where id = $1)", id)
+
+
+async def principal(pool: Pool, hash: bytes, plan_credits: dict[str, int]) -> asyncpg.Record | None:
+    """The key's and its account's columns that a request is judged by."""
+    return await pool.fetchrow(
+        """select k.id as key_id, k.account_id, k.scopes, a.plan, k.revoked_at is not null as revoked,
+                  k.rate_per_minute, k.rate_per_hour,
+                  case when a.period_end > now() then a.available
+                       else coalesce(a.custom_credits, ($2::json ->> a.plan)::int) end as credits_available
+           from keys k join accounts a on a.id = k.account_id where k.hash = $1""",
+        hash,
+        msgspec.json.encode(plan_credits).decode(),
+    )

@@ -1,0 +1,42 @@
+"""Structured logs: one JSON document a line on standard error, with the request id in every line of a request."""
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+NEVER = ("authorization", "token", "key", "password", "secret")
+
+
+def configure(level: str, *, pretty: bool = False) -> None:
+    """Sets the process's logging up: JSON lines, or readable ones for a person at a terminal."""
+    renderer: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(_dumps)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _hide_secrets,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        if pretty
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+
+def _dumps(line: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(line)
+
+
+def _hide_secrets(_logger: Any, _method: str, line: Any) -> Any:
+    for name in NEVER:
+        if name in line:
+            line[name] = "[hidden]"
+    return line

@@ -1,0 +1,62 @@
+"""What a look-up is made of."""
+
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from addtocrm.events.model import EventType
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """A kind of look-up that costs one credit; `name` is what usage and the ledger call it."""
+
+    name: str
+    event: EventType
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """On whose behalf something is done. `actor` is `key:<id>`, `user:<id>` or `operator`."""
+
+    account_id: str
+    actor: str
+    request_id: str
+    plan_credits: int
+    key_id: str | None = None
+
+
+class Ref(NamedTuple):
+    """Which look-up: two requests with the same Ref are the same one."""
+
+    account_id: str
+    operation: str
+    key: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the work found: the encoded object, and what its event tells. Not billable: free and not kept."""
+
+    data: bytes
+    event: dict[str, Any]
+    billable: bool = True
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the caller is told; `data` is encoded JSON."""
+
+    data: bytes
+    cached: bool
+    credits_deducted: int
+    credits_remaining: int
+
+
+ClaimState = Literal["busy", "cached", "insufficient", "held"]
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The database's word on whether a look-up may go ahead."""
+
+    state: ClaimState
+    data: str | None
+    expires_at: datetime | None
+    available: int

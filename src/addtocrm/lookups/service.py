@@ -1,0 +1,201 @@
+"""The pipeline: normalise (the caller does) → cache → hold → single flight → work → settle → event."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, timezone
+
+import asyncpg
+import msgspec
+import structlog
+
+from addtocrm import metrics
+from addtocrm.db.ids import new_id
+from addtocrm.db.pool import Pool
+from addtocrm.errors import ApiError
+from addtocrm.lookups import store
+from addtocrm.lookups.hot import HotResults
+from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Ref
+
+log = structlog.get_logger()
+
+Work = Callable[[], Awaitable[Outcome | None]]
+Accept = Callable[[bytes], bool]
+
+BUSY_POLL_SECONDS = 0.02
+BUSY_SECONDS = 60.0
+SWEEP_SECONDS = 2.0
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How a flight ended: its result and whether that was in the cache already. `data` None: no match."""
+
+    data: bytes | None
+    cached: bool
+    billed: int
+    available: int
+
+
+class Lookups:
+    """Runs look-ups so that each costs at most one credit and one call of its work, here and on other hosts."""
+
+    def __init__(
+        self, pool: Pool, instance: int, cache_days: float, hot: HotResults, balances: dict[str, int]
+    ) -> None:
+        self.hot = hot
+        self._pool = pool
+        self._instance = instance
+        self._lifetime = timedelta(days=cache_days)
+        self._balances = balances
+        self._flights: dict[tuple[Ref, str], asyncio.Task[Settled]] = {}
+        self._holds: set[str] = set()
+
+    async def run(
+        self,
+        caller: Caller,
+        operation: Operation,
+        key: str,
+        work: Work,
+        *,
+        refresh: bool = False,
+        accept: Accept | None = None,
+        variant: str = "",
+    ) -> Answer | None:
+        """The answer to a look-up, or None where nothing matches (which costs nothing).
+
+        `key` is the normalised question: what has the same key is the same look-up. `accept` refuses a cached
+        result that lacks what this request asks for (then `variant` tells such requests apart).
+        Raises ApiError `insufficient_credits`; whatever `work` raises goes through, and costs nothing.
+        """
+        ref = Ref(caller.account_id, operation.name, key)
+        if not refresh and (data := self.hot.get(ref)) is not None and (accept is None or accept(data)):
+            metrics.CACHE.labels(operation.name, "hit").inc()
+            return Answer(data, True, 0, self._balances.get(ref.account_id, 0))
+        same = (ref, f"{refresh}{variant}")
+        leading = same not in self._flights
+        if leading:
+            flight = asyncio.create_task(self._fly(caller, operation, ref, work, refresh, accept))
+            self._flights[same] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(same, None))
+        else:
+            flight = self._flights[same]
+        settled = await asyncio.shield(flight)
+        if settled.data is None:
+            return None
+        cached = settled.cached or (not leading and settled.billed > 0)
+        metrics.CACHE.labels(operation.name, "hit" if cached else "miss").inc()
+        billed = settled.billed if leading else 0
+        return Answer(settled.data, cached, billed, settled.available)
+
+    async def _fly(
+        self,
+        caller: Caller,
+        operation: Operation,
+        ref: Ref,
+        work: Work,
+        refresh: bool,
+        accept: Accept | None,
+    ) -> Settled:
+        while True:
+            hold_id = new_id("hld")
+            self._holds.add(hold_id)
+            try:
+                cached = await self._hold(hold_id, ref, caller, refresh, accept)
+                if cached is not None:
+                    return cached
+                settled = await self._work_and_settle(hold_id, ref, caller, operation, work)
+            finally:
+                self._holds.discard(hold_id)
+            if settled is not None:
+                return settled
+            log.warning("hold_lost", operation=operation.name)
+
+    async def _hold(
+        self, hold_id: str, ref: Ref, caller: Caller, refresh: bool, accept: Accept | None
+    ) -> Settled | None:
+        """Places the hold (None), or gives the cached result; waits while another host is at it."""
+        deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
+        while True:
+            version = self.hot.version
+            claim = await store.claim(self._pool, hold_id, ref, caller, self._instance, refresh)
+            self._balances[ref.account_id] = claim.available
+            match claim.state:
+                case "held":
+                    return None
+                case "cached":
+                    assert claim.data is not None and claim.expires_at is not None
+                    data = claim.data.encode()
+                    if accept is None or accept(data):
+                        self.hot.put(ref, data, claim.expires_at, version)
+                        return Settled(data, True, 0, claim.available)
+                    refresh = True
+                case "insufficient":
+                    raise ApiError(
+                        "insufficient_credits",
+                        "No credits are left in this period; the answer costs 1. Upgrade, or wait for the next period.",
+                    )
+                case "busy":
+                    refresh = False
+                    if asyncio.get_running_loop().time() > deadline:
+                        raise ApiError(
+                            "internal_error", "The same look-up is still under way; try again in a minute."
+                        )
+                    await asyncio.sleep(BUSY_POLL_SECONDS)
+
+    async def _work_and_settle(
+        self, hold_id: str, ref: Ref, caller: Caller, operation: Operation, work: Work
+    ) -> Settled | None:
+        """Does the work and captures the hold; None where the hold was lost meanwhile."""
+        outcome: Outcome | None = None
+        try:
+            outcome = await work()
+        finally:
+            if outcome is None or not outcome.billable:
+                await self._release(hold_id, ref)
+        if outcome is None or not outcome.billable:
+            return Settled(outcome and outcome.data, False, 0, self._balances.get(ref.account_id, 0))
+        expires_at = datetime.now(timezone.utc) + self._lifetime
+        event = (
+            new_id("evt"),
+            operation.event,
+            caller.actor,
+            msgspec.json.encode(outcome.event).decode(),
+        )
+        version = self.hot.version
+        available = await store.capture(
+            self._pool, hold_id, new_id("led"), event, outcome.data.decode(), expires_at
+        )
+        if available is None:
+            return None
+        self._balances[ref.account_id] = available
+        self.hot.put(ref, outcome.data, expires_at, version)
+        metrics.CREDITS.labels(operation.name).inc()
+        return Settled(outcome.data, False, 1, available)
+
+    async def _release(self, hold_id: str, ref: Ref) -> None:
+        try:
+            available = await store.release(self._pool, hold_id)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("release_left_to_sweep", error=type(error).__name__)
+        else:
+            if available is not None:
+                self._balances[ref.account_id] = available
+
+    async def sweep(self) -> None:
+        """Releases the holds that nobody will settle any more."""
+        released = await store.sweep(self._pool, self._instance, list(self._holds))
+        if released:
+            log.warning("holds_released", holds=released)
+
+    async def keep_sweeping(self) -> None:
+        """Sweeps for as long as the process lives, and drops results past their time."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await self.sweep()
+                await store.delete_expired(self._pool)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("sweep_failed", error=type(error).__name__)
+
+    async def drain(self) -> None:
+        """Waits for what is under way."""
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)

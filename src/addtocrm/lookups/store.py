@@ -1,0 +1,77 @@
+"""The SQL of look-ups: holds and results. The money rules themselves are functions of migration 0001."""
+
+from datetime import datetime
+
+from addtocrm.db.pool import Pool
+from addtocrm.lookups.model import Caller, Claim, Ref
+
+
+async def claim(
+    pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: int, refresh: bool
+) -> Claim:
+    """Holds a credit for `ref`, or says why not: it is cached, busy elsewhere, or the pool is empty."""
+    row = await pool.fetchrow(
+        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        hold_id,
+        *ref,
+        caller.request_id,
+        caller.key_id,
+        instance,
+        refresh,
+        caller.plan_credits,
+    )
+    assert row is not None
+    return Claim(**row)
+
+
+async def capture(
+    pool: Pool,
+    hold_id: str,
+    charge_id: str,
+    event: tuple[str, str, str, str],
+    data: str,
+    expires_at: datetime,
+) -> int | None:
+    """Turns a hold into a result, a ledger row and an event, in one commit.
+
+    `event` is (id, type, actor, JSON data). Gives the credits left, or None where the hold is gone.
+    """
+    event_id, event_type, actor, event_data = event
+    row = await pool.fetchrow(
+        "select captured, available from credits_capture($1, $2, $3, $4, $5, $6, $7, $8)",
+        hold_id,
+        charge_id,
+        event_id,
+        event_type,
+        actor,
+        data,
+        expires_at,
+        event_data,
+    )
+    assert row is not None
+    return row["available"] if row["captured"] else None
+
+
+async def release(pool: Pool, hold_id: str) -> int | None:
+    """Gives a held credit back; the credits left, or None where the hold is gone already."""
+    return await pool.fetchval("select credits_release($1)", hold_id)
+
+
+async def sweep(pool: Pool, instance: int, active: list[str]) -> int:
+    """Releases the holds of processes that died, and this process's own that no look-up knows; gives how many."""
+    return await pool.fetchval(
+        """with lost as (
+               select id from holds
+               where case when instance = $1 then id <> all($2::text[]) else instance_is_dead(instance) end)
+           select count(credits_release(id)) from lost""",
+        instance,
+        active,
+    )
+
+
+async def delete_expired(pool: Pool, batch: int = 1000) -> None:
+    await pool.execute(
+        """delete from results where ctid = any(array(
+               select ctid from results where expires_at < now() limit $1))""",
+        batch,
+    )

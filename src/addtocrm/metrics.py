@@ -1,0 +1,20 @@
+"""The metrics at /metrics (Prometheus text format)."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("addtocrm_requests", "Requests by path and result.", ["path", "result"])
+LATENCY = Histogram(
+    "addtocrm_request_seconds",
+    "Time from request to answer.",
+    ["path"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+CACHE = Counter("addtocrm_lookups", "Look-ups by operation and cache result.", ["operation", "cache"])
+CREDITS = Counter("addtocrm_credits", "Credits deducted by operation.", ["operation"])
+PROVIDER_CALLS = Counter("addtocrm_provider_calls", "Calls of data providers.", ["provider", "result"])
+RATE_LIMIT_FALLBACKS = Counter(
+    "addtocrm_rate_limit_fallbacks", "Requests judged by this process alone because Valkey was lost."
+)
+POOL = Gauge(
+    "addtocrm_pool_connections", "Database connections by state.", ["state"], multiprocess_mode="livesum"
+)

@@ -1,0 +1,1 @@
+"""Where data comes from: one vendor, one file. `registry.load` finds them."""
