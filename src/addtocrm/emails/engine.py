@@ -1,0 +1,202 @@
+"""Asks whether addresses take mail: syntax, DNS, SMTP, verdict."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime, timezone
+
+from addtocrm.emails import dialogue, knowledge
+from addtocrm.emails.dialogue import Answers, Caller, Question
+from addtocrm.emails.dns import MailDns
+from addtocrm.emails.inquiry import Inquiry, conclude, conclude_invalid, is_open, random_address
+from addtocrm.emails.model import Checked, Verification
+from addtocrm.emails.networks import is_public
+from addtocrm.emails.politeness import HostResting, LocalSlots, Slots
+from addtocrm.emails.replies import Reply
+from addtocrm.emails.smtp import Deadline
+from addtocrm.emails.syntax import parse
+from addtocrm.emails.verdict import Outcome
+from addtocrm.settings import Settings
+from addtocrm.times import rfc3339
+
+BUDGET_SECONDS = 20.0
+DNS_SECONDS = 8.0
+RECIPIENTS_PER_CONNECTION = 10
+ATTEMPTS = 4
+"""Servers tried that bring no answer, over all hosts of a domain."""
+ADDRESSES_PER_HOST = 2
+
+REST_SECONDS = 1800.0
+"""For how long a host that turned us away is left alone."""
+REST_SECONDS_RECIPIENT = 300.0
+"""The same where it did so only when it heard the recipient's name."""
+
+NEXT_HOST: frozenset[Outcome] = frozenset(
+    ("connection_failed", "timeout", "protocol_error", "temporary", "greylisted", "policy", "tls_required")
+)
+"""What a host may say before any recipient that makes the next one worth asking; a block does not."""
+
+
+class Engine:
+    """Verifies addresses with our own SMTP dialogue; `slots` shares the politeness limits between workers."""
+
+    def __init__(self, settings: Settings, slots: Slots | None = None) -> None:
+        self._dns = MailDns(settings.dns_servers)
+        self._caller = Caller(
+            settings.helo, settings.smtp_from, settings.smtp_port, settings.allow_private_networks
+        )
+        self._slots: Slots = slots or LocalSlots()
+
+    async def verify(self, address: str, *, budget_seconds: float = BUDGET_SECONDS) -> Verification:
+        """Whether `address` takes mail, found out within the budget; never raises for what servers do."""
+        return (await self.check([address], budget_seconds=budget_seconds))[0].verification
+
+    async def verify_domain(
+        self, addresses: Sequence[str], *, budget_seconds: float = BUDGET_SECONDS
+    ) -> list[Verification]:
+        """The same for several addresses of one domain, in their order, over as few connections as can be."""
+        checked = await self.check(addresses, budget_seconds=budget_seconds)
+        return [one.verification for one in checked]
+
+    async def check(
+        self,
+        addresses: Sequence[str],
+        *,
+        budget_seconds: float = BUDGET_SECONDS,
+        stop_at_accepted: bool = False,
+    ) -> list[Checked]:
+        """Verifications in the order of `addresses`, each with the seconds after which to ask again, if ever.
+
+        All well-formed addresses must share one domain (ValueError). A greylisting is waited for where the
+        budget allows it. `stop_at_accepted` leaves the rest unasked once the server takes one.
+        """
+        deadline = Deadline(budget_seconds)
+        parsed = [parse(text) for text in addresses]
+        unique = list({address.email: address for address in parsed if address}.values())
+        if len({address.domain for address in unique}) > 1:
+            raise ValueError("the addresses must share one domain")
+        inquiry = Inquiry(unique[0].domain if unique else "", unique)
+        if unique:
+            await _Asking(self._dns, self._caller, self._slots, inquiry, deadline, stop_at_accepted).run()
+        checked_at = rfc3339(datetime.now(timezone.utc))
+        return [
+            conclude(inquiry, address, checked_at) if address else conclude_invalid(text, checked_at)
+            for text, address in zip(addresses, parsed, strict=True)
+        ]
+
+
+class _Asking:
+    """Fills one inquiry within one deadline."""
+
+    def __init__(
+        self,
+        mail_dns: MailDns,
+        caller: Caller,
+        slots: Slots,
+        inquiry: Inquiry,
+        deadline: Deadline,
+        stop_at_accepted: bool,
+    ) -> None:
+        self._dns = mail_dns
+        self._caller = caller
+        self._slots = slots
+        self._inquiry = inquiry
+        self._deadline = deadline
+        self._stop_at_accepted = stop_at_accepted
+        self._random = random_address(inquiry.domain, caller.helo)
+
+    async def run(self) -> None:
+        inquiry = self._inquiry
+        route = await self._dns.route(inquiry.domain, self._deadline.left(DNS_SECONDS))
+        if route.status != "found":
+            inquiry.obstacle = route.status
+            return
+        inquiry.mx_host = route.hosts[0]
+        inquiry.provider = knowledge.provider(route.hosts[0])
+        if inquiry.provider and not inquiry.provider.ask:
+            inquiry.obstacle = "unverifiable_provider"
+            return
+        while True:
+            await self._ask_hosts(route.hosts)
+            wait = inquiry.wait()
+            if wait is None or wait >= self._deadline.left() or self._satisfied():
+                return
+            await asyncio.sleep(wait)
+
+    async def _ask_hosts(self, hosts: Sequence[str]) -> None:
+        """Asks the hosts in turn, until one has spoken of recipients or has turned us away."""
+        attempts = 0
+        for host in hosts:
+            for ip in await self._addresses(host):
+                if attempts == ATTEMPTS:
+                    return
+                attempts += 1
+                self._inquiry.mx_host = host
+                self._inquiry.obstacle = None
+                if await self._ask_host(ip):
+                    return
+
+    async def _addresses(self, host: str) -> Sequence[str]:
+        """Where the host may be reached; says in the inquiry why it can't be."""
+        inquiry = self._inquiry
+        found = await self._dns.addresses(host, self._deadline.left(DNS_SECONDS))
+        allowed = [ip for ip in found.ips if self._caller.private or is_public(ip)]
+        if inquiry.ended is None and not allowed:
+            if found.status in ("dns_error", "dns_timeout"):
+                inquiry.obstacle = found.status
+            elif found.ips:
+                inquiry.obstacle = "private_network"
+            elif inquiry.obstacle is None:
+                inquiry.obstacle = "no_mail_server"
+        return allowed[:ADDRESSES_PER_HOST]
+
+    async def _ask_host(self, ip: str) -> bool:
+        """Asks one server about all that is open; whether no other server need be asked after that."""
+        inquiry = self._inquiry
+        todo = inquiry.pending()
+        settled = False
+        while True:
+            stand_in = self._random if is_open(inquiry.random) else None
+            batch = todo[:RECIPIENTS_PER_CONNECTION]
+            answers = await self._exchange(ip, Question(batch, stand_in, self._stop_at_accepted))
+            if answers is None:
+                return True
+            inquiry.take_in(answers)
+            if answers.ended is not None and answers.ended.outcome == "blocked":
+                await self._leave_alone(ip, answers)
+                return True
+            settled = settled or bool(answers.replies)
+            if not settled:
+                return answers.ended is not None and answers.ended.outcome not in NEXT_HOST
+            todo = [address for address in todo if address.email not in answers.replies]
+            if self._satisfied() or not (answers.replies or answers.random):
+                return True
+            if not todo and not (inquiry.lacks_random() and answers.replies):
+                return True
+
+    async def _exchange(self, ip: str, question: Question) -> Answers | None:
+        """One exchange under the politeness limits; None where no turn comes in time, or the host rests."""
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(self._deadline.left()):
+                    await turn.enter_async_context(self._slots.connection(ip))
+            except TimeoutError:
+                self._inquiry.ended = Reply("timeout")
+                return None
+            except HostResting as resting:
+                self._inquiry.ended = Reply("blocked")
+                self._inquiry.resting = resting.seconds
+                return None
+            return await dialogue.ask(self._caller, ip, question, self._deadline)
+
+    async def _leave_alone(self, ip: str, answers: Answers) -> None:
+        if any(reply.outcome != "blocked" for reply in answers.replies.values()):
+            return
+        seconds = REST_SECONDS_RECIPIENT if answers.replies else REST_SECONDS
+        await self._slots.rest(ip, seconds)
+        self._inquiry.resting = seconds
+
+    def _satisfied(self) -> bool:
+        """Whether one accepted address is all that was wanted, and the random one has been asked about."""
+        taken = any(reply.outcome == "accepted" for reply in self._inquiry.replies.values())
+        return self._stop_at_accepted and taken and not is_open(self._inquiry.random)

@@ -1,0 +1,18 @@
+"""Which addresses may be contacted."""
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+NAT64 = ip_network("64:ff9b::/96")
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open Internet: not private, loopback, link-local, multicast
+    or reserved, also when it is wrapped in IPv6 (mapped, 6to4, Teredo, NAT64)."""
+    ip = ip_address(address)
+    if isinstance(ip, IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in NAT64:
+            inner = ip_address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved

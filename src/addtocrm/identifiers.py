@@ -1,0 +1,156 @@
+"""What identifies people and companies, in its one normal form: two look-ups with the same one are the same.
+
+Every function is pure and idempotent, and raises ValueError with a sentence that helps who typed the text.
+"""
+
+import re
+import unicodedata
+from ipaddress import ip_address
+from urllib.parse import quote, unquote, urlsplit
+
+from anyascii import anyascii
+
+PROFILE = "https://www.linkedin.com/in/"
+COMPANY = "https://www.linkedin.com/company/"
+CANONICAL_PERSON = re.compile(r"https://www\.linkedin\.com/in/[a-z0-9-]{1,100}", re.ASCII)
+HOST = re.compile(r"(?:[a-z]{2,3}|www|m|touch|mobile)\.linkedin\.com|linkedin\.com|lnkd\.in", re.ASCII)
+SCHEME = re.compile(r"(?:https?:)?/*", re.IGNORECASE)
+COMPANY_KINDS = ("company", "school", "showcase", "company-beta", "organization")
+LONGEST_SLUG = 100
+UNSAFE = re.compile(r"[\s\x00-\x1f\x7f<>\"'`\\{}|^/?#@:;,\[\]()!*$&+=]")
+
+
+def person_url(text: str) -> str:
+    """`https://www.linkedin.com/in/<slug>` from any form of a person's LinkedIn URL that people paste.
+
+    The old public form `/pub/<name>/<a>/<b>/<c>` becomes the slug that LinkedIn gave it, `<name>-<c><b><a>`.
+    """
+    if CANONICAL_PERSON.fullmatch(text):
+        return text
+    parts = _linkedin_path(text)
+    if parts[0] == "mwlite":
+        parts = parts[1:] or [""]
+    kind = parts[0]
+    if kind in COMPANY_KINDS:
+        raise ValueError("is a company's page, not a person's; look it up with POST /v1/companies/lookup.")
+    if kind in ("sales", "talent", "recruiter"):
+        raise ValueError("is a Sales Navigator or Recruiter link; paste the public profile URL (…/in/name).")
+    if kind == "pub" and len(parts) >= 5:
+        return PROFILE + _slug(f"{parts[1]}-{parts[4]}{parts[3]}{parts[2]}")
+    if kind not in ("in", "pub") or len(parts) < 2 or not parts[1]:
+        raise ValueError("is no LinkedIn profile; it should look like https://www.linkedin.com/in/jane-doe.")
+    return PROFILE + _slug(parts[1])
+
+
+def company_url(text: str) -> str:
+    """`https://www.linkedin.com/company/<slug>` from any form of a company's LinkedIn URL.
+
+    A school's or showcase's page is a page of its own and keeps its kind.
+    """
+    parts = _linkedin_path(text)
+    if parts[0] == "mwlite":
+        parts = parts[1:] or [""]
+    kind = {"company-beta": "company", "organization": "company"}.get(parts[0], parts[0])
+    if kind in ("in", "pub"):
+        raise ValueError("is a person's page, not a company's; enrich it with POST /v1/people/enrich.")
+    if kind not in ("company", "school", "showcase") or len(parts) < 2 or not parts[1]:
+        raise ValueError("is no LinkedIn company page; it should look like https://www.linkedin.com/company/acme.")
+    return f"https://www.linkedin.com/{kind}/{_slug(parts[1])}"
+
+
+def _linkedin_path(text: str) -> list[str]:
+    """The path's segments, first one lower-cased, of a URL whose host is LinkedIn's."""
+    cleaned = text.strip().strip("<>\"'“”‘’()[] \t\r\n")
+    if not cleaned:
+        raise ValueError("is empty; paste a LinkedIn URL.")
+    if len(cleaned) > 2000 or any(unicodedata.category(char) in ("Cc", "Cs") for char in cleaned):
+        raise ValueError("holds characters that no URL has, or is too long.")
+    if re.match(r"/?(?:in|pub|company|school|showcase)/", cleaned, re.IGNORECASE):
+        cleaned = "www.linkedin.com/" + cleaned.lstrip("/")
+    scheme = re.match(r"[a-z][a-z0-9+.-]*://", cleaned, re.IGNORECASE)
+    if scheme and scheme.group().lower() not in ("http://", "https://"):
+        raise ValueError("is no web address; paste a LinkedIn URL.")
+    try:
+        url = urlsplit("https://" + SCHEME.sub("", cleaned, count=1))
+        port = url.port
+    except ValueError:
+        raise ValueError("is no web address; paste a LinkedIn URL.") from None
+    host = (url.hostname or "").rstrip(".")
+    if url.username is not None or port not in (None, 80, 443) or not HOST.fullmatch(host):
+        raise ValueError("is not on linkedin.com; paste a LinkedIn URL.")
+    if host == "lnkd.in":
+        raise ValueError("is a short link; open it and paste the address that it leads to.")
+    segments = [segment for segment in url.path.split("/") if segment]
+    return [segments[0].lower(), *segments[1:]] if segments else [""]
+
+
+def _slug(raw: str) -> str:
+    try:
+        slug = unquote(raw, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("has a percent-encoding that is not UTF-8.") from None
+    slug = unicodedata.normalize("NFC", unicodedata.normalize("NFC", slug).casefold()).strip()
+    if not slug or len(slug) > LONGEST_SLUG or UNSAFE.search(slug) or "%" in slug or slug in (".", ".."):
+        raise ValueError("has no usable profile name after /in/ or /company/.")
+    return quote(slug, safe="-_.~")
+
+
+def email(text: str) -> str:
+    """An e-mail address: trimmed, the domain in lower-case ASCII, the local part as typed.
+
+    A cheap check; POST /v1/emails/verify judges the syntax in full.
+    """
+    cleaned = text.strip().removeprefix("mailto:").strip("<> ")
+    local, at, host = cleaned.rpartition("@")
+    if not at or not local or len(local) > 64 or len(cleaned) > 320 or re.search(r"[\s\x00-\x1f\x7f<>()\[\],;:\\\"@]", local):
+        raise ValueError("is no e-mail address; it should look like jane@example.com.")
+    return f"{local}@{_host(host)}"
+
+
+def domain(text: str) -> str:
+    """A domain in lower-case ASCII, without `www.`, from a domain, a web address or one with a path."""
+    cleaned = text.strip().lower()
+    cleaned = re.sub(r"^[a-z][a-z0-9+.-]*://|^//", "", cleaned)
+    host = re.split(r"[/?#]", cleaned, maxsplit=1)[0].rpartition("@")[2]
+    host = re.sub(r":\d*$", "", host)
+    return _host(host.removeprefix("www.") if host.count(".") > 1 else host)
+
+
+def _host(text: str) -> str:
+    host = unicodedata.normalize("NFC", text.strip().rstrip(".").lower())
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        pass
+    else:
+        raise ValueError("is an IP address; give a domain such as example.com.")
+    try:
+        ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        ascii_host = ""
+    label = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+    if len(ascii_host) > 253 or not re.fullmatch(rf"{label}(?:\.{label})+", ascii_host, re.ASCII):
+        raise ValueError("is no domain; it should look like example.com.")
+    return ascii_host
+
+
+NOT_WORD = re.compile(r"[^a-z0-9]+")
+APOSTROPHES = re.compile(r"['’`ʼ]")
+LEGAL = frozenset(
+    "inc incorporated corp corporation co company llc llp lp ltd limited plc gmbh mbh ag kg kgaa ohg ug se sa sas "
+    "sarl sàrl srl spa bv nv ab as asa aps oy oyj sl slu lda ltda pty pte pvt kk sro zoo doo ooo".split()
+)
+
+
+def name_key(text: str) -> str:
+    """A name for exact comparison: lower-case ASCII words, accents and punctuation gone."""
+    plain = text.casefold() if text.isascii() else anyascii(unicodedata.normalize("NFC", text)).casefold()
+    return NOT_WORD.sub(" ", APOSTROPHES.sub("", plain)).strip()
+
+
+def company_key(text: str) -> str:
+    """A company's name for exact comparison: as `name_key`, legal forms at its end gone."""
+    words = name_key(text.replace(".", "")).split()
+    while len(words) > 1 and words[-1] in LEGAL:
+        words.pop()
+    return " ".join(words)

@@ -1,0 +1,1 @@
+"""Durable work: bulk look-ups and pushes to the CRM."""

@@ -1,0 +1,120 @@
+"""The rules of jobs: making, showing and cancelling them. `runner` carries them out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from addtocrm import cursors
+from addtocrm.db.ids import new_id
+from addtocrm.db.pool import Connection, Pool
+from addtocrm.errors import ApiError
+from addtocrm.events import service as events
+from addtocrm.jobs import store
+from addtocrm.jobs.model import ItemError, Job, JobResult
+from addtocrm.lookups.model import Caller
+from addtocrm.times import rfc3339
+
+
+async def create(
+    connection: Connection, caller: Caller, kind: str, options: Any, inputs: Sequence[Any]
+) -> Job:
+    """A queued job, made in the transaction of `connection`: it runs once that commits.
+
+    `kind` names its handler (see `runner`); `options` and each input are JSON-encodable.
+    """
+    id = new_id("job")
+    await store.insert(
+        connection,
+        id,
+        caller.account_id,
+        kind,
+        _json(caller),
+        _json(options),
+        [_json(one) for one in inputs],
+    )
+    row = await store.get(connection, caller.account_id, id)
+    assert row is not None
+    return _job(row)
+
+
+async def get(pool: Pool, account_id: str, id: str) -> Job:
+    """A job of the account. Raises ApiError `not_found`."""
+    row = await store.get(pool, account_id, id)
+    if row is None:
+        raise ApiError("not_found", f"There is no job {id}.")
+    return _job(row)
+
+
+async def results(
+    pool: Pool, account_id: str, id: str, cursor: str | None, limit: int
+) -> tuple[list[JobResult], str | None]:
+    """A page of a job's items in their order, and the cursor of the next. Raises ApiError `not_found`."""
+    await get(pool, account_id, id)
+    after = cursors.decode(cursor, int) if cursor else 0
+    rows = await store.results(pool, id, min(max(after, 0), 2**31 - 1), limit + 1)
+    page = [_result(row) for row in rows[:limit]]
+    return page, cursors.encode(page[-1].position) if len(rows) > limit else None
+
+
+async def cancel(pool: Pool, caller: Caller, id: str) -> Job:
+    """Ends a job early: what is done stays, what is pending is not begun. Raises ApiError `not_found`."""
+    await get(pool, caller.account_id, id)
+    async with pool.acquire() as connection, connection.transaction():
+        if await store.end(connection, id, "cancelled", None):
+            await _tell_end(connection, caller, id)
+    return await get(pool, caller.account_id, id)
+
+
+async def finish(pool: Pool, caller: Caller, id: str, error: str | None = None) -> None:
+    """Ends a job whose items are all done, or that failed as a whole, with its event."""
+    async with pool.acquire() as connection, connection.transaction():
+        if await store.end(connection, id, "failed" if error else "completed", error):
+            await _tell_end(connection, caller, id)
+
+
+async def _tell_end(connection: Connection, caller: Caller, id: str) -> None:
+    row = await store.get(connection, caller.account_id, id)
+    assert row is not None
+    job = _job(row)
+    told = {
+        "id": id,
+        "kind": job.kind,
+        "status": job.status,
+        "total": job.total,
+        "succeeded": job.succeeded,
+        "failed": job.failed,
+    }
+    kind = "job.completed" if job.status == "completed" else "job.failed"
+    await events.append(connection, caller.account_id, kind, caller.actor, caller.request_id, told)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _job(row: asyncpg.Record) -> Job:
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        status=row["status"],
+        total=row["total"],
+        succeeded=row["succeeded"],
+        failed=row["failed"],
+        pending=row["pending"],
+        error=row["error"],
+        created_at=rfc3339(row["created_at"]),
+        started_at=row["started_at"] and rfc3339(row["started_at"]),
+        finished_at=row["finished_at"] and rfc3339(row["finished_at"]),
+    )
+
+
+def _result(row: asyncpg.Record) -> JobResult:
+    return JobResult(
+        position=row["position"],
+        status=row["status"],
+        input=msgspec.json.decode(row["input"]),
+        data=msgspec.json.decode(row["result"]) if row["result"] else None,
+        error=msgspec.json.decode(row["error"], type=ItemError) if row["error"] else None,
+    )
