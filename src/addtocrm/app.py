@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import Receive, Scope, Send
@@ -30,11 +31,13 @@ from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.service import Lookups
 from addtocrm.people import routes as people
 from addtocrm.providers import registry
-from addtocrm.providers.contract import Provider
+from addtocrm.providers.waterfall import Waterfall
 from addtocrm.settings import Settings
 from addtocrm.usage import routes as usage
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 PARENT_POLL_SECONDS = 0.25
 
@@ -50,7 +53,7 @@ class Services(msgspec.Struct, frozen=True):
     lookups: Lookups
     idempotency: Idempotency
     limiter: Limiter
-    providers: list[Provider]
+    waterfall: Waterfall
 
 
 @asynccontextmanager
@@ -76,14 +79,14 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
     idempotency = Idempotency(pool, listener.instance)
     limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else MemoryLimiter()
-    providers = registry.load(settings, pool)
+    waterfall = Waterfall(registry.load(settings, pool))
     await lookups.sweep()
     tasks = [
         asyncio.create_task(work)
         for work in (events.keep_publishing(pool), lookups.keep_sweeping(), idempotency.keep_sweeping())
     ]
     try:
-        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, providers)
+        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, waterfall)
     finally:
         await lookups.drain()
         for task in tasks:
@@ -112,7 +115,7 @@ def build(services: Services) -> Gate:
             "settings": given(services.settings),
             "pool": given(services.pool),
             "lookups": given(services.lookups),
-            "providers": given(services.providers),
+            "waterfall": given(services.waterfall),
             "listener": given(services.listener),
         },
         guards=[scope_guard],
@@ -141,12 +144,19 @@ class Server:
         settings = settings_module.load()
         logs.configure(settings.log_level)
         await receive()
-        parent = asyncio.create_task(_end_with(os.getppid()))
-        async with running(settings) as services:
-            self._gate = build(services)
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        parent.cancel()
+        try:
+            async with AsyncExitStack() as stack:
+                services = await stack.enter_async_context(running(settings))
+                self._gate = build(services)
+                parent = asyncio.create_task(_end_with(os.getppid()))
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                parent.cancel()
+        except Exception as error:
+            log.exception("start_failed" if self._gate is None else "stop_failed")
+            if self._gate is None:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
         await send({"type": "lifespan.shutdown.complete"})
 
 

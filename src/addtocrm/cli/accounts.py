@@ -10,7 +10,7 @@ from addtocrm.accounts.model import Plan
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
 
-app = App(help="Accounts, their plan and their credits.")
+app = App(name="accounts", help="Accounts, their plan and their credits.")
 
 
 @app.command

@@ -10,7 +10,7 @@ from addtocrm.cli.database import database
 from addtocrm.cli.output import emit
 from addtocrm.db import backup as backups
 
-app = App(help="The database.")
+app = App(name="db", help="The database.")
 
 
 @app.command

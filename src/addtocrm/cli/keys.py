@@ -11,7 +11,7 @@ from addtocrm.db.pool import Pool
 from addtocrm.keys import service
 from addtocrm.keys.model import Key
 
-app = App(help="API keys.")
+app = App(name="keys", help="API keys.")
 
 
 @app.command

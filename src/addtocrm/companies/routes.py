@@ -11,7 +11,7 @@ from addtocrm.companies import service
 from addtocrm.companies.model import Company
 from addtocrm.lookups.model import Ref
 from addtocrm.lookups.service import Lookups
-from addtocrm.providers.contract import Provider
+from addtocrm.providers.waterfall import Waterfall
 
 
 class LookUpCompany(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,12 +39,12 @@ class LookUpCompany(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         example={"domain": "acme.example.com"},
     ),
 )
-async def lookup(request: AnyRequest, lookups: Lookups, providers: list[Provider]) -> Response[bytes]:
+async def lookup(request: AnyRequest, lookups: Lookups, waterfall: Waterfall) -> Response[bytes]:
     """Everything known of a company. One credit; none where nothing matches, and none again for 30 days."""
     body = await read_body(request, LookUpCompany)
     passed = caller_of(request)
     query = service.query_of(domain=body.domain, linkedin_url=body.linkedin_url, name=body.name)
-    answer = await service.lookup(lookups, providers, passed.caller, query, refresh=body.refresh)
+    answer = await service.lookup(lookups, waterfall, passed.caller, query, refresh=body.refresh)
     if not body.refresh:
         passed.ref = Ref(passed.caller.account_id, service.LOOKUP.name, service.lookup_key(query))
     return billed(answer)

@@ -1,7 +1,5 @@
 """Company look-up: which look-up a request is, and what the providers' match becomes."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from addtocrm import identifiers
@@ -9,15 +7,15 @@ from addtocrm.companies.model import Company
 from addtocrm.errors import ApiError, invalid
 from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
 from addtocrm.lookups.service import Lookups
-from addtocrm.providers import waterfall
-from addtocrm.providers.contract import CompanyQuery, Provider
+from addtocrm.providers.contract import CompanyQuery
+from addtocrm.providers.waterfall import Waterfall, attributed
 
 LOOKUP = Operation("companies.lookup", "company.looked_up")
 
 
 async def lookup(
     lookups: Lookups,
-    providers: Sequence[Provider],
+    waterfall: Waterfall,
     caller: Caller,
     query: CompanyQuery,
     *,
@@ -29,10 +27,10 @@ async def lookup(
     """
 
     async def work() -> Outcome | None:
-        match, provider = await waterfall.company(providers, query)
+        match, provider = await waterfall.company(query)
         if match is None:
             return None
-        company = waterfall.attributed(match, provider)
+        company = attributed(match, provider)
         told = {"id": company.id, "domain": company.domain, "name": company.name}
         return Outcome(msgspec.json.encode(company), told)
 

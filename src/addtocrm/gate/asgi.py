@@ -122,12 +122,13 @@ class Gate:
             return
         exchange = Exchange(scope, send, str(uuid_utils.uuid4()))
         scope["addtocrm.exchange"] = exchange  # type: ignore[literal-required]
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
             await self._judge(exchange, receive)
         except ApiError as error:
             await exchange.refuse(error)
         except Exception:
-            log.exception("crash", request_id=exchange.request_id)
+            log.exception("crash")
             if exchange.status:
                 raise
             await exchange.refuse(ApiError("internal_error", "Something failed on our side; try again."))
@@ -136,7 +137,7 @@ class Gate:
 
     async def _judge(self, exchange: Exchange, receive: Receive) -> None:
         scope = exchange.scope
-        if not scope["path"].startswith("/v1/"):
+        if not f"{scope['path']}/".startswith("/v1/"):
             exchange.standing = await self._take_address(exchange, cost=0)
             await self._app(scope, receive, exchange.forward)
             return
@@ -268,7 +269,6 @@ class Gate:
         metrics.LATENCY.labels(path).observe(seconds)
         log.info(
             "request",
-            request_id=exchange.request_id,
             method=scope["method"],
             path=scope["path"],
             status=exchange.status,

@@ -11,7 +11,7 @@ from addtocrm.lookups.model import Ref
 from addtocrm.lookups.service import Lookups
 from addtocrm.people import service
 from addtocrm.people.model import Person
-from addtocrm.providers.contract import Provider
+from addtocrm.providers.waterfall import Waterfall
 
 Name = Annotated[str, Meta(max_length=200)]
 
@@ -49,7 +49,7 @@ class EnrichPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         example={"linkedin_url": "https://www.linkedin.com/in/jane-doe-example"},
     ),
 )
-async def enrich(request: AnyRequest, lookups: Lookups, providers: list[Provider]) -> Response[bytes]:
+async def enrich(request: AnyRequest, lookups: Lookups, waterfall: Waterfall) -> Response[bytes]:
     """Everything known of a person. One credit; none where nobody matches, and none again for 30 days."""
     body = await read_body(request, EnrichPerson)
     passed = caller_of(request)
@@ -63,7 +63,7 @@ async def enrich(request: AnyRequest, lookups: Lookups, providers: list[Provider
         required=body.required,
     )
     answer = await service.enrich(
-        lookups, providers, passed.caller, query, refresh=body.refresh, min_confidence=body.min_confidence
+        lookups, waterfall, passed.caller, query, refresh=body.refresh, min_confidence=body.min_confidence
     )
     if not (body.refresh or body.required or body.min_confidence):
         passed.ref = Ref(passed.caller.account_id, service.ENRICH.name, service.lookup_key(query))

@@ -9,15 +9,15 @@ from addtocrm.errors import ApiError, invalid
 from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
 from addtocrm.lookups.service import Lookups
 from addtocrm.people.model import Person
-from addtocrm.providers import waterfall
-from addtocrm.providers.contract import PersonQuery, Provider
+from addtocrm.providers.contract import PersonQuery
+from addtocrm.providers.waterfall import OWN_FIELDS, Waterfall, attributed
 
 ENRICH = Operation("people.enrich", "person.enriched")
 
 
 async def enrich(
     lookups: Lookups,
-    providers: Sequence[Provider],
+    waterfall: Waterfall,
     caller: Caller,
     query: PersonQuery,
     *,
@@ -35,10 +35,10 @@ async def enrich(
         return known and confidence >= min_confidence
 
     async def work() -> Outcome | None:
-        match, provider = await waterfall.person(providers, query, enough)
+        match, provider = await waterfall.person(query, enough)
         if match is None:
             return None
-        person = waterfall.attributed(match, provider)
+        person = attributed(match, provider)
         told = {"id": person.id, "linkedin_url": person.linkedin_url, "full_name": person.full_name}
         return Outcome(msgspec.json.encode(person), told)
 
@@ -76,7 +76,7 @@ def query_of(
 
     Raises ApiError `validation_error` that names the field.
     """
-    unknown = sorted(set(required) - (set(Person.__struct_fields__) - waterfall.OWN_FIELDS))
+    unknown = sorted(set(required) - (set(Person.__struct_fields__) - OWN_FIELDS))
     if unknown:
         raise invalid("required", f"{unknown[0]} is not a field of a person.")
     query = PersonQuery(

@@ -51,7 +51,7 @@ class CompanyQuery(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class Match(msgspec.Struct, frozen=True, Generic[T]):
+class Match(msgspec.Struct, Generic[T], frozen=True):
     """What a provider knows: the object, when that was seen, and how sure it is the right one (0–1)."""
 
     object: T

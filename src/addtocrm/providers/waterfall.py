@@ -30,24 +30,27 @@ T = TypeVar("T", Person, Company)
 OWN_FIELDS = {"id", "confidence", "sources"}
 
 
-async def person(
-    providers: Sequence[Provider], query: PersonQuery, enough: Callable[[Person, float], bool]
-) -> tuple[Match[Person] | None, str]:
-    """The first good match and its provider's name, or (None, ""). Raises ApiError where all that failed."""
-    key: PersonKey = (
-        "linkedin_url" if query.linkedin_url else "email" if query.email else "name_and_company"
-    )
-    asked = [one for one in providers if key in one.person_keys]
-    return await _first(asked, lambda one: one.person(query), enough)
+class Waterfall:
+    """The providers that are set up, cheapest first."""
 
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = providers
 
-async def company(
-    providers: Sequence[Provider], query: CompanyQuery
-) -> tuple[Match[Company] | None, str]:
-    """The first match and its provider's name, or (None, ""). Raises ApiError where all that failed."""
-    key: CompanyKey = "domain" if query.domain else "linkedin_url" if query.linkedin_url else "name"
-    asked = [one for one in providers if key in one.company_keys]
-    return await _first(asked, lambda one: one.company(query), lambda *_: True)
+    async def person(
+        self, query: PersonQuery, enough: Callable[[Person, float], bool]
+    ) -> tuple[Match[Person] | None, str]:
+        """The first good match and its provider's name, or (None, ""). Raises ApiError where one failed."""
+        key: PersonKey = (
+            "linkedin_url" if query.linkedin_url else "email" if query.email else "name_and_company"
+        )
+        asked = [one for one in self._providers if key in one.person_keys]
+        return await _first(asked, lambda one: one.person(query), enough)
+
+    async def company(self, query: CompanyQuery) -> tuple[Match[Company] | None, str]:
+        """The first match and its provider's name, or (None, ""). Raises ApiError where one failed."""
+        key: CompanyKey = "domain" if query.domain else "linkedin_url" if query.linkedin_url else "name"
+        asked = [one for one in self._providers if key in one.company_keys]
+        return await _first(asked, lambda one: one.company(query), lambda *_: True)
 
 
 async def _first(

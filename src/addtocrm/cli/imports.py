@@ -1,0 +1,2 @@
+from cyclopts import App
+app = App(name="import")
