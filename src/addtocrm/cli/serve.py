@@ -21,6 +21,11 @@ from addtocrm.cli.output import emit
 from addtocrm.settings import Settings
 
 STOP_SECONDS = 30
+STANDARD_ERROR = {
+    "class": "logging.StreamHandler",
+    "formatter": "generic",
+    "stream": "ext://sys.stderr",
+}
 
 
 def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
@@ -49,6 +54,7 @@ def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> 
         http=HTTPModes.http1,
         websockets=False,
         log_level=LogLevels.warning,
+        log_dictconfig={"handlers": {"console": STANDARD_ERROR, "access": STANDARD_ERROR}},
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     ).serve()

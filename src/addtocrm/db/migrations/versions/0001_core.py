@@ -125,13 +125,13 @@ insert into events_clock values (clock_timestamp());
 NOTIFICATIONS = """
 create function notify_account() returns trigger language plpgsql as $$
 begin
-    perform pg_notify('addtocrm', 'account:' || case tg_table_name when 'keys' then new.account_id else new.id end);
+    perform pg_notify('addtocrm', 'account:' || (to_jsonb(new) ->> tg_argv[0]));
     return null;
 end $$;
 create trigger notify_account after insert or update on keys
-    for each row execute function notify_account();
+    for each row execute function notify_account('account_id');
 create trigger notify_account after update of plan, custom_credits on accounts
-    for each row execute function notify_account();
+    for each row execute function notify_account('id');
 create function notify_results() returns trigger language plpgsql as $$
 begin
     perform pg_notify('addtocrm', 'results:' || old.account_id);

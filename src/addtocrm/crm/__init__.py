@@ -1,0 +1,1 @@
+"""Contacts, companies, notes and tasks, written to the account's one active CRM."""

@@ -1,0 +1,109 @@
+"""Which record of the CRM a person or a company is (docs/crm.md, "Who is the same")."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from addtocrm import identifiers
+from addtocrm.crm.contract import Kind, Record, Values
+
+KEYS: dict[Kind, tuple[str, ...]] = {"contact": ("linkedin_url", "email"), "company": ("domain", "linkedin_url")}
+"""What identifies one, the strongest first."""
+
+
+class Choice(NamedTuple):
+    """`record` is None where it is a new one; `taken` are keys that belong to another record."""
+
+    record: Record | None
+    taken: frozenset[str]
+
+
+def choose(kind: Kind, values: Values, candidates: Sequence[Record]) -> Choice:
+    """The candidate that `values` describe; candidates come oldest first."""
+    record = _by_key(kind, values, candidates) or _by_name(kind, values, candidates)
+    others = [one for one in candidates if record is None or one.id != record.id]
+    taken = {
+        name
+        for name in KEYS[kind]
+        if (wanted := key(name, values)) and any(key(name, one.values) == wanted for one in others)
+    }
+    if record:
+        taken = {name for name in taken if key(name, record.values) != key(name, values)}
+    return Choice(record, frozenset(taken))
+
+
+def _by_key(kind: Kind, values: Values, candidates: Sequence[Record]) -> Record | None:
+    for position, name in enumerate(KEYS[kind]):
+        wanted = key(name, values)
+        stronger = KEYS[kind][:position]
+        for one in candidates:
+            if wanted and key(name, one.values) == wanted and not _contradicts(stronger, values, one.values):
+                return one
+    return None
+
+
+def _by_name(kind: Kind, values: Values, candidates: Sequence[Record]) -> Record | None:
+    names = KEYS[kind]
+    same = [one for one in candidates if _same_name(kind, values, one.values)]
+    nameless_company = kind == "contact" and not has_company(values)
+    if len(same) == 1 and not nameless_company and not _contradicts(names, values, same[0].values):
+        return same[0]
+    if any(key(name, values) for name in names):
+        return None
+    return next((one for one in same if not any(key(name, one.values) for name in names)), None)
+
+
+def _contradicts(names: Sequence[str], values: Values, there: Values) -> bool:
+    return any((a := key(name, values)) and (b := key(name, there)) and a != b for name in names)
+
+
+def _same_name(kind: Kind, values: Values, there: Values) -> bool:
+    wanted = name_key(kind, values)
+    if not wanted or name_key(kind, there) != wanted:
+        return False
+    return kind == "company" or _same_company(values, there)
+
+
+def _same_company(values: Values, there: Values) -> bool:
+    """The same domain, or the same name where not both domains are known. None at all is the same as none."""
+    if not has_company(values) or not has_company(there):
+        return has_company(values) == has_company(there)
+    domains = (values.get("company_domain"), there.get("company_domain"))
+    if all(domains):
+        return domains[0] == domains[1]
+    names = [identifiers.company_key(str(one.get("company_name") or "")) for one in (values, there)]
+    return bool(names[0]) and names[0] == names[1]
+
+
+def has_company(values: Values) -> bool:
+    """Whether a contact's values say where the person works."""
+    return bool(values.get("company_name") or values.get("company_domain"))
+
+
+def key(name: str, values: Values) -> str:
+    """The value of an identifying field as it is compared; "" where there is none."""
+    value = str(values.get(name) or "")
+    return value.lower() if name == "email" else value
+
+
+def name_key(kind: Kind, values: Values) -> str:
+    """The name as it is compared; "" where there is none."""
+    if kind == "company":
+        return identifiers.company_key(str(values.get("name") or ""))
+    return identifiers.name_key(str(values.get("full_name") or ""))
+
+
+def locks(account_id: str, crm: str, kind: Kind, values: Values) -> list[int]:
+    """Numbers (signed, 64 bits) of the advisory locks of everything that identifies `values`.
+
+    Who writes a record holds the locks of all that it could be found by, so that the same one sent twice at once,
+    by whichever key, is found by the second writer.
+    """
+    identities = [f"{name} {key(name, values)}" for name in KEYS[kind] if key(name, values)]
+    if name := name_key(kind, values):
+        identities.append(f"name {name}")
+    digests = [
+        hashlib.blake2b(f"crm {account_id} {crm} {kind} {one}".encode(), digest_size=8).digest()
+        for one in identities
+    ]
+    return [int.from_bytes(digest, signed=True) for digest in digests]

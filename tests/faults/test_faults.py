@@ -1,0 +1,267 @@
+"""Killed, cut off, restarted: money and events stay exact, and service comes back by itself."""
+
+import asyncio
+import contextlib
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2 as httpx
+from harness import Account, Server, until
+
+from addtocrm.db.embedded import attach, binaries
+from addtocrm.db.migrate import migrate
+
+KILLS = 20
+FAILURES = (httpx.TransportError, httpx.RemoteProtocolError)
+
+
+async def load(server: Server, account: Account, slugs: list[str], answered: set[str]) -> None:
+    """Enriches people until the server is gone; notes who was answered."""
+    queue = list(slugs)
+
+    async def one(client: httpx.AsyncClient) -> None:
+        while queue:
+            slug = queue.pop()
+            body = {"linkedin_url": f"https://www.linkedin.com/in/{slug}"}
+            try:
+                answer = await client.post("/v1/people/enrich", json=body)
+            except FAILURES:
+                return
+            assert answer.status_code == 200, answer.text
+            answered.add(slug)
+
+    async with server.async_client(account.token, 16) as client:
+        await asyncio.gather(*(one(client) for _ in range(16)))
+
+
+def test_killed_20_times_under_load(new_server: Any) -> None:
+    server: Server = new_server()
+    slugs = [f"kill-{number}-example" for number in range(4000)]
+    server.add_people(*slugs)
+    account = server.account(credits=10_000)
+    answered: set[str] = set()
+    rng = random.Random(7)
+
+    async def until_killed() -> None:
+        todo = [slug for slug in slugs if slug not in answered]
+        rng.shuffle(todo)
+        task = asyncio.create_task(load(server, account, todo, answered))
+        await asyncio.sleep(rng.uniform(0.02, 0.25))
+        await asyncio.to_thread(server.kill)
+        await task
+
+    for _ in range(KILLS):
+        asyncio.run(until_killed())
+        server.start()
+    assert len(answered) > KILLS
+
+    until(lambda: not server.query("select from holds"))
+    row = server.query(
+        """select available, (select sum(amount)::int from ledger where account_id = a.id) as ledger,
+                  (select count(*)::int from ledger where account_id = a.id and kind = 'charge') as charges,
+                  (select count(*)::int from results where account_id = a.id) as results
+           from accounts a where id = $1""",
+        account.id,
+    )[0]
+    assert row["available"] == row["ledger"]
+    assert row["charges"] == row["results"] >= len(answered)
+
+    events = all_events(account)
+    ids = [event["id"] for event in events]
+    assert len(ids) == len(set(ids))
+    enriched = [event["data"]["linkedin_url"] for event in events if event["type"] == "person.enriched"]
+    assert len(enriched) == len(set(enriched)) == row["charges"]
+
+    remaining = account.usage()["credits"]["remaining"]
+    for slug in sorted(answered):
+        again = account.enrich(slug).json()
+        assert again["cached"] is True
+    assert account.usage()["credits"]["remaining"] == remaining
+
+
+def all_events(account: Account) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"limit": 100}
+    while True:
+        page = account.client.get("/v1/events", params=params).json()
+        events += page["data"]
+        if len(page["data"]) < 100:
+            return events
+        params["cursor"] = page["next_cursor"]
+
+
+def test_killing_only_the_main_process_leaves_no_orphan(new_server: Any) -> None:
+    server: Server = new_server()
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
+
+    def gone() -> bool:
+        try:
+            server.client().get("/healthz")
+        except FAILURES:
+            return True
+        return False
+
+    until(gone, 10)
+
+
+def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> None:
+    with attach(tmp_path / "own") as attachment:
+        migrate(attachment.url)
+        server: Server = new_server(attachment.url)
+        slugs = [f"restart-{number}-example" for number in range(3000)]
+        server.add_people(*slugs)
+        account = server.account(credits=10_000)
+        statuses: list[int] = []
+        slowest = 0.0
+
+        async def one(client: httpx.AsyncClient, queue: list[str], ends: float) -> None:
+            nonlocal slowest
+            while time.monotonic() < ends and queue:
+                body = {"linkedin_url": f"https://www.linkedin.com/in/{queue.pop()}"}
+                began = time.monotonic()
+                answer = await client.post("/v1/people/enrich", json=body)
+                slowest = max(slowest, time.monotonic() - began)
+                statuses.append(answer.status_code)
+                if answer.status_code != 200:
+                    assert answer.status_code == 500, answer.text
+                    assert answer.json()["error"]["type"] == "internal_error"
+                    await asyncio.sleep(0.05)
+
+        async def run() -> None:
+            ends = time.monotonic() + 4
+            queue = list(slugs)
+            async with server.async_client(account.token, 16) as client:
+                tasks = [asyncio.create_task(one(client, queue, ends)) for _ in range(16)]
+                await asyncio.sleep(0.7)
+                for mode in ("fast", "immediate"):
+                    await asyncio.to_thread(restart, tmp_path / "own", mode)
+                    await asyncio.sleep(1)
+                await asyncio.gather(*tasks)
+
+        asyncio.run(run())
+        assert 200 in statuses
+        assert slowest < 35
+        until(lambda: server.client().get("/readyz").status_code == 200)
+        server.add_people("after-example")
+        assert until(lambda: account.enrich("after-example").status_code == 200)
+        until(lambda: not server.query("select from holds"))
+        row = server.query(
+            """select available, (select sum(amount)::int from ledger where account_id = a.id) as ledger,
+                      (select count(*)::int from ledger where account_id = a.id and kind = 'charge') as charges,
+                      (select count(*)::int from results where account_id = a.id) as results
+               from accounts a where id = $1""",
+            account.id,
+        )[0]
+        assert row["available"] == row["ledger"]
+        assert row["charges"] == row["results"]
+        server.kill()
+
+
+def restart(data_dir: Path, mode: str) -> None:
+    from addtocrm.db import embedded
+
+    embedded._run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")  # pyright: ignore
+    attach(data_dir).detach  # noqa: B018
+
+
+def test_a_slow_transaction_is_not_jumped_over(server: Server) -> None:
+    """The first event is written earlier and committed later, with a poller between."""
+    account = server.account()
+
+    async def run() -> tuple[list[str], list[str]]:
+        insert = """insert into events_outbox (id, account_id, type, actor, data)
+                    values ($1, $2, 'list.created', 'operator', '{}')"""
+        early = await asyncpg.connect(server.database_url)
+        late = await asyncpg.connect(server.database_url)
+        start = (await asyncio.to_thread(account.client.get, "/v1/events")).json()
+        slow = early.transaction()
+        await slow.start()
+        await early.execute(insert, "evt_early", account.id)
+        await late.execute(insert, "evt_late", account.id)
+        first = (
+            await asyncio.to_thread(
+                account.client.get, "/v1/events", params={"cursor": start["next_cursor"]}
+            )
+        ).json()
+        await slow.commit()
+        second = (
+            await asyncio.to_thread(
+                account.client.get, "/v1/events", params={"cursor": first["next_cursor"]}
+            )
+        ).json()
+        await early.close()
+        await late.close()
+        return [event["id"] for event in first["data"]], [event["id"] for event in second["data"]]
+
+    assert asyncio.run(run()) == (["evt_late"], ["evt_early"])
+
+
+def test_pollers_see_each_event_once_in_one_order(server: Server) -> None:
+    """Writers with transactions of random length, two pollers with pages of random size."""
+    account = server.account()
+    total = 300
+
+    async def run() -> list[list[str]]:
+        pool = await asyncpg.create_pool(server.database_url, min_size=8, max_size=8)
+        rng = random.Random(3)
+
+        async def write(number: int) -> None:
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute(
+                    """insert into events_outbox (id, account_id, type, actor, data)
+                       values ($1, $2, 'list.created', 'operator', '{}')""",
+                    f"evt_{number:04}",
+                    account.id,
+                )
+                await asyncio.sleep(rng.uniform(0, 0.02))
+
+        async def poll() -> list[str]:
+            seen: list[str] = []
+            cursor = None
+            async with server.async_client(account.token) as client:
+                while len(seen) < total + 1:
+                    params: dict[str, Any] = {"limit": rng.randint(1, 7)}
+                    if cursor:
+                        params["cursor"] = cursor
+                    page = (await client.get("/v1/events", params=params)).json()
+                    seen += [event["id"] for event in page["data"]]
+                    cursor = page["next_cursor"]
+            return seen
+
+        pollers = [asyncio.create_task(poll()) for _ in range(2)]
+        await asyncio.gather(*(write(number) for number in range(total)))
+        async with asyncio.timeout(60):
+            seen = await asyncio.gather(*pollers)
+        await pool.close()
+        return seen
+
+    first, second = asyncio.run(run())
+    assert first == second
+    assert len(first) == len(set(first)) == total + 1
+
+
+def test_sigterm_finishes_what_is_under_way(new_server: Any) -> None:
+    server: Server = new_server()
+    server.add_people(*[f"term-{number}-example" for number in range(400)])
+    account = server.account(credits=1000)
+    answered: set[str] = set()
+
+    async def run() -> None:
+        slugs = [f"term-{number}-example" for number in range(400)]
+        task = asyncio.create_task(load(server, account, slugs, answered))
+        await asyncio.sleep(0.15)
+        code = await asyncio.to_thread(server.stop)
+        assert code == 0
+        with contextlib.suppress(AssertionError):
+            await task
+
+    asyncio.run(run())
+    assert not server.query("select from holds")
+    charges = server.query("select count(*)::int as n from ledger where kind = 'charge'")[0]["n"]
+    assert charges == server.query("select count(*)::int as n from results")[0]["n"]
+    assert charges == len(answered)

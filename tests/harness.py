@@ -1,0 +1,204 @@
+"""A real server on a real PostgreSQL, and an operator's hands on it."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import httpx2 as httpx
+
+from addtocrm.accounts import service as accounts
+from addtocrm.db.pool import Pool, open_pool
+from addtocrm.keys import service as keys
+
+T = TypeVar("T")
+ADDTOCRM = str(Path(sys.executable).with_name("addtocrm"))
+ALL_SCOPES = ["enrich", "write", "lists", "read"]
+NUMBERS = itertools.count(1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def with_pool(url: str, work: Callable[[Pool], Awaitable[T]]) -> T:
+    async def run() -> T:
+        pool = await open_pool(url, size=4)
+        try:
+            return await work(pool)
+        finally:
+            await pool.close()
+
+    return asyncio.run(run())
+
+
+class Account:
+    """An account with one key, and a client that uses it."""
+
+    def __init__(self, server: "Server", email: str, id: str, token: str, key_id: str) -> None:
+        self.server, self.email, self.id, self.token, self.key_id = server, email, id, token, key_id
+        self.client = server.client(token)
+
+    def set_credits(self, credits: int) -> None:
+        with_pool(self.server.database_url, lambda pool: accounts.set_credits(pool, self.email, credits))
+
+    def set_plan(self, plan: Any) -> None:
+        with_pool(self.server.database_url, lambda pool: accounts.set_plan(pool, self.email, plan))
+
+    def key(self, scopes: list[str], **rates: int) -> str:
+        made = with_pool(self.server.database_url, lambda pool: keys.create(pool, self.email, scopes, **rates))
+        return made.key
+
+    def revoke(self, key_id: str | None = None) -> None:
+        with_pool(self.server.database_url, lambda pool: keys.revoke(pool, key_id or self.key_id))
+
+    def enrich(self, slug: str, **more: Any) -> httpx.Response:
+        url = f"https://www.linkedin.com/in/{slug}"
+        return self.client.post("/v1/people/enrich", json={"linkedin_url": url, **more})
+
+    def usage(self) -> dict[str, Any]:
+        return self.client.get("/v1/usage").json()["data"]
+
+    def events(self, **params: Any) -> list[dict[str, Any]]:
+        return self.client.get("/v1/events", params={"limit": 1000, **params}).json()["data"]
+
+
+class Server:
+    """`addtocrm serve` as a process of its own."""
+
+    def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
+        self.database_url = database_url
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / f"server-{self.port}.log"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ADDTOCRM_")},
+            "ADDTOCRM_DATABASE_URL": database_url,
+            "ADDTOCRM_DATA_DIR": str(folder),
+            "ADDTOCRM_PORT": str(self.port),
+            "ADDTOCRM_RATE_PER_MINUTE": "100000",
+            "ADDTOCRM_RATE_PER_HOUR": "1000000",
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Server":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [ADDTOCRM, "serve", "--json"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text()[-3000:]
+        assert json.loads(line)["url"] == self.url
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all its processes: nothing gets to say goodbye."""
+        if self.process and self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; gives the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=40)
+
+    def client(self, token: str | None = None, **more: Any) -> httpx.Client:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False, **more)
+
+    def async_client(self, token: str | None = None, connections: int = 100) -> httpx.AsyncClient:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=60, limits=limits, trust_env=False
+        )
+
+    def account(
+        self, *, credits: int | None = None, scopes: list[str] | None = None, plan: Any = "pro", **rates: int
+    ) -> Account:
+        """A new account and key of it."""
+        email = f"user{next(NUMBERS)}-{self.port}@example.com"
+
+        async def make(pool: Pool) -> Account:
+            account = await accounts.create(pool, email, "pro", credits)
+            key = await keys.create(pool, email, scopes or ALL_SCOPES, **rates)
+            if plan != "pro":
+                await accounts.set_plan(pool, email, plan)
+            return Account(self, email, account.id, key.key, key.id)
+
+        return with_pool(self.database_url, make)
+
+    def add_people(self, *slugs: str) -> None:
+        """People known by their LinkedIn URL."""
+
+        async def insert(pool: Pool) -> None:
+            rows = [
+                (
+                    f"per_{slug}",
+                    f"in:{slug}",
+                    json.dumps(
+                        {
+                            "linkedin_url": f"https://www.linkedin.com/in/{slug}",
+                            "full_name": f"Test {slug}",
+                            "first_name": "Test",
+                            "last_name": slug,
+                        }
+                    ),
+                )
+                for slug in slugs
+            ]
+            await pool.executemany(
+                "insert into people (id, identity, data) values ($1, $2, $3) on conflict do nothing", rows
+            )
+
+        with_pool(self.database_url, insert)
+
+    def query(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        return with_pool(self.database_url, lambda pool: pool.fetch(sql, *values))
+
+
+def cli(*arguments: str, environment: dict[str, str], input: str | None = None) -> Any:
+    """Runs the command line with --json; gives its document."""
+    done = subprocess.run(
+        [ADDTOCRM, *arguments, "--json"], env=environment, capture_output=True, text=True, input=input, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def until(condition: Callable[[], T], seconds: float = 15) -> T:
+    """The first truthy value of `condition`; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def stopped(server: Server) -> Iterator[Server]:
+    try:
+        yield server
+    finally:
+        server.kill()
