@@ -1,6 +1,8 @@
 """addtocrm serve"""
 
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -9,8 +11,9 @@ import urllib.request
 from collections.abc import Callable
 from typing import Annotated
 
+import structlog
 from cyclopts import Parameter
-from granian import Granian
+from granian import Granian as Server
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 
@@ -20,7 +23,11 @@ from addtocrm.cli.database import database
 from addtocrm.cli.output import emit
 from addtocrm.settings import Settings
 
+log = structlog.get_logger()
+
 STOP_SECONDS = 30
+JOBS_STOP_SECONDS = 10
+RESTART_SECONDS = 1.0
 STANDARD_ERROR = {
     "class": "logging.StreamHandler",
     "formatter": "generic",
@@ -43,7 +50,16 @@ def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> 
     if settings.workers > 1:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="addtocrm-metrics-"))
     threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
-    Granian(
+    jobs = JobsProcess()
+    jobs.start()
+    try:
+        _server(settings).serve()
+    finally:
+        jobs.stop()
+
+
+def _server(settings: Settings) -> Server:
+    return Server(
         "addtocrm.app:server",
         factory=True,
         address=settings.host,
@@ -57,7 +73,35 @@ def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> 
         log_dictconfig={"handlers": {"console": STANDARD_ERROR, "access": STANDARD_ERROR}},
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
-    ).serve()
+    )
+
+
+class JobsProcess:
+    """Keeps the process that carries jobs out running."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it; its jobs go on with the next process, here or on another host."""
+        self._stopping.set()
+        if self._process:
+            self._process.terminate()
+        self._thread.join(JOBS_STOP_SECONDS)
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            self._process = subprocess.Popen([sys.executable, "-m", "addtocrm.jobs.process"])
+            code = self._process.wait()
+            if not self._stopping.wait(RESTART_SECONDS):
+                log.warning("jobs_process_ended", code=code)
 
 
 def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
 with warnings.catch_warnings():
@@ -137,9 +138,15 @@ def _socket_dir(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"addtocrm-{os.geteuid()}-{mark}"
 
 
-def _owner() -> int | None:
+def _owner() -> "pwd.struct_passwd | None":
     """The unprivileged user to run as: PostgreSQL refuses root."""
-    return ensure_user_exists(SYSTEM_USER).pw_uid if os.geteuid() == 0 else None  # pyright: ignore
+    return ensure_user_exists(SYSTEM_USER) if os.geteuid() == 0 else None
+
+
+def _identity() -> dict[str, Any]:
+    """The arguments of subprocess that make a process run as that user, and in none of root's groups."""
+    owner = _owner()
+    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
 
 
 def _let_in(data_dir: Path) -> None:
@@ -147,7 +154,7 @@ def _let_in(data_dir: Path) -> None:
     owner = _owner()
     if owner is None:
         return
-    os.chown(data_dir, owner, pwd.getpwuid(owner).pw_gid)
+    os.chown(data_dir, owner.pw_uid, owner.pw_gid)
     for path in (*data_dir.parents, *(binaries() / "x").resolve().parents):
         mode = path.stat().st_mode
         if not mode & 0o001:
@@ -157,7 +164,7 @@ def _let_in(data_dir: Path) -> None:
 def _run(*command: str | Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(
         [str(part) for part in command],
-        user=_owner(),
+        **_identity(),
         cwd="/",
         env={**os.environ, "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
@@ -219,7 +226,7 @@ def _start(folder: Path) -> None:
     with log.open("ab") as output:
         server = subprocess.Popen(
             [str(binaries() / "postgres"), "-D", str(folder), "-k", str(sockets)],
-            user=_owner(),
+            **_identity(),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -234,10 +241,10 @@ def _start(folder: Path) -> None:
 def _prepare_sockets(sockets: Path) -> None:
     sockets.mkdir(mode=0o700, exist_ok=True)
     owner = _owner()
-    if sockets.stat().st_uid not in (os.geteuid(), owner):
+    if sockets.stat().st_uid not in (os.geteuid(), owner and owner.pw_uid):
         raise EmbeddedError(f"{sockets} belongs to another user; remove it.")
     if owner is not None:
-        os.chown(sockets, owner, -1)
+        os.chown(sockets, owner.pw_uid, owner.pw_gid)
     sockets.chmod(0o700)
 
 

@@ -137,6 +137,9 @@ class Gate:
 
     async def _judge(self, exchange: Exchange, receive: Receive) -> None:
         scope = exchange.scope
+        if "\0" in scope["path"]:
+            exchange.standing = await self._take_address(exchange, cost=0)
+            raise ApiError("not_found", "No path holds the NUL character.")
         if not f"{scope['path']}/".startswith("/v1/"):
             exchange.standing = await self._take_address(exchange, cost=0)
             await self._app(scope, receive, exchange.forward)

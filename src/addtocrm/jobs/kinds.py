@@ -2,10 +2,10 @@
 
 from addtocrm.app import Services
 from addtocrm.jobs.runner import Kind
-from addtocrm.lists import push
+# CRM: from addtocrm.lists import push
 
 
 def load(services: Services) -> dict[str, Kind]:
     """Every kind by its name, bound to the running services."""
-    kinds = [push.kind(services)]
+    kinds: list[Kind] = []  # CRM: [push.kind(services)]
     return {kind.name: kind for kind in kinds}

@@ -1,0 +1,260 @@
+"""The built-in CRM: contacts, companies, notes, tasks, owners and lists in our own database."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from addtocrm.crm import matching
+from addtocrm.crm.contract import (
+    CUSTOM,
+    Access,
+    CrmAccount,
+    CrmList,
+    Definition,
+    Field,
+    Kind,
+    NoAuth,
+    NotFound,
+    Owner,
+    Record,
+    Rejected,
+    Task,
+    Values,
+)
+from addtocrm.crm.values import COMPANY_FIELDS, CONTACT_FIELDS
+from addtocrm.db.ids import new_id
+
+TABLE: Mapping[Kind, str] = {"contact": "crm_contacts", "company": "crm_companies"}
+PREFIX: Mapping[Kind, str] = {"contact": "cco", "company": "cca"}
+PAGE: Mapping[Kind, str] = {"contact": "contacts", "company": "companies"}
+FIELDS: Mapping[Kind, tuple[str, ...]] = {"contact": CONTACT_FIELDS, "company": COMPANY_FIELDS}
+LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
+NUMBERS = frozenset({"employee_count", "founded_year"})
+REFERENCES = frozenset({"company_id", "owner"})
+FIND: Mapping[Kind, str] = {
+    "contact": "(linkedin_url = $2 or lower(email) = $3 or name_key = $4)",
+    "company": "(domain = $2 or linkedin_url = $3 or name_key = $4)",
+}
+
+
+class Builtin:
+    """The Connector of one account."""
+
+    def __init__(self, access: Access) -> None:
+        self._db = access.db
+        self._account = access.account_id
+        self._url = access.settings.base_url
+        self._lock = "for no key update" if access.writing else ""
+
+    async def info(self) -> CrmAccount:
+        """The account itself; it becomes the default owner."""
+        email = await self._db.fetchval("select email from accounts where id = $1", self._account)
+        await self._db.execute(
+            """insert into crm_owners (id, account_id, email, is_default) values ($1, $2, $3, true)
+               on conflict do nothing""",
+            new_id("cow"),
+            self._account,
+            email,
+        )
+        return CrmAccount(self._account, email)
+
+    async def fields(self, kind: Kind) -> list[Field]:
+        standard = [Field(name, _label(name), _type(name), maps_to=name) for name in FIELDS[kind]]
+        rows = await self._db.fetch(
+            f"""select distinct on (name) name, json_typeof(custom -> name) as type
+                from {TABLE[kind]}, json_object_keys(custom) as name where account_id = $1 order by name""",
+            self._account,
+        )
+        types: dict[str, Any] = {"string": "text", "array": "list"}
+        custom = [
+            Field(row["name"], row["name"], types.get(row["type"], row["type"]), custom=True) for row in rows
+        ]
+        return standard + custom
+
+    async def owners(self) -> list[Owner]:
+        rows = await self._db.fetch(
+            "select id, email, name, is_default from crm_owners where account_id = $1 order by id", self._account
+        )
+        return [Owner(**row) for row in rows]
+
+    async def lists(self) -> list[CrmList]:
+        rows = await self._db.fetch(
+            "select id, name from crm_lists where account_id = $1 order by id", self._account
+        )
+        return [CrmList(**row) for row in rows]
+
+    async def find(self, kind: Kind, values: Values) -> list[Record]:
+        keys = [matching.key(name, values) or None for name in matching.KEYS[kind]]
+        rows = await self._db.fetch(
+            f"select * from {TABLE[kind]} where account_id = $1 and {FIND[kind]} order by id {self._lock}",
+            self._account,
+            *keys,
+            matching.name_key(kind, values) or None,
+        )
+        return [self._record(kind, row) for row in rows]
+
+    async def get(self, kind: Kind, id: str) -> Record:
+        row = await self._db.fetchrow(
+            f"select * from {TABLE[kind]} where account_id = $1 and id = $2 {self._lock}", self._account, id
+        )
+        if row is None:
+            raise NotFound(f"{kind} {id}")
+        return self._record(kind, row)
+
+    async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
+        rows = await self._db.fetch(
+            f"select * from {TABLE[kind]} where account_id = $1 and id > $2 order by id limit $3",
+            self._account,
+            after or "",
+            limit,
+        )
+        return [self._record(kind, row) for row in rows]
+
+    async def create(self, kind: Kind, values: Values) -> Record:
+        id = new_id(PREFIX[kind])
+        columns = {"id": id, "account_id": self._account, **_columns(kind, values, {})}
+        marks = ", ".join(f"${position}" for position in range(1, len(columns) + 1))
+        row = await self._write(
+            f"insert into {TABLE[kind]} ({', '.join(columns)}) values ({marks}) returning *", columns
+        )
+        return self._record(kind, row)
+
+    async def update(self, kind: Kind, id: str, values: Values) -> Record:
+        columns = _columns(kind, values, (await self.get(kind, id)).values)
+        changes = ", ".join(f"{name} = ${position}" for position, name in enumerate(columns, 3))
+        row = await self._write(
+            f"""update {TABLE[kind]} set {changes}, updated_at = clock_timestamp()
+                where account_id = $1 and id = $2 returning *""",
+            {"account_id": self._account, "id": id, **columns},
+        )
+        return self._record(kind, row)
+
+    async def _write(self, statement: str, columns: Mapping[str, Any]) -> asyncpg.Record:
+        try:
+            row = await self._db.fetchrow(statement, *columns.values())
+        except asyncpg.UniqueViolationError as error:
+            name = next((one for one in ("linkedin_url", "email", "domain") if one in (error.detail or "")), "")
+            raise Rejected(name, "belongs to another record of the CRM already.") from None
+        except asyncpg.ForeignKeyViolationError as error:
+            name = next((one for one in REFERENCES if f"({one})" in (error.detail or "")), "")
+            raise Rejected(name, "is not in the CRM.") from None
+        assert row is not None
+        return row
+
+    async def add_note(self, contact_id: str, text: str) -> str:
+        await self.get("contact", contact_id)
+        id = new_id("cno")
+        await self._db.execute(
+            "insert into crm_notes (id, account_id, contact_id, text) values ($1, $2, $3, $4)",
+            id,
+            self._account,
+            contact_id,
+            text,
+        )
+        return id
+
+    async def has_note(self, contact_id: str, text: str) -> bool:
+        found = await self._db.fetchval(
+            "select exists (select from crm_notes where account_id = $1 and contact_id = $2 and text = $3)",
+            self._account,
+            contact_id,
+            text,
+        )
+        return bool(found)
+
+    async def add_task(self, contact_id: str, task: Task) -> str:
+        await self.get("contact", contact_id)
+        id = new_id("cta")
+        await self._db.execute(
+            """insert into crm_tasks (id, account_id, contact_id, title, description, due_at, owner)
+               values ($1, $2, $3, $4, $5, $6, $7)""",
+            id,
+            self._account,
+            contact_id,
+            task.title,
+            task.description,
+            task.due_at,
+            task.owner,
+        )
+        return id
+
+    async def create_list(self, name: str) -> CrmList:
+        row = await self._db.fetchrow(
+            """insert into crm_lists (id, account_id, name) values ($1, $2, $3)
+               on conflict (account_id, lower(name)) do update set name = crm_lists.name returning id, name""",
+            new_id("cli"),
+            self._account,
+            name,
+        )
+        assert row is not None
+        return CrmList(**row)
+
+    async def in_list(self, list_id: str, contact_id: str) -> bool:
+        found = await self._db.fetchval(
+            "select exists (select from crm_list_members where list_id = $1 and contact_id = $2)",
+            list_id,
+            contact_id,
+        )
+        return bool(found)
+
+    async def add_to_list(self, list_id: str, contact_id: str) -> None:
+        await self._db.execute(
+            """insert into crm_list_members (list_id, contact_id)
+               select l.id, c.id from crm_lists l, crm_contacts c
+               where l.id = $1 and c.id = $2 and l.account_id = $3 and c.account_id = $3
+               on conflict do nothing""",
+            list_id,
+            contact_id,
+            self._account,
+        )
+
+    def _record(self, kind: Kind, row: asyncpg.Record) -> Record:
+        values = {name: row[name] for name in FIELDS[kind] if row[name] not in (None, [])}
+        custom: dict[str, Any] = msgspec.json.decode(row["custom"])
+        values |= {CUSTOM + name: value for name, value in custom.items()}
+        return Record(row["id"], f"{self._url}/crm/{PAGE[kind]}/{row['id']}", values)
+
+
+def _columns(kind: Kind, values: Values, there: Values) -> dict[str, Any]:
+    """The columns to write `values` over `there`."""
+    columns: dict[str, Any] = {name: value for name, value in values.items() if name in FIELDS[kind]}
+    after = {**there, **values}
+    custom = {name.removeprefix(CUSTOM): value for name, value in after.items() if name.startswith(CUSTOM)}
+    columns["custom"] = msgspec.json.encode(custom).decode()
+    columns["name_key"] = matching.name_key(kind, after)
+    return columns
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize().replace("Linkedin", "LinkedIn").replace(" url", " URL")
+
+
+def _type(name: str) -> Any:
+    if name in LISTS:
+        return "list"
+    if name in NUMBERS:
+        return "number"
+    return "reference" if name in REFERENCES else "text"
+
+
+connector = Definition(
+    name="builtin",
+    label="Built-in CRM",
+    auth=NoAuth(),
+    quota=None,
+    capabilities=(
+        "contacts",
+        "companies",
+        "notes",
+        "tasks",
+        "owners",
+        "lists",
+        "create_lists",
+        "custom_fields",
+        "open_custom_fields",
+    ),
+    mapping={kind: {name: name for name in names} for kind, names in FIELDS.items()},
+    open=Builtin,
+)

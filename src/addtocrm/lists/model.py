@@ -1,0 +1,62 @@
+"""What a list is."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from addtocrm.crm.merge import OnConflict
+from addtocrm.crm.model import ExpectedCrm, OwnerRef, PersonInput
+
+ListName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+Description = Annotated[str, Meta(max_length=2000)]
+
+
+class PeopleList(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    description: str | None
+    members: int
+    created_at: str
+    updated_at: str
+
+
+class Member(msgspec.Struct, frozen=True):
+    id: str
+    added_at: str
+    person: dict[str, Any]
+
+
+class NewList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: ListName
+    description: Description | None = None
+
+
+class ChangedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Only what is sent changes; `description: null` empties it."""
+
+    name: ListName | UnsetType = UNSET
+    description: Description | None | UnsetType = UNSET
+
+
+class NewMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    people: Annotated[
+        list[PersonInput], Meta(min_length=1, max_length=1000, description="People as enrichment answers them.")
+    ]
+
+
+class AddedMembers(msgspec.Struct, frozen=True):
+    """`members` has each person sent, in their order; `existing` were on the list already."""
+
+    added: int
+    existing: int
+    members: list[Member]
+
+
+class Push(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the list's people are written to the CRM (as in POST /v1/crm/contacts)."""
+
+    on_conflict: OnConflict = "fill_empty"
+    owner: OwnerRef = None
+    list: Annotated[str | None, Meta(max_length=200, description="A list of the CRM to be on.")] = None
+    expected_crm: ExpectedCrm = None

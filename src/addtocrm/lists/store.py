@@ -1,0 +1,104 @@
+"""The SQL of lists."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from addtocrm.db.pool import Connection, Pool
+
+LIST = """select l.id, l.name, l.description, l.created_at, l.updated_at,
+                 (select count(*)::int from list_members m where m.list_id = l.id) as members from lists l"""
+
+
+async def insert(connection: Connection, id: str, account_id: str, name: str, description: str | None) -> None:
+    await connection.execute(
+        "insert into lists (id, account_id, name, description) values ($1, $2, $3, $4)",
+        id,
+        account_id,
+        name,
+        description,
+    )
+
+
+async def get(connection: Connection | Pool, account_id: str, id: str) -> asyncpg.Record | None:
+    return await connection.fetchrow(f"{LIST} where l.account_id = $1 and l.id = $2", account_id, id)
+
+
+async def page(pool: Pool, account_id: str, after: str, limit: int) -> list[asyncpg.Record]:
+    return await pool.fetch(
+        f"{LIST} where l.account_id = $1 and l.id > $2 order by l.id limit $3", account_id, after, limit
+    )
+
+
+async def lock(connection: Connection, account_id: str, id: str) -> asyncpg.Record | None:
+    """The list, its row locked: changes of one list follow each other."""
+    return await connection.fetchrow(
+        "select id, name, description from lists where account_id = $1 and id = $2 for no key update",
+        account_id,
+        id,
+    )
+
+
+async def update(connection: Connection, id: str, name: str, description: str | None) -> None:
+    await connection.execute(
+        "update lists set name = $2, description = $3, updated_at = now() where id = $1", id, name, description
+    )
+
+
+async def delete(connection: Connection, id: str) -> None:
+    await connection.execute("delete from lists where id = $1", id)
+
+
+async def known(
+    connection: Connection, list_id: str, identities: Sequence[str], emails: Sequence[str]
+) -> list[asyncpg.Record]:
+    """Members with one of the identities or e-mails."""
+    return await connection.fetch(
+        """select id, identity, email, person, added_at from list_members
+           where list_id = $1 and (identity = any($2::text[]) or email = any($3::text[]))""",
+        list_id,
+        identities,
+        emails,
+    )
+
+
+async def add(
+    connection: Connection, list_id: str, rows: Sequence[tuple[str, str, str | None, str]]
+) -> list[asyncpg.Record]:
+    """Adds (id, identity, email, JSON person); gives the rows."""
+    ids, identities, emails, people = zip(*rows, strict=True)
+    return await connection.fetch(
+        """insert into list_members (id, list_id, identity, email, person)
+           select m.id, $1, m.identity, m.email, m.person
+           from unnest($2::text[], $3::text[], $4::text[], $5::json[]) as m (id, identity, email, person)
+           returning id, identity, email, person, added_at""",
+        list_id,
+        ids,
+        identities,
+        emails,
+        people,
+    )
+
+
+async def members(pool: Pool | Connection, list_id: str, after: str, limit: int) -> list[asyncpg.Record]:
+    return await pool.fetch(
+        """select id, person, added_at from list_members where list_id = $1 and id > $2
+           order by id limit $3""",
+        list_id,
+        after,
+        limit,
+    )
+
+
+async def remove(connection: Connection, list_id: str, member_id: str) -> bool:
+    return bool(
+        await connection.fetchval(
+            "delete from list_members where list_id = $1 and id = $2 returning true", list_id, member_id
+        )
+    )
+
+
+async def all_members(connection: Connection, list_id: str) -> list[asyncpg.Record]:
+    return await connection.fetch(
+        "select id, person from list_members where list_id = $1 order by id", list_id
+    )
