@@ -129,9 +129,7 @@ class Server:
     def async_client(self, token: str | None = None, connections: int = 100) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        return httpx.AsyncClient(
-            base_url=self.url, headers=headers, timeout=60, limits=limits, trust_env=False
-        )
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, limits=limits, trust_env=False)
 
     def account(
         self, *, credits: int | None = None, scopes: list[str] | None = None, plan: Any = "pro", **rates: int
@@ -180,7 +178,12 @@ class Server:
 def cli(*arguments: str, environment: dict[str, str], input: str | None = None) -> Any:
     """Runs the command line with --json; gives its document."""
     done = subprocess.run(
-        [ADDTOCRM, *arguments, "--json"], env=environment, capture_output=True, text=True, input=input, timeout=120
+        [ADDTOCRM, *arguments, "--json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        input=input,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -5,19 +5,20 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.types import Receive, Scope, Send
+from litestar.types import Receive, Send
 
 from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.api import failures
 from addtocrm.api.endpoint import scope_guard
 from addtocrm.companies import routes as companies
+
 # CRM: from addtocrm.crm import routes as crm
 from addtocrm.db.notify import Listener
 from addtocrm.db.pool import Pool, open_pool
@@ -29,6 +30,7 @@ from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
 from addtocrm.health import routes as health
 from addtocrm.jobs import routes as jobs
 from addtocrm.keys.service import KeyRing
+
 # CRM: from addtocrm.lists import routes as lists
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.service import Lookups
@@ -37,8 +39,6 @@ from addtocrm.providers import registry
 from addtocrm.providers.waterfall import Waterfall
 from addtocrm.settings import Settings
 from addtocrm.usage import routes as usage
-
-T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -103,7 +103,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 def build(services: Services) -> Gate:
     """The ASGI application over running services: the gate, and behind it the routes."""
 
-    def given(value: T) -> Provide:
+    def given(value: Any) -> Provide:
         return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
     routes = Litestar(
@@ -139,7 +139,7 @@ class Server:
     def __init__(self) -> None:
         self._gate: Gate | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:

@@ -102,7 +102,13 @@ def email(text: str) -> str:
     """
     cleaned = text.strip().removeprefix("mailto:").strip("<> ")
     local, at, host = cleaned.rpartition("@")
-    if not at or not local or len(local) > 64 or len(cleaned) > 320 or re.search(r"[\s\x00-\x1f\x7f<>()\[\],;:\\\"@]", local):
+    if (
+        not at
+        or not local
+        or len(local) > 64
+        or len(cleaned) > 320
+        or re.search(r"[\s\x00-\x1f\x7f<>()\[\],;:\\\"@]", local)
+    ):
         raise ValueError("is no e-mail address; it should look like jane@example.com.")
     return f"{local}@{_host(host)}"
 
@@ -137,8 +143,54 @@ def _host(text: str) -> str:
 NOT_WORD = re.compile(r"[^a-z0-9]+")
 APOSTROPHES = re.compile(r"['’`ʼ]")
 LEGAL = frozenset(
-    "inc incorporated corp corporation co company llc llp lp ltd limited plc gmbh mbh ag kg kgaa ohg ug se sa sas "
-    "sarl sàrl srl spa bv nv ab as asa aps oy oyj sl slu lda ltda pty pte pvt kk sro zoo doo ooo".split()
+    [
+        "inc",
+        "incorporated",
+        "corp",
+        "corporation",
+        "co",
+        "company",
+        "llc",
+        "llp",
+        "lp",
+        "ltd",
+        "limited",
+        "plc",
+        "gmbh",
+        "mbh",
+        "ag",
+        "kg",
+        "kgaa",
+        "ohg",
+        "ug",
+        "se",
+        "sa",
+        "sas",
+        "sarl",
+        "sàrl",
+        "srl",
+        "spa",
+        "bv",
+        "nv",
+        "ab",
+        "as",
+        "asa",
+        "aps",
+        "oy",
+        "oyj",
+        "sl",
+        "slu",
+        "lda",
+        "ltda",
+        "pty",
+        "pte",
+        "pvt",
+        "kk",
+        "sro",
+        "zoo",
+        "doo",
+        "ooo",
+    ]
 )
 
 

@@ -15,6 +15,4 @@ PROVIDER_CALLS = Counter("addtocrm_provider_calls", "Calls of data providers.", 
 RATE_LIMIT_FALLBACKS = Counter(
     "addtocrm_rate_limit_fallbacks", "Requests judged by this process alone because Valkey was lost."
 )
-POOL = Gauge(
-    "addtocrm_pool_connections", "Database connections by state.", ["state"], multiprocess_mode="livesum"
-)
+POOL = Gauge("addtocrm_pool_connections", "Database connections by state.", ["state"], multiprocess_mode="livesum")

@@ -34,7 +34,11 @@ def seal(data_dir: Path, secret: str, purpose: str) -> bytes:
 
 def unseal(data_dir: Path, sealed: bytes, purpose: str) -> str:
     """The secret that `seal` was given. Raises SecretError."""
-    id, nonce, body = sealed[1 : 1 + ID_BYTES], sealed[1 + ID_BYTES :][:NONCE_BYTES], sealed[1 + ID_BYTES + NONCE_BYTES :]
+    id, nonce, body = (
+        sealed[1 : 1 + ID_BYTES],
+        sealed[1 + ID_BYTES :][:NONCE_BYTES],
+        sealed[1 + ID_BYTES + NONCE_BYTES :],
+    )
     key = next((one for one in _keys(data_dir) if _id(one) == id), None)
     if sealed[:1] != VERSION or key is None:
         raise SecretError(f"The key of this secret is not in {data_dir / FILE}; restore that file, or connect again.")

@@ -41,9 +41,9 @@ class Vendor(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Read once at start; each field is the variable `ADDTOCRM_<FIELD>`."""
 
-    data_dir: Annotated[
-        Path, Meta(description="Folder of the embedded database and the secret key.")
-    ] = msgspec.field(default_factory=default_data_dir)
+    data_dir: Annotated[Path, Meta(description="Folder of the embedded database and the secret key.")] = msgspec.field(
+        default_factory=default_data_dir
+    )
     database_url: Annotated[
         str | None, Meta(description="An own PostgreSQL, 15 or newer; the embedded one when empty.")
     ] = None

@@ -11,6 +11,7 @@ import asyncpg
 import httpx2 as httpx
 from harness import Account, Server, until
 
+from addtocrm.db import embedded
 from addtocrm.db.embedded import attach, binaries
 from addtocrm.db.migrate import migrate
 
@@ -163,10 +164,8 @@ def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> Non
 
 
 def restart(data_dir: Path, mode: str) -> None:
-    from addtocrm.db import embedded
-
-    embedded._run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")  # pyright: ignore
-    attach(data_dir).detach  # noqa: B018
+    embedded._run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")
+    attach(data_dir)
 
 
 def test_a_slow_transaction_is_not_jumped_over(server: Server) -> None:
@@ -184,15 +183,11 @@ def test_a_slow_transaction_is_not_jumped_over(server: Server) -> None:
         await early.execute(insert, "evt_early", account.id)
         await late.execute(insert, "evt_late", account.id)
         first = (
-            await asyncio.to_thread(
-                account.client.get, "/v1/events", params={"cursor": start["next_cursor"]}
-            )
+            await asyncio.to_thread(account.client.get, "/v1/events", params={"cursor": start["next_cursor"]})
         ).json()
         await slow.commit()
         second = (
-            await asyncio.to_thread(
-                account.client.get, "/v1/events", params={"cursor": first["next_cursor"]}
-            )
+            await asyncio.to_thread(account.client.get, "/v1/events", params={"cursor": first["next_cursor"]})
         ).json()
         await early.close()
         await late.close()

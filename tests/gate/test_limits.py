@@ -44,9 +44,7 @@ def test_exactly_the_limit_passes_with_one_worker(new_server: Any) -> None:
     assert passed(asyncio.run(flood(server, account.token, 300))) == 60
 
 
-def test_exactly_the_limit_passes_with_three_workers_and_two_hosts(
-    new_server: Any, valkey: ValkeyServer
-) -> None:
+def test_exactly_the_limit_passes_with_three_workers_and_two_hosts(new_server: Any, valkey: ValkeyServer) -> None:
     settings = {
         "ADDTOCRM_VALKEY_URL": f"valkey://127.0.0.1:{valkey.port}",
         "ADDTOCRM_RATE_PER_MINUTE": "60",

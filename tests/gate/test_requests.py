@@ -60,7 +60,19 @@ def test_headers_are_on_every_answer(server: Server, account: Account) -> None:
         server.client().get("/nowhere"),
         server.client().get("/healthz"),
     ]
-    assert [answer.status_code for answer in answers] == [200, 404, 405, 405, 413, 415, 400, 404, 401, 404, 200]
+    assert [answer.status_code for answer in answers] == [
+        200,
+        404,
+        405,
+        405,
+        413,
+        415,
+        400,
+        404,
+        401,
+        404,
+        200,
+    ]
     ids = set()
     for answer in answers:
         for header in HEADERS:
@@ -187,18 +199,29 @@ def test_off_pro_and_back(server: Server) -> None:
     ],
 )
 def test_bad_bodies_name_the_field(account: Account, body: bytes, path: str) -> None:
-    response = account.client.post(
-        "/v1/people/enrich", content=body, headers={"content-type": "application/json"}
-    )
+    response = account.client.post("/v1/people/enrich", content=body, headers={"content-type": "application/json"})
     error = refused(response, 400, "validation_error")
     assert [detail["path"] for detail in error["details"]] == [path]
     assert "Traceback" not in response.text
     assert "msgspec" not in response.text
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "nonsense=1", "since=yesterday", "cursor=%00",
-                                   "cursor=bm9uc2Vuc2U", "type=nonsense", "since=2026-01-01&cursor=x", "limit=%ff",
-                                   "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJcdTAwMDAiXQ"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "nonsense=1",
+        "since=yesterday",
+        "cursor=%00",
+        "cursor=bm9uc2Vuc2U",
+        "type=nonsense",
+        "since=2026-01-01&cursor=x",
+        "limit=%ff",
+        "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJcdTAwMDAiXQ",
+    ],
+)
 def test_bad_queries_name_the_parameter(account: Account, query: str) -> None:
     error = refused(account.client.get(f"/v1/events?{query}"), 400, "validation_error")
     assert error["details"][0]["path"] in query
@@ -236,7 +259,10 @@ def test_guessing_keys_is_slow(new_server: Any) -> None:
 
 
 def test_a_connection_that_sends_garbage_does_not_hurt(server: Server, account: Account) -> None:
-    for garbage in (b"\x00\xff\xfe\r\n\r\n", b"POST /v1/people/enrich HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"):
+    for garbage in (
+        b"\x00\xff\xfe\r\n\r\n",
+        b"POST /v1/people/enrich HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc",
+    ):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(garbage)
     assert account.client.get("/v1/usage").status_code == 200

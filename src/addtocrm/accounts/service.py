@@ -55,9 +55,7 @@ async def set_plan(pool: Pool, email: str, plan: Plan, actor: str = "operator") 
         if account.plan != plan:
             await store.set_plan(connection, account.id, plan)
             if not await store.has_custom_credits(connection, account.id):
-                await store.adjust(
-                    connection, account, max(0, PLAN_CREDITS[plan] - PLAN_CREDITS[account.plan])
-                )
+                await store.adjust(connection, account, max(0, PLAN_CREDITS[plan] - PLAN_CREDITS[account.plan]))
             await _tell_keys(connection, account.id, plan, actor)
     return await find(pool, email)
 

@@ -5,9 +5,7 @@ import asyncpg
 from addtocrm.accounts.model import PLAN_CREDITS, Account, Plan
 from addtocrm.db.pool import Connection
 
-COLUMNS = (
-    "id, email, plan, available as credits_available, period_credits, period_start, period_end, created_at"
-)
+COLUMNS = "id, email, plan, available as credits_available, period_credits, period_start, period_end, created_at"
 
 
 async def insert(
@@ -37,9 +35,7 @@ async def insert(
 
 
 async def by_email(connection: Connection, email: str) -> Account | None:
-    return _account(
-        await connection.fetchrow(f"select {COLUMNS} from accounts where email = $1", email.lower())
-    )
+    return _account(await connection.fetchrow(f"select {COLUMNS} from accounts where email = $1", email.lower()))
 
 
 async def roll_if_due(connection: Connection, account_id: str) -> Account:
@@ -54,9 +50,7 @@ async def roll_if_due(connection: Connection, account_id: str) -> Account:
             account_id,
             PLAN_CREDITS[row["plan"]],
         )
-    account = _account(
-        await connection.fetchrow(f"select {COLUMNS} from accounts where id = $1", account_id)
-    )
+    account = _account(await connection.fetchrow(f"select {COLUMNS} from accounts where id = $1", account_id))
     assert account is not None
     return account
 
@@ -66,9 +60,7 @@ async def set_plan(connection: Connection, account_id: str, plan: Plan) -> None:
 
 
 async def has_custom_credits(connection: Connection, account_id: str) -> bool:
-    return await connection.fetchval(
-        "select custom_credits is not null from accounts where id = $1", account_id
-    )
+    return await connection.fetchval("select custom_credits is not null from accounts where id = $1", account_id)
 
 
 async def set_custom_credits(connection: Connection, account_id: str, credits: int) -> None:

@@ -7,13 +7,13 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from addtocrm.errors import ApiError, envelope
-from addtocrm.gate.asgi import JSON, Exchange, error_headers
+from addtocrm.gate.asgi import JSON, error_headers, exchange_of
 
 log = structlog.get_logger()
 
 
 def answer_api_error(request: Request[Any, Any, Any], error: ApiError) -> Response[bytes]:
-    exchange: Exchange = request.scope["addtocrm.exchange"]  # type: ignore[typeddict-item]
+    exchange = exchange_of(request.scope)
     exchange.result = error.type
     return Response(
         envelope(error, exchange.request_id),
@@ -30,7 +30,9 @@ def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException)
             known = ApiError("not_found", f"There is no {request.url.path}; see /docs for what there is.")
         case 405:
             known = ApiError(
-                "validation_error", f"{request.url.path} does not take {request.method}; see /docs.", status=405
+                "validation_error",
+                f"{request.url.path} does not take {request.method}; see /docs.",
+                status=405,
             )
         case 413:
             known = ApiError("validation_error", "The body is too large.", status=413)

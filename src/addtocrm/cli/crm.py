@@ -1,2 +1,3 @@
 from cyclopts import App
+
 app = App(name="crm")

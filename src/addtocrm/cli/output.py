@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import cyclopts
 import msgspec
@@ -33,12 +33,12 @@ def emit(document: Any, *, json: bool, text: str = "") -> None:
 
 
 def _table(document: Any) -> Table | str:
-    rows: list[dict[str, Any]] = document if isinstance(document, list) else [document]
+    rows = cast(list[dict[str, Any]], document if isinstance(document, list) else [document])
     if not rows:
         return "none"
     table = Table(*rows[0].keys())
     for row in rows:
-        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
+        table.add_row(*(", ".join(cast(list[str], v)) if isinstance(v, list) else str(v) for v in row.values()))
     return table
 
 

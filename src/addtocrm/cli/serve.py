@@ -13,7 +13,7 @@ from typing import Annotated
 
 import structlog
 from cyclopts import Parameter
-from granian import Granian as Server
+from granian.server.mp import MPServer
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 
@@ -58,8 +58,8 @@ def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> 
         jobs.stop()
 
 
-def _server(settings: Settings) -> Server:
-    return Server(
+def _server(settings: Settings) -> MPServer:
+    return MPServer(
         "addtocrm.app:server",
         factory=True,
         address=settings.host,

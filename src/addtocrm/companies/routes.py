@@ -17,9 +17,7 @@ from addtocrm.providers.waterfall import Waterfall
 class LookUpCompany(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which company is meant, by exactly one of the three."""
 
-    domain: Annotated[
-        str | None, Meta(description="A domain or web address.", examples=["acme.example.com"])
-    ] = None
+    domain: Annotated[str | None, Meta(description="A domain or web address.", examples=["acme.example.com"])] = None
     linkedin_url: Annotated[str | None, Meta(description="A LinkedIn company URL.")] = None
     name: Annotated[str, Meta(max_length=300)] | None = None
     refresh: Annotated[bool, Meta(description="Ask afresh, and pay, also where the answer is cached.")] = False

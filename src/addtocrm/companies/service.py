@@ -3,7 +3,6 @@
 import msgspec
 
 from addtocrm import identifiers
-from addtocrm.companies.model import Company
 from addtocrm.errors import ApiError, invalid
 from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
 from addtocrm.lookups.service import Lookups
@@ -37,14 +36,13 @@ async def lookup(
     answer = await lookups.run(caller, LOOKUP, lookup_key(query), work, refresh=refresh)
     if answer is None:
         raise ApiError(
-            "not_found", "No company in the data matches; nothing was charged. Check the spelling of the domain."
+            "not_found",
+            "No company in the data matches; nothing was charged. Check the spelling of the domain.",
         )
     return answer
 
 
-def query_of(
-    *, domain: str | None = None, linkedin_url: str | None = None, name: str | None = None
-) -> CompanyQuery:
+def query_of(*, domain: str | None = None, linkedin_url: str | None = None, name: str | None = None) -> CompanyQuery:
     """The normalised query, by exactly one key. Raises ApiError `validation_error` that names the field."""
     if sum(value is not None for value in (domain, linkedin_url, name)) != 1:
         raise invalid("domain", "send exactly one of `domain`, `linkedin_url` and `name`.")

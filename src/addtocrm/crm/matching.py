@@ -103,7 +103,6 @@ def locks(account_id: str, crm: str, kind: Kind, values: Values) -> list[int]:
     if name := name_key(kind, values):
         identities.append(f"name {name}")
     digests = [
-        hashlib.blake2b(f"crm {account_id} {crm} {kind} {one}".encode(), digest_size=8).digest()
-        for one in identities
+        hashlib.blake2b(f"crm {account_id} {crm} {kind} {one}".encode(), digest_size=8).digest() for one in identities
     ]
     return [int.from_bytes(digest, signed=True) for digest in digests]

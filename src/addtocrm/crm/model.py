@@ -13,9 +13,9 @@ Link: TypeAlias = Annotated[str, Meta(max_length=2000)]
 Text: TypeAlias = Annotated[str, Meta(max_length=65_536)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-CustomValue: TypeAlias = Annotated[str, Meta(max_length=65_536)] | float | bool | int | Annotated[
-    list[Line], Meta(max_length=200)
-] | None
+CustomValue: TypeAlias = (
+    Annotated[str, Meta(max_length=65_536)] | float | bool | int | Annotated[list[Line], Meta(max_length=200)] | None
+)
 CustomFields: TypeAlias = Annotated[
     dict[Annotated[str, Meta(min_length=1, max_length=100)], CustomValue],
     Meta(max_length=100, description="The CRM's own fields, by its names (see GET /v1/crm/fields)."),
@@ -150,9 +150,7 @@ class WriteResult(msgspec.Struct, frozen=True):
     url: str | None
     action: Action
     fields_written: list[str]
-    fields_kept: Annotated[
-        list[str], Meta(description="Fields that were sent and differ from the CRM's, which stay.")
-    ]
+    fields_kept: Annotated[list[str], Meta(description="Fields that were sent and differ from the CRM's, which stay.")]
 
 
 class CompanyResult(msgspec.Struct, frozen=True):

@@ -121,9 +121,7 @@ def of_custom(custom_fields: CustomFields) -> dict[str, Any]:
 def contact_of(record: Record) -> Contact:
     """A connector's record as it is shown."""
     shown = {name: record.values[name] for name in CONTACT_FIELDS if name in record.values}
-    custom: Any = {
-        name.removeprefix(CUSTOM): value for name, value in record.values.items() if name.startswith(CUSTOM)
-    }
+    custom: Any = {name.removeprefix(CUSTOM): value for name, value in record.values.items() if name.startswith(CUSTOM)}
     return Contact(id=record.id, url=record.url, custom_fields=custom, **shown)  # pyright: ignore[reportArgumentType]
 
 

@@ -262,7 +262,7 @@ def _is_postgres(folder: Path) -> bool:
         return False
 
 
-def _wait(folder: Path, server: "subprocess.Popen[bytes] | None") -> None:
+def _wait(folder: Path, server: "subprocess.Popen[Any] | None") -> None:
     """Waits until the server takes connections."""
     deadline = time.monotonic() + START_SECONDS
     status = folder / "postmaster.pid"

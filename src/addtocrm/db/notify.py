@@ -47,9 +47,7 @@ class Listener:
         connection = await connect(self._url)
         try:
             await connection.add_listener(CHANNEL, self._receive)
-            await connection.execute(
-                "select pg_advisory_lock($1, $2)", LIVENESS_CLASS, self.instance, timeout=5
-            )
+            await connection.execute("select pg_advisory_lock($1, $2)", LIVENESS_CLASS, self.instance, timeout=5)
         except BaseException:
             await connection.close(timeout=1)
             raise

@@ -72,9 +72,7 @@ async def _exchange(caller: Caller, ip: str, question: Question, deadline: Deadl
     return answers
 
 
-async def _recipients(
-    session: Session, caller: Caller, question: Question, answers: Answers, *, tls: bool
-) -> None:
+async def _recipients(session: Session, caller: Caller, question: Question, answers: Answers, *, tls: bool) -> None:
     utf8 = "SMTPUTF8" in session.extensions
     sendable = [address for address in question.recipients if utf8 or not address.needs_smtputf8]
     for address in question.recipients:

@@ -81,15 +81,11 @@ class MailDns:
             return Addresses("found", tuple(ips))
         return Addresses(next((s for s in statuses if s in ("dns_timeout", "dns_error")), statuses[0]))
 
-    async def _lookup(
-        self, name: str, kind: str, seconds: float
-    ) -> tuple[LookupStatus, dns.resolver.Answer | None]:
+    async def _lookup(self, name: str, kind: str, seconds: float) -> tuple[LookupStatus, dns.resolver.Answer | None]:
         if seconds <= 0:
             return "dns_timeout", None
         try:
-            answer = await self._resolver.resolve(
-                name, kind, search=False, lifetime=seconds, raise_on_no_answer=False
-            )
+            answer = await self._resolver.resolve(name, kind, search=False, lifetime=seconds, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
             return "no_name", None
         except dns.exception.Timeout:

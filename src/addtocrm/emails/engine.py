@@ -42,9 +42,7 @@ class Engine:
 
     def __init__(self, settings: Settings, slots: Slots | None = None) -> None:
         self._dns = MailDns(settings.dns_servers)
-        self._caller = Caller(
-            settings.helo, settings.smtp_from, settings.smtp_port, settings.allow_private_networks
-        )
+        self._caller = Caller(settings.helo, settings.smtp_from, settings.smtp_port, settings.allow_private_networks)
         self._slots: Slots = slots or LocalSlots()
 
     async def verify(self, address: str, *, budget_seconds: float = BUDGET_SECONDS) -> Verification:

@@ -16,9 +16,7 @@ class Provider(msgspec.Struct, frozen=True):
 PROVIDERS: tuple[Provider, ...] = (
     Provider("google", ("google.com", "googlemail.com", "smtp.goog")),
     Provider("outlook", ("olc.protection.outlook.com", "hotmail.com")),
-    Provider(
-        "microsoft_365", ("mail.protection.outlook.com", "mx.microsoft", "protection.partner.outlook.cn")
-    ),
+    Provider("microsoft_365", ("mail.protection.outlook.com", "mx.microsoft", "protection.partner.outlook.cn")),
     # Every RCPT is answered 250 and unknown mailboxes are refused after DATA (Yahoo, AOL, their hosted domains).
     Provider("yahoo", ("yahoodns.net", "yahoo.com"), ask=False),
     # Only mail servers registered with the postmaster are spoken to (postmaster.t-online.de).
@@ -44,9 +42,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider("mailbox_org", ("mailbox.org",)),
     Provider("migadu", ("migadu.com",)),
     Provider("gmx", ("gmx.net", "gmx.com", "web.de", "mail.com")),
-    Provider(
-        "ionos", ("kundenserver.de", "ionos.com", "1and1.com", "1and1.co.uk", "schlund.de", "perfora.net")
-    ),
+    Provider("ionos", ("kundenserver.de", "ionos.com", "1and1.com", "1and1.co.uk", "schlund.de", "perfora.net")),
     Provider("strato", ("rzone.de", "strato.de")),
     Provider("ovh", ("ovh.net", "ovh.com", "ovh.ca")),
     Provider("gandi", ("gandi.net",)),

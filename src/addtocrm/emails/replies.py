@@ -17,9 +17,7 @@ LONGEST_WAIT = 86_400.0
 
 ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 ADDRESS = re.compile(r"[<(\"'\[]?[^\s<>()\"',;]+@[^\s<>()\"',;]+[>)\"'\]]?")
-WAIT = re.compile(
-    r"(?:in|after|for|wait|within|of|retry|again)[\s:=(]+(?:at least |about |another )?(\d+)\s*([a-z]*)"
-)
+WAIT = re.compile(r"(?:in|after|for|wait|within|of|retry|again)[\s:=(]+(?:at least |about |another )?(\d+)\s*([a-z]*)")
 CLOCK = re.compile(r"\b(\d{1,2}):(\d{2}):(\d{2})\b")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 

@@ -82,9 +82,7 @@ class Session:
     async def starttls(self, helo: str) -> None:
         """Goes over to TLS and greets again (RFC 3207). Raises SessionEnded (tls_required where it fails)."""
         try:
-            await self._protocol.start_tls(
-                _lenient_tls(), timeout=max(self._deadline.left(COMMAND_SECONDS), 0.001)
-            )
+            await self._protocol.start_tls(_lenient_tls(), timeout=max(self._deadline.left(COMMAND_SECONDS), 0.001))
         except (SMTPException, OSError):
             self.close()
             raise SessionEnded(Reply("tls_required")) from None

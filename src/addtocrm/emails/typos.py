@@ -23,9 +23,7 @@ LARGE = tuple(
 NO_TYPO = frozenset("hey.com box.com sky.de 139.com 189.com 263.net ya.ru charter.com gmail.de".split())
 """Domains of their own that look like a misspelt large one, beside the free providers."""
 
-MISSPELT_ANYWAY = frozenset(
-    ("yaho.com", "vahoo.com", "sbcglbal.net", "hotmail.co", "yahoo.co", "hitmail.com")
-)
+MISSPELT_ANYWAY = frozenset(("yaho.com", "vahoo.com", "sbcglbal.net", "hotmail.co", "yahoo.co", "hitmail.com"))
 """Listed among the free providers, but hardly ever meant."""
 
 TOP_LEVEL = ("com", "net", "org", "edu", "gov", "info", "de", "fr", "co.uk")
@@ -67,11 +65,7 @@ def _comparable(domain: str, large: str) -> bool:
         return False
     name, _, _ = large.partition(".")
     same_name = domain.partition(".")[0] == name
-    return (
-        same_name
-        or (len(name) >= SAFE_LENGTH and domain[0] == large[0])
-        or _only_first_differs(domain, large)
-    )
+    return same_name or (len(name) >= SAFE_LENGTH and domain[0] == large[0]) or _only_first_differs(domain, large)
 
 
 def _only_first_differs(domain: str, large: str) -> bool:

@@ -44,9 +44,7 @@ Obstacle = Literal[
 ]
 """What kept a recipient from being asked about."""
 
-FINAL_OBSTACLES: frozenset[Reason] = frozenset(
-    ("invalid_syntax", "domain_not_found", "no_mail_server", "null_mx")
-)
+FINAL_OBSTACLES: frozenset[Reason] = frozenset(("invalid_syntax", "domain_not_found", "no_mail_server", "null_mx"))
 GONE: frozenset[Reason] = frozenset(("no_such_user", "mailbox_disabled", "smtputf8_unsupported"))
 REFUSALS: frozenset[Outcome | None] = frozenset(("no_such_user", "mailbox_disabled", "refused"))
 """Answers to the random address that show the domain is no catch-all."""

@@ -1,7 +1,7 @@
 """GET /v1/events."""
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -21,9 +21,7 @@ class EventsQuery(msgspec.Struct, frozen=True):
     since: Annotated[str | None, Meta(description="ISO 8601 time: the first page, from then on.")] = None
     cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
     limit: Annotated[int, Meta(ge=1, le=1000, description="Events on a page.")] = 50
-    type: Annotated[
-        list[str] | None, Meta(description="Only these types; repeat it or separate by commas.")
-    ] = None
+    type: Annotated[list[str] | None, Meta(description="Only these types; repeat it or separate by commas.")] = None
 
 
 @get(
@@ -52,7 +50,7 @@ def _time(text: str) -> datetime:
     try:
         # In a URL a bare `+` is a space: 2026-01-31T09:00:00+01:00 arrives as 2026-01-31T09:00:00 01:00.
         time = datetime.fromisoformat(SPACED_OFFSET.sub("+", text.strip()))
-        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise invalid("since", "is an ISO 8601 time such as 2026-01-31T09:00:00Z.") from None
 

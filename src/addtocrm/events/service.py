@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -19,7 +19,7 @@ from addtocrm.times import rfc3339
 
 log = structlog.get_logger()
 
-BEGINNING = datetime(1, 1, 1, tzinfo=timezone.utc)
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 PUBLISH_SECONDS = 0.5
 
 
@@ -81,7 +81,12 @@ async def page(
 
 def _event(row: asyncpg.Record) -> Event:
     return Event(
-        row["id"], row["type"], rfc3339(row["inserted"]), row["actor"], row["request_id"], msgspec.json.decode(row["data"])
+        row["id"],
+        row["type"],
+        rfc3339(row["inserted"]),
+        row["actor"],
+        row["request_id"],
+        msgspec.json.decode(row["data"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import MutableMapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import structlog
 import uuid_utils
@@ -45,7 +45,7 @@ class Services(Protocol):
 class Exchange:
     """One request on its way: what is known of it so far, and how its answer goes out."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+    def __init__(self, scope: dict[str, Any], send: Send, request_id: str) -> None:
         self.scope = scope
         self.send = send
         self.request_id = request_id
@@ -61,7 +61,7 @@ class Exchange:
         """Sends a message of the application with the gate's headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", []), *self.gate_headers()]
+            message["headers"] = [*message["headers"], *self.gate_headers()]
         await self.send(message)
 
     def gate_headers(self) -> list[tuple[bytes, bytes]]:
@@ -92,6 +92,11 @@ class Exchange:
         await self.answer(error.status, envelope(error, self.request_id), error_headers(error))
 
 
+def exchange_of(scope: Any) -> Exchange:
+    """The exchange that an ASGI scope belongs to."""
+    return cast(Exchange, scope["addtocrm.exchange"])
+
+
 def error_headers(error: ApiError) -> list[tuple[bytes, bytes]]:
     """The headers that an error asks for, beside those on every answer."""
     headers: list[tuple[bytes, bytes]] = []
@@ -120,8 +125,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope, send, str(uuid_utils.uuid4()))
-        scope["addtocrm.exchange"] = exchange  # type: ignore[literal-required]
+        exchange = Exchange(cast(dict[str, Any], scope), send, str(uuid_utils.uuid4()))
+        exchange.scope["addtocrm.exchange"] = exchange
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
             await self._judge(exchange, receive)
@@ -142,7 +147,7 @@ class Gate:
             raise ApiError("not_found", "No path holds the NUL character.")
         if not f"{scope['path']}/".startswith("/v1/"):
             exchange.standing = await self._take_address(exchange, cost=0)
-            await self._app(scope, receive, exchange.forward)
+            await self._app(cast(Scope, scope), receive, exchange.forward)
             return
         principal = await self._authenticate(exchange)
         caller = Caller(
@@ -153,9 +158,9 @@ class Gate:
             key_id=principal.key_id,
         )
         passed = Passed(caller, principal.scopes)
-        scope["addtocrm.passed"] = passed  # type: ignore[literal-required]
+        scope["addtocrm.passed"] = passed
         if scope["method"] != "POST":
-            await self._app(scope, receive, exchange.forward)
+            await self._app(cast(Scope, scope), receive, exchange.forward)
             return
         body, receive = await self._read(receive)
         key = exchange.headers.get(b"idempotency-key")
@@ -164,7 +169,7 @@ class Gate:
             return
         if body is not None and await self._repeat(exchange, passed, body):
             return
-        await self._app(scope, receive, exchange.forward)
+        await self._app(cast(Scope, scope), receive, exchange.forward)
         if body is not None and passed.ref and exchange.status == 200:
             self._hot.remember(passed.caller.account_id, scope["path"], body, passed.ref)
 
@@ -188,9 +193,7 @@ class Gate:
         if principal.revoked:
             raise ApiError("key_revoked", "This key was revoked; make a new one.")
         if principal.plan != "pro":
-            raise ApiError(
-                "key_suspended_plan", "API keys work on the Pro plan; upgrade and this key works again."
-            )
+            raise ApiError("key_suspended_plan", "API keys work on the Pro plan; upgrade and this key works again.")
         _refuse_if_spent(exchange.standing)
         return principal
 
@@ -219,7 +222,7 @@ class Gate:
         while True:
             message = await receive()
             messages.append(message)
-            size += len(message.get("body", b""))
+            size += len(_body(message))
             if message["type"] != "http.request" or not message.get("more_body") or size > self._max_body:
                 break
         pending = iter(messages)
@@ -228,11 +231,9 @@ class Gate:
             return next(pending, None) or await receive()
 
         whole = size <= self._max_body and messages[-1]["type"] == "http.request"
-        return b"".join(message.get("body", b"") for message in messages) if whole else None, again
+        return b"".join(_body(message) for message in messages) if whole else None, again
 
-    async def _once(
-        self, exchange: Exchange, passed: Passed, key: str, body: bytes, receive: Receive
-    ) -> None:
+    async def _once(self, exchange: Exchange, passed: Passed, key: str, body: bytes, receive: Receive) -> None:
         """Carries a request with an Idempotency-Key out once, or replays its first answer."""
         idempotency.check_key(key)
         owner = passed.caller.key_id or passed.caller.account_id
@@ -251,10 +252,10 @@ class Gate:
             if message["type"] == "http.response.start":
                 start.update(message)
             else:
-                chunks.append(message.get("body", b""))
+                chunks.append(_body(message))
 
         try:
-            await self._app(scope, receive, capture)
+            await self._app(cast(Scope, scope), receive, capture)
         except BaseException:
             await self._idempotency.free(owner, key)
             raise
@@ -267,7 +268,7 @@ class Gate:
     def _record(self, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.began
         scope = exchange.scope
-        path = scope.get("path_template") or (scope["path"] if exchange.result == "ok" else "unknown")
+        path: str = scope.get("path_template") or (scope["path"] if exchange.result == "ok" else "unknown")
         metrics.REQUESTS.labels(path, exchange.result).inc()
         metrics.LATENCY.labels(path).observe(seconds)
         log.info(
@@ -279,6 +280,10 @@ class Gate:
             ms=round(seconds * 1000, 2),
             key_id=exchange.key_id,
         )
+
+
+def _body(message: Any) -> bytes:
+    return message.get("body", b"")
 
 
 def answer_body(data: bytes, cached: bool, deducted: int, remaining: int) -> bytes:
@@ -303,6 +308,4 @@ def _refuse_if_spent(standing: Standing) -> None:
             f"{standing.per_minute} requests a minute",
         )
     seconds = max(1, int(reset - standing.now + 0.999))
-    raise ApiError(
-        kind, f"The limit of {words} is reached; try again in {seconds} s.", retry_after_seconds=seconds
-    )
+    raise ApiError(kind, f"The limit of {words} is reached; try again in {seconds} s.", retry_after_seconds=seconds)

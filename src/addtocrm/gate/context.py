@@ -29,6 +29,4 @@ def require_scope(passed: Passed, wanted: Scopes) -> None:
     """Raises ApiError `scope_required` unless the key has one of `wanted`."""
     if passed.scopes.isdisjoint(wanted):
         names = " or ".join(f"`{name}`" for name in wanted)
-        raise ApiError(
-            "scope_required", f"This call needs the scope {names}; make a key that has it in the dashboard."
-        )
+        raise ApiError("scope_required", f"This call needs the scope {names}; make a key that has it in the dashboard.")

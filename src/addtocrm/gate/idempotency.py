@@ -62,14 +62,13 @@ class Idempotency:
             if row is None:
                 continue
             if row["fingerprint"] != fingerprint:
-                raise invalid(
-                    "Idempotency-Key", "was used with another request; take a new key for a new request."
-                )
+                raise invalid("Idempotency-Key", "was used with another request; take a new key for a new request.")
             if row["status"] is not None:
                 return Stored(row["status"], row["content_type"], row["body"])
             if asyncio.get_running_loop().time() > deadline:
                 raise ApiError(
-                    "internal_error", "The first request with this Idempotency-Key is still under way; try again."
+                    "internal_error",
+                    "The first request with this Idempotency-Key is still under way; try again.",
                 )
             await asyncio.sleep(POLL_SECONDS)
 
@@ -130,9 +129,7 @@ class Idempotency:
         """Deletes what is older than a day, for as long as the process lives."""
         while True:
             try:
-                await self._pool.execute(
-                    f"delete from idempotency where created_at < now() - interval '{KEEP}'"
-                )
+                await self._pool.execute(f"delete from idempotency where created_at < now() - interval '{KEEP}'")
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("sweep_failed", error=type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)

@@ -1,7 +1,7 @@
 """Rate limits: fixed windows of a minute and an hour, aligned to the epoch."""
 
 import time
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 import structlog
@@ -123,7 +123,7 @@ class ValkeyLimiter:
         if self._lost_at is None or time.monotonic() - self._lost_at > RETRY_SECONDS:
             try:
                 # One slot for both counters on a cluster: the braces.
-                allowed, seconds, micros, minute, hour = await self._script(
+                numbers = await cast(Any, self._script)(
                     keys=[f"addtocrm:rate:{{{subject}}}"], args=[per_minute, per_hour, cost]
                 )
             except (ValkeyError, OSError, TimeoutError) as error:
@@ -134,6 +134,7 @@ class ValkeyLimiter:
                 if self._lost_at is not None:
                     self._lost_at = None
                     log.info("valkey_back")
+                allowed, seconds, micros, minute, hour = cast(list[int], numbers)
                 return Standing(bool(allowed), seconds + micros / 1e6, per_minute, per_hour, minute, hour)
         metrics.RATE_LIMIT_FALLBACKS.inc()
         return await self._own.take(subject, per_minute, per_hour, cost)

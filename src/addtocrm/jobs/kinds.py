@@ -2,6 +2,7 @@
 
 from addtocrm.app import Services
 from addtocrm.jobs.runner import Kind
+
 # CRM: from addtocrm.lists import push
 
 

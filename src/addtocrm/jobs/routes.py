@@ -20,9 +20,7 @@ SCOPES: Scopes = ("enrich", "lists")
 class ResultsQuery(msgspec.Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=1000, description="Items on a page.")] = 50
     cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
-    format: Annotated[Literal["json", "csv"], Meta(description="Pages of JSON, or all as one CSV file.")] = (
-        "json"
-    )
+    format: Annotated[Literal["json", "csv"], Meta(description="Pages of JSON, or all as one CSV file.")] = "json"
 
 
 @get(

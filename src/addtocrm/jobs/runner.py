@@ -5,7 +5,7 @@ What is done is kept item by item in our own tables, so a recovered job goes on 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -138,12 +138,10 @@ class Runner:
             await self._settle(id, item, "succeeded", result, None)
 
     async def _postpone(self, id: str, item: Item, seconds: float) -> None:
-        until = datetime.now(timezone.utc) + timedelta(seconds=min(max(seconds, 0.05), LONGEST_WAIT))
+        until = datetime.now(UTC) + timedelta(seconds=min(max(seconds, 0.05), LONGEST_WAIT))
         await store.postpone(self._pool, id, item.position, until)
 
-    async def _settle(
-        self, id: str, item: Item, status: str, result: Any, error: ItemError | None
-    ) -> None:
+    async def _settle(self, id: str, item: Item, status: str, result: Any, error: ItemError | None) -> None:
         encoded = msgspec.json.encode(result).decode() if status == "succeeded" else None
         reason = msgspec.json.encode(error).decode() if error else None
         await store.settle(self._pool, id, item.position, status, encoded, reason)

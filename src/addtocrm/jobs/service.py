@@ -17,9 +17,7 @@ from addtocrm.lookups.model import Caller
 from addtocrm.times import rfc3339
 
 
-async def create(
-    connection: Connection, caller: Caller, kind: str, options: Any, inputs: Sequence[Any]
-) -> Job:
+async def create(connection: Connection, caller: Caller, kind: str, options: Any, inputs: Sequence[Any]) -> Job:
     """A queued job, made in the transaction of `connection`: it runs once that commits.
 
     `kind` names its handler (see `runner`); `options` and each input are JSON-encodable.

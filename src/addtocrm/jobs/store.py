@@ -50,9 +50,7 @@ async def get(connection: Connection | Pool, account_id: str, id: str) -> asyncp
     return await connection.fetchrow(f"{JOB} where j.account_id = $1 and j.id = $2", account_id, id)
 
 
-async def results(
-    pool: Pool, id: str, after: int, limit: int
-) -> list[asyncpg.Record]:
+async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.Record]:
     return await pool.fetch(
         """select position, status, input, result, error from job_items
            where job_id = $1 and position > $2 order by position limit $3""",
@@ -92,9 +90,7 @@ async def wait_seconds(pool: Pool, id: str) -> float | None:
     )
 
 
-async def settle(
-    pool: Pool, id: str, position: int, status: str, result: str | None, error: str | None
-) -> None:
+async def settle(pool: Pool, id: str, position: int, status: str, result: str | None, error: str | None) -> None:
     await pool.execute(
         """update job_items set status = $3, result = $4, error = $5
            where job_id = $1 and position = $2 and status = 'pending'""",
@@ -107,9 +103,7 @@ async def settle(
 
 
 async def postpone(pool: Pool, id: str, position: int, until: datetime) -> None:
-    await pool.execute(
-        "update job_items set not_before = $3 where job_id = $1 and position = $2", id, position, until
-    )
+    await pool.execute("update job_items set not_before = $3 where job_id = $1 and position = $2", id, position, until)
 
 
 async def end(connection: Connection, id: str, status: str, error: str | None) -> bool:

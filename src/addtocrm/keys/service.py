@@ -38,9 +38,7 @@ async def create(
         token, id = new_token(), new_id("key")
         name = name.strip() or f"Key {token[-4:]}"
         rates = (rate_per_minute, rate_per_hour)
-        await store.insert(
-            connection, id, account.id, name, hash_token(token), PREFIX, token[-4:], chosen, rates
-        )
+        await store.insert(connection, id, account.id, name, hash_token(token), PREFIX, token[-4:], chosen, rates)
         await events.append(
             connection, account.id, "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
         )
@@ -58,9 +56,7 @@ async def revoke(pool: Pool, id: str, actor: str = "operator") -> None:
     async with pool.acquire() as connection, connection.transaction():
         key = await store.revoke(connection, id)
         if key:
-            await events.append(
-                connection, key.account_id, "key.revoked", actor, None, {"id": id, "name": key.name}
-            )
+            await events.append(connection, key.account_id, "key.revoked", actor, None, {"id": id, "name": key.name})
         elif not await store.exists(connection, id):
             raise ApiError("not_found", f"There is no key {id}; `addtocrm keys list EMAIL` shows them.")
 
@@ -97,7 +93,7 @@ class KeyRing:
 
     async def _fetch(self, token: str) -> Principal | None:
         began = time.monotonic()
-        row = await store.principal(self._pool, hash_token(token), dict(PLAN_CREDITS))
+        row = await store.principal(self._pool, hash_token(token), PLAN_CREDITS)
         if row is None:
             self._known.pop(token, None)
             return None

@@ -1,14 +1,16 @@
 """The SQL of keys."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import asyncpg
 import msgspec
 
+from addtocrm.accounts.model import Plan
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.keys.model import Key, Scope
 
-COLUMNS = (
-    "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, rate_per_minute, rate_per_hour"
-)
+COLUMNS = "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, rate_per_minute, rate_per_hour"
 
 
 async def insert(
@@ -38,10 +40,8 @@ async def insert(
 
 
 async def of_account(connection: Connection, account_id: str) -> list[Key]:
-    rows = await connection.fetch(
-        f"select {COLUMNS} from keys where account_id = $1 order by id", account_id
-    )
-    return [Key(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
+    rows = await connection.fetch(f"select {COLUMNS} from keys where account_id = $1 order by id", account_id)
+    return [_key(row) for row in rows]
 
 
 async def active(connection: Connection, account_id: str) -> list[Key]:
@@ -53,14 +53,14 @@ async def revoke(connection: Connection, id: str) -> Key | None:
     row = await connection.fetchrow(
         f"update keys set revoked_at = now() where id = $1 and revoked_at is null returning {COLUMNS}", id
     )
-    return Key(**{**row, "scopes": tuple(row["scopes"])}) if row else None
+    return _key(row) if row else None
 
 
 async def exists(connection: Connection, id: str) -> bool:
     return await connection.fetchval("select exists (select from keys where id = $1)", id)
 
 
-async def principal(pool: Pool, hash: bytes, plan_credits: dict[str, int]) -> asyncpg.Record | None:
+async def principal(pool: Pool, hash: bytes, plan_credits: Mapping[Plan, int]) -> asyncpg.Record | None:
     """The key's and its account's columns that a request is judged by."""
     return await pool.fetchrow(
         """select k.id as key_id, k.account_id, k.scopes, a.plan, k.revoked_at is not null as revoked,
@@ -71,3 +71,9 @@ async def principal(pool: Pool, hash: bytes, plan_credits: dict[str, int]) -> as
         hash,
         msgspec.json.encode(plan_credits).decode(),
     )
+
+
+def _key(row: asyncpg.Record) -> Key:
+    values: dict[str, Any] = dict(row)
+    values["scopes"] = tuple(row["scopes"])
+    return Key(**values)

@@ -41,7 +41,8 @@ class ChangedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NewMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     people: Annotated[
-        list[PersonInput], Meta(min_length=1, max_length=1000, description="People as enrichment answers them.")
+        list[PersonInput],
+        Meta(min_length=1, max_length=1000, description="People as enrichment answers them."),
     ]
 
 

@@ -33,9 +33,7 @@ async def create(pool: Pool, caller: Caller, new: NewList) -> PeopleList:
         return await _get(connection, caller.account_id, id)
 
 
-async def page(
-    pool: Pool, account_id: str, cursor: str | None, limit: int
-) -> tuple[list[PeopleList], str | None]:
+async def page(pool: Pool, account_id: str, cursor: str | None, limit: int) -> tuple[list[PeopleList], str | None]:
     """A page of an account's lists, oldest first, and the cursor of the next."""
     rows = await store.page(pool, account_id, cursors.decode(cursor, str) if cursor else "", limit + 1)
     shown = [_list(row) for row in rows[:limit]]
@@ -100,11 +98,11 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
             places.append(member_id)
         rows = [*known, *(await store.add(connection, id, fresh) if fresh else [])]
         shown = {row["id"]: _member(row) for row in rows}
-        told = [("list.member.added", {"list_id": id, "member_id": member_id}) for member_id, *_ in fresh]
+        told: list[tuple[EventType, dict[str, str]]] = [
+            ("list.member.added", {"list_id": id, "member_id": member_id}) for member_id, *_ in fresh
+        ]
         if told:
-            await events.append_many(
-                connection, caller.account_id, caller.actor, caller.request_id, told
-            )
+            await events.append_many(connection, caller.account_id, caller.actor, caller.request_id, told)
     return AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
 
 

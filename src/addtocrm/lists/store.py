@@ -41,7 +41,10 @@ async def lock(connection: Connection, account_id: str, id: str) -> asyncpg.Reco
 
 async def update(connection: Connection, id: str, name: str, description: str | None) -> None:
     await connection.execute(
-        "update lists set name = $2, description = $3, updated_at = now() where id = $1", id, name, description
+        "update lists set name = $2, description = $3, updated_at = now() where id = $1",
+        id,
+        name,
+        description,
     )
 
 
@@ -99,6 +102,4 @@ async def remove(connection: Connection, list_id: str, member_id: str) -> bool:
 
 
 async def all_members(connection: Connection, list_id: str) -> list[asyncpg.Record]:
-    return await connection.fetch(
-        "select id, person from list_members where list_id = $1 order by id", list_id
-    )
+    return await connection.fetch("select id, person from list_members where list_id = $1 order by id", list_id)

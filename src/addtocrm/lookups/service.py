@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import msgspec
@@ -38,9 +38,7 @@ class Settled(msgspec.Struct, frozen=True):
 class Lookups:
     """Runs look-ups so that each costs at most one credit and one call of its work, here and on other hosts."""
 
-    def __init__(
-        self, pool: Pool, instance: int, cache_days: float, hot: HotResults, balances: dict[str, int]
-    ) -> None:
+    def __init__(self, pool: Pool, instance: int, cache_days: float, hot: HotResults, balances: dict[str, int]) -> None:
         self.hot = hot
         self._pool = pool
         self._instance = instance
@@ -136,9 +134,7 @@ class Lookups:
                 case "busy":
                     refresh = False
                     if asyncio.get_running_loop().time() > deadline:
-                        raise ApiError(
-                            "internal_error", "The same look-up is still under way; try again in a minute."
-                        )
+                        raise ApiError("internal_error", "The same look-up is still under way; try again in a minute.")
                     await asyncio.sleep(BUSY_POLL_SECONDS)
 
     async def _work_and_settle(
@@ -153,7 +149,7 @@ class Lookups:
                 await self._release(hold_id, ref)
         if outcome is None or not outcome.billable:
             return Settled(outcome and outcome.data, False, 0, self._balances.get(ref.account_id, 0))
-        expires_at = datetime.now(timezone.utc) + self._lifetime
+        expires_at = datetime.now(UTC) + self._lifetime
         event = (
             new_id("evt"),
             operation.event,
@@ -161,9 +157,7 @@ class Lookups:
             msgspec.json.encode(outcome.event).decode(),
         )
         version = self.hot.version
-        available = await store.capture(
-            self._pool, hold_id, new_id("led"), event, outcome.data.decode(), expires_at
-        )
+        available = await store.capture(self._pool, hold_id, new_id("led"), event, outcome.data.decode(), expires_at)
         if available is None:
             return None
         self._balances[ref.account_id] = available

@@ -6,9 +6,7 @@ from addtocrm.db.pool import Pool
 from addtocrm.lookups.model import Caller, Claim, Ref
 
 
-async def claim(
-    pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: int, refresh: bool
-) -> Claim:
+async def claim(pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: int, refresh: bool) -> Claim:
     """Holds a credit for `ref`, or says why not: it is cached, busy elsewhere, or the pool is empty."""
     row = await pool.fetchrow(
         "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9)",

@@ -21,7 +21,10 @@ class EnrichPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     linkedin_url: Annotated[
         str | None,
-        Meta(description="Any form of a person's LinkedIn URL.", examples=["https://www.linkedin.com/in/jane-doe-example"]),
+        Meta(
+            description="Any form of a person's LinkedIn URL.",
+            examples=["https://www.linkedin.com/in/jane-doe-example"],
+        ),
     ] = None
     email: Annotated[str, Meta(max_length=320)] | None = None
     first_name: Name | None = None

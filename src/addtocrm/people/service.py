@@ -57,7 +57,8 @@ async def enrich(
     )
     if answer is None:
         raise ApiError(
-            "not_found", "Nobody in the data matches; nothing was charged. Check the URL, or ask by e-mail or name."
+            "not_found",
+            "Nobody in the data matches; nothing was charged. Check the URL, or ask by e-mail or name.",
         )
     return answer
 

@@ -40,9 +40,7 @@ class Waterfall:
         self, query: PersonQuery, enough: Callable[[Person, float], bool]
     ) -> tuple[Match[Person] | None, str]:
         """The first good match and its provider's name, or (None, ""). Raises ApiError where one failed."""
-        key: PersonKey = (
-            "linkedin_url" if query.linkedin_url else "email" if query.email else "name_and_company"
-        )
+        key: PersonKey = "linkedin_url" if query.linkedin_url else "email" if query.email else "name_and_company"
         asked = [one for one in self._providers if key in one.person_keys]
         return await _first(asked, lambda one: one.person(query), enough)
 
@@ -50,7 +48,11 @@ class Waterfall:
         """The first match and its provider's name, or (None, ""). Raises ApiError where one failed."""
         key: CompanyKey = "domain" if query.domain else "linkedin_url" if query.linkedin_url else "name"
         asked = [one for one in self._providers if key in one.company_keys]
-        return await _first(asked, lambda one: one.company(query), lambda *_: True)
+        return await _first(asked, lambda one: one.company(query), _any)
+
+
+def _any(_: Company, __: float) -> bool:
+    return True
 
 
 async def _first(
@@ -71,9 +73,7 @@ async def _first(
         if match and enough(match.object, match.confidence):
             return match, provider.name
     if failed:
-        raise ApiError(
-            "internal_error", "A data provider failed; nothing was charged. Try again in a moment."
-        )
+        raise ApiError("internal_error", "A data provider failed; nothing was charged. Try again in a moment.")
     return None, ""
 
 
@@ -85,6 +85,4 @@ def attributed(match: Match[T], provider: str) -> T:
         for name in match.object.__struct_fields__
         if name not in OWN_FIELDS and getattr(match.object, name) not in (None, [])
     ]
-    return msgspec.structs.replace(
-        match.object, confidence=match.confidence, sources=dict.fromkeys(known, source)
-    )
+    return msgspec.structs.replace(match.object, confidence=match.confidence, sources=dict.fromkeys(known, source))

@@ -1,8 +1,8 @@
 """What an account has used in its current period."""
 
-from addtocrm.accounts.model import Plan
-
 import msgspec
+
+from addtocrm.accounts.model import Plan
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -68,9 +68,7 @@ class Builtin:
             self._account,
         )
         types: dict[str, Any] = {"string": "text", "array": "list"}
-        custom = [
-            Field(row["name"], row["name"], types.get(row["type"], row["type"]), custom=True) for row in rows
-        ]
+        custom = [Field(row["name"], row["name"], types.get(row["type"], row["type"]), custom=True) for row in rows]
         return standard + custom
 
     async def owners(self) -> list[Owner]:
@@ -80,9 +78,7 @@ class Builtin:
         return [Owner(**row) for row in rows]
 
     async def lists(self) -> list[CrmList]:
-        rows = await self._db.fetch(
-            "select id, name from crm_lists where account_id = $1 order by id", self._account
-        )
+        rows = await self._db.fetch("select id, name from crm_lists where account_id = $1 order by id", self._account)
         return [CrmList(**row) for row in rows]
 
     async def find(self, kind: Kind, values: Values) -> list[Record]:
