@@ -1,3 +1,102 @@
-from cyclopts import App
+"""addtocrm crm …"""
 
-app = App(name="crm")
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from addtocrm import settings as settings_module
+from addtocrm.accounts import service as accounts
+from addtocrm.cli.database import with_pool
+from addtocrm.cli.output import emit
+from addtocrm.crm import connections, export, service
+from addtocrm.crm.model import Connection
+from addtocrm.db.pool import Pool
+from addtocrm.errors import invalid
+
+app = App(name="crm", help="The CRM that an account writes to.")
+
+Json = Annotated[bool, Parameter(negative=())]
+
+
+@app.command
+def connect(email: str, crm: str, *, token: str | None = None, json: Json = False) -> None:
+    """Make a CRM the account's active one, in place of the one before.
+
+    Parameters
+    ----------
+    email: the account's address
+    crm: `builtin`, or another CRM
+    token: the CRM's access token, where it takes one
+    json: one JSON document instead of text
+    """
+    settings = settings_module.load()
+
+    async def work(pool: Pool) -> Connection:
+        account = await accounts.find(pool, email)
+        return await connections.connect(pool, settings, account.id, crm, token=token)
+
+    connected = with_pool(work)
+    emit(connected, json=json, text=f"{email} writes to {connected.name} ({connected.account_name}).")
+
+
+@app.command
+def disconnect(email: str, *, json: Json = False) -> None:
+    """End the connection to the CRM; what is in the CRM stays there."""
+
+    async def work(pool: Pool) -> None:
+        await connections.disconnect(pool, (await accounts.find(pool, email)).id)
+
+    with_pool(work)
+    emit({"email": email, "connected": False}, json=json, text=f"{email} has no active CRM now.")
+
+
+@app.command
+def info(email: str, *, json: Json = False) -> None:
+    """The account's active CRM."""
+
+    async def work(pool: Pool) -> Connection:
+        return await connections.info(pool, (await accounts.find(pool, email)).id)
+
+    emit(with_pool(work), json=json)
+
+
+@app.command(name="export")
+def export_(email: str, file: Path, *, json: Json = False) -> None:
+    """Write every contact to a file: CSV, or vCard 4.0 where its name ends in .vcf.
+
+    Parameters
+    ----------
+    email: the account's address
+    file: a name that ends in .csv or .vcf
+    json: one JSON document instead of text
+    """
+    formats: dict[str, export.Format] = {suffix: format for format, suffix in export.SUFFIX.items()}
+    format = formats.get(file.suffix.lower())
+    if format is None:
+        raise invalid("FILE", "needs a name that ends in .csv or .vcf.")
+    settings = settings_module.load()
+
+    async def work(pool: Pool) -> int:
+        account = await accounts.find(pool, email)
+        count = 0
+        part = file.with_name(f"{file.name}.part")
+        with part.open("w", encoding="utf-8", newline="") as out:
+            out.write(export.header(format))
+            async for page in service.all_contacts(pool, settings, account.id):
+                out.write(export.body(format, page))
+                count += len(page)
+        await asyncio.to_thread(part.replace, file)
+        return count
+
+    count = with_pool(work)
+    emit({"file": str(file), "contacts": count}, json=json, text=f"{count} contacts are in {file}.")
+
+
+@app.command
+def rotate_key(*, json: Json = False) -> None:
+    """Seal every stored CRM token with a new key; older keys stay in the key file for older backups."""
+    settings = settings_module.load()
+    count = with_pool(lambda pool: connections.rotate_key(pool, settings))
+    emit({"resealed": count}, json=json, text=f"A new key is in use; {count} tokens are sealed with it.")

@@ -25,11 +25,15 @@ Capability = Literal[
 """`create_lists`: a list is made by naming it; `open_custom_fields`: so is a custom field."""
 
 
-class Expired(Exception):
+class Failure(Exception):
+    """What a connector may raise: one of the five below."""
+
+
+class Expired(Failure):
     """The CRM no longer takes our credentials; the account has to be connected again."""
 
 
-class RateLimited(Exception):
+class RateLimited(Failure):
     """The CRM asks to wait `retry_after` seconds."""
 
     def __init__(self, retry_after: float) -> None:
@@ -37,7 +41,7 @@ class RateLimited(Exception):
         self.retry_after = retry_after
 
 
-class Unavailable(Exception):
+class Unavailable(Failure):
     """The CRM did not answer, or failed; it may answer in `retry_after` seconds."""
 
     def __init__(self, retry_after: float = 30) -> None:
@@ -45,7 +49,7 @@ class Unavailable(Exception):
         self.retry_after = retry_after
 
 
-class Rejected(Exception):
+class Rejected(Failure):
     """The CRM refuses a value. `field` is our name of it, "" where it is not known which."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -54,7 +58,7 @@ class Rejected(Exception):
         self.message = message
 
 
-class NotFound(Exception):
+class NotFound(Failure):
     """The CRM has no record with this id. `what` says what was looked for: `contact cco_…`."""
 
     def __init__(self, what: str) -> None:

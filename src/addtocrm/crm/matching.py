@@ -9,17 +9,18 @@ from addtocrm.crm.contract import Kind, Record, Values
 
 KEYS: dict[Kind, tuple[str, ...]] = {"contact": ("linkedin_url", "email"), "company": ("domain", "linkedin_url")}
 """What identifies one, the strongest first."""
+EMPLOYER = frozenset({"company_name", "company_domain"})
 
 
 class Choice(NamedTuple):
-    """`record` is None where it is a new one; `taken` are keys that belong to another record."""
+    """`record` is None where it is a new one; `taken` are fields that may not be written."""
 
     record: Record | None
     taken: frozenset[str]
 
 
 def choose(kind: Kind, values: Values, candidates: Sequence[Record]) -> Choice:
-    """The candidate that `values` describe; candidates come oldest first."""
+    """The candidate that `values` describe; candidates come oldest first. Keys of another one are taken."""
     record = _by_key(kind, values, candidates) or _by_name(kind, values, candidates)
     others = [one for one in candidates if record is None or one.id != record.id]
     taken = {
@@ -27,8 +28,6 @@ def choose(kind: Kind, values: Values, candidates: Sequence[Record]) -> Choice:
         for name in KEYS[kind]
         if (wanted := key(name, values)) and any(key(name, one.values) == wanted for one in others)
     }
-    if record:
-        taken = {name for name in taken if key(name, record.values) != key(name, values)}
     return Choice(record, frozenset(taken))
 
 
@@ -73,6 +72,11 @@ def _same_company(values: Values, there: Values) -> bool:
         return domains[0] == domains[1]
     names = [identifiers.company_key(str(one.get("company_name") or "")) for one in (values, there)]
     return bool(names[0]) and names[0] == names[1]
+
+
+def elsewhere(values: Values, there: Values) -> bool:
+    """Whether a contact's values name another employer than the record does."""
+    return has_company(values) and has_company(there) and not _same_company(values, there)
 
 
 def has_company(values: Values) -> bool:

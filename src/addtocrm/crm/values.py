@@ -39,14 +39,14 @@ def of_person(person: PersonInput, path: str = "person") -> dict[str, Any]:
     company = person.company or CompanyInput()
     emails = _unique([person.email, *(one.email for one in person.emails or ())])
     phones = _unique([person.phone, *(one.number for one in person.phones or ())])
-    names = (person.first_name, person.last_name)
+    names = " ".join(name.strip() for name in (person.first_name, person.last_name) if name)
     values = _filled(
         {
             "linkedin_url": _normal(f"{path}.linkedin_url", person.linkedin_url, identifiers.person_url),
             "email": _normal(f"{path}.email", emails[0] if emails else None, identifiers.email),
             "first_name": person.first_name,
             "last_name": person.last_name,
-            "full_name": _text(person.full_name) or " ".join(name.strip() for name in names if _text(name)),
+            "full_name": _text(person.full_name) or names,
             "headline": person.headline,
             "job_title": person.job_title,
             "seniority": person.seniority,

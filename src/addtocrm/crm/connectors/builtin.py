@@ -111,6 +111,10 @@ class Builtin:
     async def create(self, kind: Kind, values: Values) -> Record:
         id = new_id(PREFIX[kind])
         columns = {"id": id, "account_id": self._account, **_columns(kind, values, {})}
+        if "owner" not in columns:
+            columns["owner"] = await self._db.fetchval(
+                "select id from crm_owners where account_id = $1 and is_default", self._account
+            )
         marks = ", ".join(f"${position}" for position in range(1, len(columns) + 1))
         row = await self._write(
             f"insert into {TABLE[kind]} ({', '.join(columns)}) values ({marks}) returning *", columns
