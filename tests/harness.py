@@ -71,8 +71,17 @@ class Account:
     def usage(self) -> dict[str, Any]:
         return self.client.get("/v1/usage").json()["data"]
 
-    def events(self, **params: Any) -> list[dict[str, Any]]:
-        return self.client.get("/v1/events", params={"limit": 1000, **params}).json()["data"]
+    def events(self) -> list[dict[str, Any]]:
+        """The whole feed, page by page."""
+        events: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            params = {"limit": 1000, **({"cursor": cursor} if cursor else {})}
+            page = self.client.get("/v1/events", params=params).json()
+            if not page["data"]:
+                return events
+            events += page["data"]
+            cursor = page["next_cursor"]
 
 
 class Server:

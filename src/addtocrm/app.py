@@ -18,8 +18,7 @@ from addtocrm import settings as settings_module
 from addtocrm.api import failures
 from addtocrm.api.endpoint import scope_guard
 from addtocrm.companies import routes as companies
-
-# CRM: from addtocrm.crm import routes as crm
+from addtocrm.crm import routes as crm
 from addtocrm.db.notify import Listener
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.events import routes as event_routes
@@ -30,8 +29,7 @@ from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
 from addtocrm.health import routes as health
 from addtocrm.jobs import routes as jobs
 from addtocrm.keys.service import KeyRing
-
-# CRM: from addtocrm.lists import routes as lists
+from addtocrm.lists import routes as lists
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.service import Lookups
 from addtocrm.people import routes as people
@@ -110,8 +108,8 @@ def build(services: Services) -> Gate:
         route_handlers=[
             *people.handlers,
             *companies.handlers,
-            # CRM: *crm.handlers,
-            # CRM: *lists.handlers,
+            *crm.handlers,
+            *lists.handlers,
             *jobs.handlers,
             *usage.handlers,
             *event_routes.handlers,

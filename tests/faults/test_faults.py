@@ -70,7 +70,7 @@ def test_killed_20_times_under_load(new_server: Any) -> None:
     assert row["available"] == row["ledger"]
     assert row["charges"] == row["results"] >= len(answered)
 
-    events = all_events(account)
+    events = account.events()
     ids = [event["id"] for event in events]
     assert len(ids) == len(set(ids))
     enriched = [event["data"]["linkedin_url"] for event in events if event["type"] == "person.enriched"]
@@ -81,17 +81,6 @@ def test_killed_20_times_under_load(new_server: Any) -> None:
         again = account.enrich(slug).json()
         assert again["cached"] is True
     assert account.usage()["credits"]["remaining"] == remaining
-
-
-def all_events(account: Account) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    params: dict[str, Any] = {"limit": 100}
-    while True:
-        page = account.client.get("/v1/events", params=params).json()
-        events += page["data"]
-        if len(page["data"]) < 100:
-            return events
-        params["cursor"] = page["next_cursor"]
 
 
 def test_killing_only_the_main_process_leaves_no_orphan(new_server: Any) -> None:

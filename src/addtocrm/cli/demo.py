@@ -1,1 +1,114 @@
-def demo() -> None: ...
+"""addtocrm demo"""
+
+import asyncio
+import json as json_module
+import secrets
+import sys
+import urllib.error
+import urllib.request
+from typing import Any
+
+import structlog
+from rich.markup import escape
+from rich.syntax import Syntax
+
+from addtocrm import logs, sample
+from addtocrm import settings as settings_module
+from addtocrm.accounts import service as accounts
+from addtocrm.cli.database import database
+from addtocrm.cli.output import out
+from addtocrm.cli.serve import run
+from addtocrm.crm import connections
+from addtocrm.dataset import service as dataset
+from addtocrm.db.pool import open_pool
+from addtocrm.keys import service as keys
+from addtocrm.settings import Settings
+
+log = structlog.get_logger()
+
+PERSON = "https://www.linkedin.com/in/jane-doe-example"
+
+
+def demo() -> None:
+    """The main job, end to end, on the sample data; then serves."""
+    settings = settings_module.load()
+    logs.configure("warning", pretty=sys.stderr.isatty())
+    with database(settings) as url:
+        token = asyncio.run(_prepare(settings, url))
+        run(settings, url, lambda: Tour(settings.base_url, token).walk())
+
+
+async def _prepare(settings: Settings, url: str) -> str:
+    """Imports the sample, and makes a Pro account with the built-in CRM and a key; gives the key."""
+    pool = await open_pool(url, size=4)
+    try:
+        for name, imports, file in (
+            ("people", dataset.import_people, sample.people_file()),
+            ("companies", dataset.import_companies, sample.companies_file()),
+        ):
+            _say(f"addtocrm import {name} {file}")
+            result = await imports(pool, file, lambda _: None)
+            out.print(f"{result.rows} rows: {result.created} new, {result.updated} updated, {result.refused} refused")
+        email = f"demo-{secrets.token_hex(3)}@example.com"
+        _say(f"addtocrm accounts create {email} --plan pro")
+        account = await accounts.create(pool, email, "pro")
+        out.print(f"{account.id}: {account.credits_available} credits this month")
+        _say(f"addtocrm crm connect {email} builtin")
+        await connections.connect(pool, settings, account.id, "builtin")
+        out.print("connected")
+        _say(f"addtocrm keys create {email} --scopes enrich,write,lists,read")
+        key = await keys.create(pool, email, ["enrich", "write", "lists", "read"], "Demo")
+        out.print(key.key)
+        return key.key
+    finally:
+        await pool.close()
+
+
+def _say(command: str) -> None:
+    out.print(f"\n[bold green]$[/] [bold]{command}[/]", soft_wrap=True)
+
+
+class Tour:
+    """The main job as a caller does it, each step printed as the curl command and the answer."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._base = base_url
+        self._token = token
+
+    def walk(self) -> None:
+        _say(f"export KEY={self._token}")
+        first = self._call("POST", "/v1/people/enrich", {"linkedin_url": PERSON})
+        self._call("POST", "/v1/crm/contacts", {"person": first["data"]})
+        self._call("POST", "/v1/people/enrich", {"linkedin_url": "http://de.linkedin.com/in/Jane-Doe-Example/?trk=x"})
+        self._call("GET", "/v1/usage")
+        self._call("GET", "/v1/events?since=2026-01-01T00:00:00Z")
+        out.print(f"\nAddToCRM goes on at {self._base}; the API's documentation is at {self._base}/docs", style="bold")
+        out.print("Ctrl-C ends it.")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        command = f"curl -s '{self._base}{path}' -H \"Authorization: Bearer $KEY\""
+        if body is not None:
+            text = json_module.dumps(body, ensure_ascii=False).replace("'", "'\\''")
+            command += f" \\\n    -H 'Content-Type: application/json' -d '{text}'"
+        _say(escape(command))
+        answer = self._request(method, path, body)
+        text = json_module.dumps(answer, indent=2, ensure_ascii=False)
+        out.print(
+            Syntax(text, "json", background_color="default", word_wrap=True) if out.is_terminal else text,
+            markup=False,
+            soft_wrap=True,
+        )
+        return answer
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        request = urllib.request.Request(
+            self._base + path,
+            method=method,
+            data=None if body is None else json_module.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json_module.load(response)
+        except urllib.error.HTTPError as error:
+            return json_module.load(error)

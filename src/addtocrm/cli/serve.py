@@ -13,9 +13,9 @@ from typing import Annotated
 
 import structlog
 from cyclopts import Parameter
-from granian.server.mp import MPServer
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from addtocrm import logs
 from addtocrm import settings as settings_module

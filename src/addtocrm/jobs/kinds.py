@@ -2,11 +2,10 @@
 
 from addtocrm.app import Services
 from addtocrm.jobs.runner import Kind
-
-# CRM: from addtocrm.lists import push
+from addtocrm.lists import push
 
 
 def load(services: Services) -> dict[str, Kind]:
     """Every kind by its name, bound to the running services."""
-    kinds: list[Kind] = []  # CRM: [push.kind(services)]
+    kinds = [push.kind(services)]
     return {kind.name: kind for kind in kinds}

@@ -59,5 +59,5 @@ class Push(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     on_conflict: OnConflict = "fill_empty"
     owner: OwnerRef = None
-    list: Annotated[str | None, Meta(max_length=200, description="A list of the CRM to be on.")] = None
+    list: Annotated[Annotated[str, Meta(max_length=200)] | None, Meta(description="A list of the CRM to be on.")] = None
     expected_crm: ExpectedCrm = None

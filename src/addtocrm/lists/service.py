@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from addtocrm import cursors, identifiers
-from addtocrm.crm import service as crm
+from addtocrm.crm import connections
 from addtocrm.crm.model import PersonInput
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Connection, Pool
@@ -119,7 +119,9 @@ async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
     """A job that writes the list's people to the CRM. Raises ApiError `not_found`, `crm_not_connected`,
     `validation_error` (another CRM is active than expected)."""
     await _get(pool, caller.account_id, id)
-    await crm.check_connected(pool, caller.account_id, options.expected_crm)
+    active = await connections.info(pool, caller.account_id)
+    if options.expected_crm is not None and options.expected_crm != active.crm:
+        raise invalid("expected_crm", f"the active CRM is {active.crm}; nothing was written.")
     async with pool.acquire() as connection, connection.transaction():
         rows = await store.all_members(connection, id)
         inputs = [{"member_id": row["id"], "person": msgspec.Raw(row["person"].encode())} for row in rows]
