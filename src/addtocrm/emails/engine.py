@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from addtocrm.emails import dialogue, knowledge
 from addtocrm.emails.dialogue import Answers, Caller, Question
@@ -76,7 +76,7 @@ class Engine:
         inquiry = Inquiry(unique[0].domain if unique else "", unique)
         if unique:
             await _Asking(self._dns, self._caller, self._slots, inquiry, deadline, stop_at_accepted).run()
-        checked_at = rfc3339(datetime.now(timezone.utc))
+        checked_at = rfc3339(datetime.now(UTC))
         return [
             conclude(inquiry, address, checked_at) if address else conclude_invalid(text, checked_at)
             for text, address in zip(addresses, parsed, strict=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import cast, get_args
 
 import msgspec
@@ -66,7 +66,7 @@ def put_off(reply: Reply) -> float:
 
 def random_address(domain: str, helo: str) -> Address:
     """An address nobody has. It stays the same for a day, so that a greylisting server knows it again."""
-    day = datetime.now(timezone.utc).date().isoformat()
+    day = datetime.now(UTC).date().isoformat()
     digest = hashlib.sha256(f"{helo} {domain} {day}".encode()).digest()
     letters = random.Random(digest).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=15)  # noqa: S311
     return Address("x" + "".join(letters), domain, domain)

@@ -70,39 +70,7 @@ PROVIDERS: tuple[Provider, ...] = (
 _BY_SUFFIX = {suffix: provider for provider in PROVIDERS for suffix in provider.mx_suffixes}
 
 ROLES: frozenset[str] = frozenset(
-    """
-    abuse accountant accounting accounts accountspayable accountsreceivable admin administration administrator
-    admissions ads advertising all alumni analytics apply apps appointments ar ap art asistencia assistance
-    assistant atendimento atencion auto autoreply benefits billing biuro board booking bookings bounce bounces
-    bookkeeping buchhaltung bureau business buyer calendar campaigns campus careers catering ceo cfo claims
-    clientes clients clientservices commercial communication communications compliance compras comptabilite
-    comunicacion concierge conference contact contacto contactus contracts contato cto customer customercare
-    customerservice customersupport customerrelations data dataprotection datenschutz deals delivery demo
-    design designer dev developer developers devnull devops direction director directory dispatch dns domain
-    domains donate donations dpo ecommerce editor editorial editors education einkauf email empfang
-    employment engineering enquiries enquiry events everyone executive export fax facilities faculty
-    feedback finance finances financial fleet founder founders frontdesk ftp fundraising gdpr general gerencia
-    giving grants group guest guests head headoffice health hello help helpdesk hey hi hola hostmaster hotel hr
-    humanresources human-resources hse import impressum inbox info infodesk informatica information
-    informations informatique inquiries inquiry insurance international internships investor investors
-    investorrelations invoice invoices invoicing ir ist it itsupport job jobs kontakt kundenservice lab lead leads
-    legal library list list-request listserv logistics logistik mail mailbox mailer mailer-daemon mailerdaemon
-    mailing maintenance management manager marketing mdaemon media member members membership merchandise merch
-    music network networking new news newsletter newsletters no-reply noc nobody noreply no.reply notification
-    notifications notify null office officemanager operations ops order orders outreach owner parts partner
-    partners partnership partnerships parking payment payments payroll personal personnel pr presse press
-    principal privacy procurement production product products program projects promo promotions property
-    public publicity publicrelations purchase purchasing quality questions quotes realestate reception
-    receptionist recruit recruiter recruiting recruitment recrutement redaktion register registrar registration
-    rental rentals report reports request requests research reservation reservations returns rh root
-    rrhh rsvp safety sale sales salesteam school science secretariat secretary security sekretariat
-    seminars seo server service serviceclient services shipping shop soporte spam sponsorship staff stats store
-    strategy student students studio subscribe subscription subscriptions suggestions sumarios suporte
-    supplier suppliers supply support survey svn sysadmin system team tech technical technik techsupport
-    test tester theoffice tickets training transport travel treasurer trouble undisclosed-recipients unsubscribe
-    update updates usenet uucp vendas ventas vendor vendors verkauf vertrieb volunteer volunteers warehouse
-    warranty web webadmin webmail webmaster website welcome wholesale work www zentrale
-    """.split()
+    ["abuse", "accountant", "accounting", "accounts", "accountspayable", "accountsreceivable", "admin", "administration", "administrator", "admissions", "ads", "advertising", "all", "alumni", "analytics", "apply", "apps", "appointments", "ar", "ap", "art", "asistencia", "assistance", "assistant", "atendimento", "atencion", "auto", "autoreply", "benefits", "billing", "biuro", "board", "booking", "bookings", "bounce", "bounces", "bookkeeping", "buchhaltung", "bureau", "business", "buyer", "calendar", "campaigns", "campus", "careers", "catering", "ceo", "cfo", "claims", "clientes", "clients", "clientservices", "commercial", "communication", "communications", "compliance", "compras", "comptabilite", "comunicacion", "concierge", "conference", "contact", "contacto", "contactus", "contracts", "contato", "cto", "customer", "customercare", "customerservice", "customersupport", "customerrelations", "data", "dataprotection", "datenschutz", "deals", "delivery", "demo", "design", "designer", "dev", "developer", "developers", "devnull", "devops", "direction", "director", "directory", "dispatch", "dns", "domain", "domains", "donate", "donations", "dpo", "ecommerce", "editor", "editorial", "editors", "education", "einkauf", "email", "empfang", "employment", "engineering", "enquiries", "enquiry", "events", "everyone", "executive", "export", "fax", "facilities", "faculty", "feedback", "finance", "finances", "financial", "fleet", "founder", "founders", "frontdesk", "ftp", "fundraising", "gdpr", "general", "gerencia", "giving", "grants", "group", "guest", "guests", "head", "headoffice", "health", "hello", "help", "helpdesk", "hey", "hi", "hola", "hostmaster", "hotel", "hr", "humanresources", "human-resources", "hse", "import", "impressum", "inbox", "info", "infodesk", "informatica", "information", "informations", "informatique", "inquiries", "inquiry", "insurance", "international", "internships", "investor", "investors", "investorrelations", "invoice", "invoices", "invoicing", "ir", "ist", "it", "itsupport", "job", "jobs", "kontakt", "kundenservice", "lab", "lead", "leads", "legal", "library", "list", "list-request", "listserv", "logistics", "logistik", "mail", "mailbox", "mailer", "mailer-daemon", "mailerdaemon", "mailing", "maintenance", "management", "manager", "marketing", "mdaemon", "media", "member", "members", "membership", "merchandise", "merch", "music", "network", "networking", "new", "news", "newsletter", "newsletters", "no-reply", "noc", "nobody", "noreply", "no.reply", "notification", "notifications", "notify", "null", "office", "officemanager", "operations", "ops", "order", "orders", "outreach", "owner", "parts", "partner", "partners", "partnership", "partnerships", "parking", "payment", "payments", "payroll", "personal", "personnel", "pr", "presse", "press", "principal", "privacy", "procurement", "production", "product", "products", "program", "projects", "promo", "promotions", "property", "public", "publicity", "publicrelations", "purchase", "purchasing", "quality", "questions", "quotes", "realestate", "reception", "receptionist", "recruit", "recruiter", "recruiting", "recruitment", "recrutement", "redaktion", "register", "registrar", "registration", "rental", "rentals", "report", "reports", "request", "requests", "research", "reservation", "reservations", "returns", "rh", "root", "rrhh", "rsvp", "safety", "sale", "sales", "salesteam", "school", "science", "secretariat", "secretary", "security", "sekretariat", "seminars", "seo", "server", "service", "serviceclient", "services", "shipping", "shop", "soporte", "spam", "sponsorship", "staff", "stats", "store", "strategy", "student", "students", "studio", "subscribe", "subscription", "subscriptions", "suggestions", "sumarios", "suporte", "supplier", "suppliers", "supply", "support", "survey", "svn", "sysadmin", "system", "team", "tech", "technical", "technik", "techsupport", "test", "tester", "theoffice", "tickets", "training", "transport", "travel", "treasurer", "trouble", "undisclosed-recipients", "unsubscribe", "update", "updates", "usenet", "uucp", "vendas", "ventas", "vendor", "vendors", "verkauf", "vertrieb", "volunteer", "volunteers", "warehouse", "warranty", "web", "webadmin", "webmail", "webmaster", "website", "welcome", "wholesale", "work", "www", "zentrale"]
 )
 
 

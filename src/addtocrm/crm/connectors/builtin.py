@@ -63,12 +63,12 @@ class Builtin:
     async def fields(self, kind: Kind) -> list[Field]:
         standard = [Field(name, _label(name), _type(name), maps_to=name) for name in FIELDS[kind]]
         rows = await self._db.fetch(
-            f"""select distinct on (name) name, json_typeof(custom -> name) as type
-                from {TABLE[kind]}, json_object_keys(custom) as name where account_id = $1 order by name""",
+            f"""select distinct on (key) key, json_typeof(custom -> key) as type
+                from {TABLE[kind]}, json_object_keys(custom) as key where account_id = $1 order by key""",
             self._account,
         )
         types: dict[str, Any] = {"string": "text", "array": "list"}
-        custom = [Field(row["name"], row["name"], types.get(row["type"], row["type"]), custom=True) for row in rows]
+        custom = [Field(row["key"], row["key"], types.get(row["type"], row["type"]), custom=True) for row in rows]
         return standard + custom
 
     async def owners(self) -> list[Owner]:
