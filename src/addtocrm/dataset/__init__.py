@@ -1,0 +1,1 @@
+"""The operator's own people and companies: importing them from files."""

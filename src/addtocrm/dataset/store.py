@@ -1,0 +1,95 @@
+"""The SQL of imports: staging, merging, and how far each file has come."""
+
+from collections.abc import Iterable, Sequence
+
+import asyncpg
+
+from addtocrm.db.pool import Connection
+from addtocrm.dataset.model import Kind
+
+KEYS: dict[Kind, tuple[str, ...]] = {
+    "people": ("email", "name_key", "company_domain", "company_key"),
+    "companies": ("domain", "linkedin_url", "name_key"),
+}
+
+# A row without a URL is the one person with its e-mail; who was known by e-mail only gains the URL.
+SAME_PERSON = (
+    """update people p set identity = s.identity from staging s
+       where s.identity like 'in:%' and p.identity = 'em:' || s.email
+         and not exists (select from people q where q.identity = s.identity)""",
+    """update staging s set identity = p.identity from people p
+       where s.identity like 'em:%' and p.email = s.email
+         and (select count(*) from people q where q.email = s.email) = 1""",
+)
+
+
+async def progress(connection: Connection, fingerprint: str) -> asyncpg.Record | None:
+    """How far an unfinished import of the same file has come."""
+    return await connection.fetchrow(
+        "select * from imports where fingerprint = $1 and finished_at is null", fingerprint
+    )
+
+
+async def begin(connection: Connection, fingerprint: str, kind: Kind, file: str) -> None:
+    await connection.execute(
+        """insert into imports (fingerprint, kind, file) values ($1, $2, $3)
+           on conflict (fingerprint) do update set rows = 0, created = 0, updated = 0, refused = 0,
+               rejected_bytes = 0, started_at = now(), finished_at = null""",
+        fingerprint,
+        kind,
+        file,
+    )
+
+
+async def advance(
+    connection: Connection, fingerprint: str, rows: int, created: int, updated: int, refused: int, rejected_bytes: int
+) -> None:
+    await connection.execute(
+        """update imports set rows = $2, created = $3, updated = $4, refused = $5, rejected_bytes = $6
+           where fingerprint = $1""",
+        fingerprint,
+        rows,
+        created,
+        updated,
+        refused,
+        rejected_bytes,
+    )
+
+
+async def finish(connection: Connection, fingerprint: str) -> None:
+    await connection.execute("update imports set finished_at = now() where fingerprint = $1", fingerprint)
+
+
+async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]]) -> tuple[int, int]:
+    """Puts rows of (id, identity, *KEYS, JSON data) into the table, in the transaction of `connection`.
+
+    Gives how many are new and how many were updated; a field that a row does not have stays as it is.
+    """
+    if not rows:
+        return 0, 0
+    keys = KEYS[kind]
+    columns = ", ".join(f"{key} text" for key in keys)
+    await connection.execute(
+        f"""create temporary table staging (id text, identity text, {columns}, data text) on commit drop"""
+    )
+    await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
+    if kind == "people":
+        for statement in SAME_PERSON:
+            await connection.execute(statement)
+    updates = _updates(keys)
+    counts = await connection.fetchrow(
+        f"""with merged as (
+                insert into {kind} as t (id, identity, {", ".join(keys)}, data)
+                select distinct on (identity) id, identity, {", ".join(keys)}, data::jsonb
+                from staging order by identity, id desc
+                on conflict (identity) do update set data = t.data || excluded.data, observed_at = now(), {updates}
+                returning (xmax = 0) as created)
+            select count(*) filter (where created)::int as created,
+                   count(*) filter (where not created)::int as updated from merged"""
+    )
+    assert counts is not None
+    return counts["created"], counts["updated"]
+
+
+def _updates(keys: Iterable[str]) -> str:
+    return ", ".join(f"{key} = coalesce(excluded.{key}, t.{key})" for key in keys)
