@@ -15,7 +15,7 @@ from litestar.types import Receive, Send
 
 from addtocrm import logs
 from addtocrm import settings as settings_module
-from addtocrm.api import failures
+from addtocrm.api import docs, failures
 from addtocrm.api.endpoint import scope_guard
 from addtocrm.companies import routes as companies
 from addtocrm.crm import routes as crm
@@ -104,17 +104,17 @@ def build(services: Services) -> Gate:
     def given(value: Any) -> Provide:
         return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
+    api = [
+        *people.handlers,
+        *companies.handlers,
+        *crm.handlers,
+        *lists.handlers,
+        *jobs.handlers,
+        *usage.handlers,
+        *event_routes.handlers,
+    ]
     routes = Litestar(
-        route_handlers=[
-            *people.handlers,
-            *companies.handlers,
-            *crm.handlers,
-            *lists.handlers,
-            *jobs.handlers,
-            *usage.handlers,
-            *event_routes.handlers,
-            *health.handlers,
-        ],
+        route_handlers=[*api, *docs.handlers(api, services.settings.base_url), *health.handlers],
         dependencies={
             "settings": given(services.settings),
             "pool": given(services.pool),

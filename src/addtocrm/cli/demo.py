@@ -2,6 +2,7 @@
 
 import asyncio
 import json as json_module
+import os
 import secrets
 import sys
 import urllib.error
@@ -32,6 +33,7 @@ PERSON = "https://www.linkedin.com/in/jane-doe-example"
 def demo() -> None:
     """The main job, end to end, on the sample data; then serves."""
     settings = settings_module.load()
+    os.environ.setdefault("ADDTOCRM_LOG_LEVEL", "warning")
     logs.configure("warning", pretty=sys.stderr.isatty())
     with database(settings) as url:
         token = asyncio.run(_prepare(settings, url))
