@@ -1,4 +1,4 @@
-"""A CRM in memory, as another vendor's would be: no transaction, answers that take a turn, a token, quirks of its own."""
+"""A CRM in memory, as another vendor's would be: no transaction, answers that take a turn, a token, own quirks."""
 
 import asyncio
 import itertools

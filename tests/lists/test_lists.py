@@ -182,7 +182,7 @@ def test_a_push_survives_a_crash(new_server: Any) -> None:
     job = push(account, id)
     for _ in range(2):
         before = account.client.get(f"/v1/jobs/{job}").json()["data"]["succeeded"]
-        until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["succeeded"] > before, 30)  # noqa: B023
+        until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["succeeded"] > before, 30)
         server.kill()
         server.start()
     shown = ended(account, job)

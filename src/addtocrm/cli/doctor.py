@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import msgspec
 from cyclopts import Parameter
@@ -85,7 +85,7 @@ def _database(settings: Settings) -> str:
 def _valkey(settings: Settings) -> str:
     if not settings.valkey_url:
         return "none: rate limits are counted in the one worker"
-    client = Valkey.from_url(settings.valkey_url.replace("valkey", "redis", 1), socket_timeout=2)
+    client = cast(Any, Valkey).from_url(settings.valkey_url.replace("valkey", "redis", 1), socket_timeout=2)
     client.ping()
     return "answers"
 

@@ -105,7 +105,7 @@ class JobsProcess:
 
 
 def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
     while True:
         try:
             with urllib.request.urlopen(f"http://{host}:{settings.port}/readyz", timeout=2):

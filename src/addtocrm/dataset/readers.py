@@ -24,7 +24,7 @@ class Source:
         self.size = file.stat().st_size
         self._raw = file.open("rb")
         name = file.name.lower().removesuffix(".gz")
-        binary: BinaryIO = cast(BinaryIO, gzip.open(self._raw)) if file.name.lower().endswith(".gz") else self._raw
+        binary: BinaryIO = cast(BinaryIO, gzip.open(self._raw)) if file.name.lower().endswith(".gz") else self._raw  # noqa: SIM115
         readers: dict[str, Callable[[BinaryIO], Iterator[Record]]] = {
             ".csv": _csv,
             ".tsv": _csv,
@@ -52,15 +52,15 @@ def _csv(binary: BinaryIO) -> Iterator[Record]:
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
     first = text.readline()
     delimiter = max(",;\t", key=first.count)
-    header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), cast(list[str], []))]
     reader = csv.reader(text, delimiter=delimiter)
     width = len(header)
     line = 2
     for values in reader:
         if len(values) == width:
-            yield Record(line, dict(zip(header, values, strict=True)))
+            yield Record(line, dict[str, Any](zip(header, values, strict=True)))
         elif values:
-            fields = {**dict(zip(header, values, strict=False)), "": ";".join(values[width:])}
+            fields = {**dict[str, Any](zip(header, values, strict=False)), "": ";".join(values[width:])}
             yield Record(line, fields, f"{len(values)} fields instead of {width}")
         line = reader.line_num + 2
 

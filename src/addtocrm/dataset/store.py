@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 
-from addtocrm.db.pool import Connection
 from addtocrm.dataset.model import Kind
+from addtocrm.db.pool import Connection
 
 KEYS: dict[Kind, tuple[str, ...]] = {
     "people": ("email", "name_key", "company_domain", "company_key"),

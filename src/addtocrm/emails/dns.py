@@ -10,7 +10,6 @@ import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.nameserver
-import dns.rdatatype
 import dns.resolver
 import msgspec
 from dns.rdtypes.ANY.MX import MX
@@ -20,6 +19,9 @@ QUERY_SECONDS = 2.0
 
 RouteStatus = Literal["found", "domain_not_found", "null_mx", "no_mail_server", "dns_error", "dns_timeout"]
 LookupStatus = Literal["found", "no_name", "no_data", "dns_error", "dns_timeout"]
+
+
+PASSING: tuple[LookupStatus, ...] = ("dns_timeout", "dns_error")
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -79,7 +81,8 @@ class MailDns:
                 ips += sorted(record.to_text() for record in answer)
         if ips:
             return Addresses("found", tuple(ips))
-        return Addresses(next((s for s in statuses if s in ("dns_timeout", "dns_error")), statuses[0]))
+        passing: list[LookupStatus] = [status for status in PASSING if status in statuses]
+        return Addresses(passing[0] if passing else statuses[0])
 
     async def _lookup(self, name: str, kind: str, seconds: float) -> tuple[LookupStatus, dns.resolver.Answer | None]:
         if seconds <= 0:

@@ -35,6 +35,6 @@ def parse(text: str) -> Address | None:
         valid = validate_email(text.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return None
-    if valid.ascii_domain is None or valid.domain is None or "." not in valid.ascii_domain:
+    if "." not in valid.ascii_domain:
         return None
     return Address(valid.local_part, valid.ascii_domain.lower(), valid.domain)

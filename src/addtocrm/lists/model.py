@@ -36,7 +36,7 @@ class ChangedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Only what is sent changes; `description: null` empties it."""
 
     name: ListName | UnsetType = UNSET
-    description: Description | None | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
 
 
 class NewMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,14 +10,15 @@ from anyascii import anyascii
 
 from addtocrm.sample import companies_file, people_file, story
 
-COMPANY_COLUMNS = (
-    "name domain website linkedin_url industry size employee_count founded_year type description "
-    "city region country phone technologies"
-).split()
-PERSON_COLUMNS = (
-    "linkedin_url first_name last_name full_name headline job_title seniority department email phone "
-    "city region country company_name company_domain company_linkedin_url industry company_size skills"
-).split()
+COMPANY_COLUMNS: tuple[str, ...] = (
+    "name", "domain", "website", "linkedin_url", "industry", "size", "employee_count", "founded_year", "type",
+    "description", "city", "region", "country", "phone", "technologies",
+)  # fmt: skip
+PERSON_COLUMNS: tuple[str, ...] = (
+    "linkedin_url", "first_name", "last_name", "full_name", "headline", "job_title", "seniority", "department",
+    "email", "phone", "city", "region", "country", "company_name", "company_domain", "company_linkedin_url",
+    "industry", "company_size", "skills",
+)  # fmt: skip
 
 ROOTS = ("example.com", "example.net", "example.org", "test")
 PEOPLE_PER_COMPANY = 5

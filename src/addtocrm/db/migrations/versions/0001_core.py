@@ -26,7 +26,7 @@ create table accounts (
 comment on column accounts.custom_credits is 'monthly credits where they differ from the plan''s';
 comment on column accounts.available is 'credits that are neither spent nor held';
 comment on column accounts.period_credits is 'credits granted for this period';
-comment on column accounts.warned is 'lowest mark of this period that was announced: 0 none, 1 low, 2 very low, 3 exhausted';
+comment on column accounts.warned is 'lowest mark announced in this period: 0 none, 1 low, 2 very low, 3 exhausted';
 
 create table keys (
     id text collate "C" primary key,
