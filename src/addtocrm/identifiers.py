@@ -5,6 +5,7 @@ Every function is pure and idempotent, and raises ValueError with a sentence tha
 
 import re
 import unicodedata
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import quote, unquote, urlsplit
 
@@ -122,6 +123,7 @@ def domain(text: str) -> str:
     return _host(host.removeprefix("www.") if host.count(".") > 1 else host)
 
 
+@lru_cache(maxsize=65_536)
 def _host(text: str) -> str:
     host = unicodedata.normalize("NFC", text.strip().rstrip(".").lower())
     try:
@@ -200,6 +202,7 @@ def name_key(text: str) -> str:
     return NOT_WORD.sub(" ", APOSTROPHES.sub("", plain)).strip()
 
 
+@lru_cache(maxsize=65_536)
 def company_key(text: str) -> str:
     """A company's name for exact comparison: as `name_key`, legal forms at its end gone."""
     words = name_key(text.replace(".", "")).split()

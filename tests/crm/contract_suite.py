@@ -126,11 +126,15 @@ class ConnectorContract:
 
     def test_pages_give_every_record_once(self, run: Run[Any]) -> None:
         ids = [run(lambda crm: crm.create("contact", {"full_name": "Jane Doe"})).id for _ in range(7)]
-        seen: list[str] = []
-        while page := run(lambda crm: crm.page("contact", seen[-1] if seen else None, 3)):
-            assert len(page) <= 3
-            seen += [one.id for one in page]
-        assert sorted(seen) == sorted(ids)
+
+        async def read(crm: Connector) -> list[str]:
+            seen: list[str] = []
+            while page := await crm.page("contact", seen[-1] if seen else None, 3):
+                assert len(page) <= 3
+                seen += [one.id for one in page]
+            return seen
+
+        assert sorted(run(read)) == sorted(ids)
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_its_fields_have_every_mapped_one(self, run: Run[Any], kind: Kind) -> None:

@@ -69,6 +69,7 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
         return 0, 0
     keys = KEYS[kind]
     columns = ", ".join(f"{key} text" for key in keys)
+    await connection.execute("set local work_mem = '64MB'")  # a chunk is sorted in memory
     await connection.execute(
         f"""create temporary table staging (id text, identity text, {columns}, data text) on commit drop"""
     )

@@ -22,7 +22,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """Whom to ask about: `recipients`, then `random` unless it is None; nobody but `random` where there are none."""
+    """Whom to ask about: `recipients`, if any, then `random`, unless it is None."""
 
     recipients: Sequence[Address]
     random: Address | None

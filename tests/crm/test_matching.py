@@ -1,0 +1,182 @@
+"""Who is the same: docs/crm.md as a table."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addtocrm.crm import matching
+from addtocrm.crm.contract import Kind, Record
+
+U1, U2 = "https://www.linkedin.com/in/jane-1", "https://www.linkedin.com/in/jane-2"
+E1, E2 = "jane@acme.example.com", "jane@example.org"
+
+
+def person(
+    url: str | None = None,
+    email: str | None = None,
+    name: str | None = None,
+    at: str | None = None,
+    domain: str | None = None,
+) -> dict[str, Any]:
+    values = {
+        "linkedin_url": url,
+        "email": email,
+        "full_name": name,
+        "company_name": at,
+        "company_domain": domain,
+    }
+    return {field: value for field, value in values.items() if value}
+
+
+CONTACTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int | None, set[str]]] = {
+    # what: (sent, in the CRM from the oldest, which one it is or None, keys that stay another's)
+    "by URL": (person(U1), [person(U2), person(U1)], 1, set()),
+    "by e-mail": (person(email=E1), [person(email=E2), person(email=E1)], 1, set()),
+    "by e-mail in any case": (person(email="JANE@acme.example.com"), [person(email=E1)], 0, set()),
+    "URL before e-mail": (person(U1, E1), [person(email=E1), person(U1)], 1, {"email"}),
+    "e-mail of one without a URL": (person(U1, E1), [person(email=E1)], 0, set()),
+    "e-mail of one with another URL": (person(U2, E1), [person(U1, E1)], None, {"email"}),
+    "URL decides though the e-mail differs": (person(U1, E2), [person(U1, E1)], 0, set()),
+    "name and company": (person(name="Jane Doe", at="Acme"), [person(U1, E1, "Jane Doe", "Acme")], 0, set()),
+    "name in other letters, company's legal form": (
+        person(name="JANÉ  doe", at="ACME Inc."),
+        [person(U1, None, "Jane Doe", "Acme")],
+        0,
+        set(),
+    ),
+    "by the company's domain": (
+        person(name="Jane Doe", domain="acme.example.com"),
+        [person(name="Jane Doe", at="Acme Tools", domain="acme.example.com")],
+        0,
+        set(),
+    ),
+    "companies of one name and other domains": (
+        person(name="Jane Doe", at="Acme", domain="acme.example.net"),
+        [person(name="Jane Doe", at="Acme", domain="acme.example.com")],
+        None,
+        set(),
+    ),
+    "the same name elsewhere": (
+        person(name="Jane Doe", at="Acme"),
+        [person(name="Jane Doe", at="Globex")],
+        None,
+        set(),
+    ),
+    "name and company with another URL": (
+        person(U2, name="Jane Doe", at="Acme"),
+        [person(U1, name="Jane Doe", at="Acme")],
+        None,
+        set(),
+    ),
+    "name and company with another e-mail": (
+        person(email=E2, name="Jane Doe", at="Acme"),
+        [person(email=E1, name="Jane Doe", at="Acme")],
+        None,
+        set(),
+    ),
+    "name and company fill a missing URL": (
+        person(U1, name="Jane Doe", at="Acme"),
+        [person(email=E1, name="Jane Doe", at="Acme")],
+        0,
+        set(),
+    ),
+    "namesakes at one company": (
+        person(email=E2, name="Jane Doe", at="Acme"),
+        [person(U1, name="Jane Doe", at="Acme"), person(U2, name="Jane Doe", at="Acme")],
+        None,
+        set(),
+    ),
+    "namesakes, the nameless key is the one without keys": (
+        person(name="Jane Doe", at="Acme"),
+        [
+            person(U1, name="Jane Doe", at="Acme"),
+            person(U2, name="Jane Doe", at="Acme"),
+            person(name="Jane Doe", at="Acme"),
+        ],
+        2,
+        set(),
+    ),
+    "a name alone is not a person with keys": (person(name="Jane Doe"), [person(U1, name="Jane Doe")], None, set()),
+    "a name alone is the same name alone": (person(name="Jane Doe"), [person(name="Jane Doe")], 0, set()),
+    "a name alone is nobody's at a company": (
+        person(name="Jane Doe"),
+        [person(name="Jane Doe", at="Acme")],
+        None,
+        set(),
+    ),
+    "a key and a name without a company": (person(U1, name="Jane Doe"), [person(name="Jane Doe")], None, set()),
+}
+A, B = "acme.example.com", "acme.example.net"
+L1, L2 = "https://www.linkedin.com/company/acme-1", "https://www.linkedin.com/company/acme-2"
+COMPANIES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int | None, set[str]]] = {
+    "by domain": ({"domain": A}, [{"domain": B}, {"domain": A}], 1, set()),
+    "domain before page": (
+        {"domain": A, "linkedin_url": L1},
+        [{"linkedin_url": L1}, {"domain": A}],
+        1,
+        {"linkedin_url"},
+    ),
+    "page of one with another domain": (
+        {"domain": A, "linkedin_url": L1},
+        [{"domain": B, "linkedin_url": L1}],
+        None,
+        {"linkedin_url"},
+    ),
+    "by name": ({"name": "ACME, Inc."}, [{"name": "Acme", "domain": A}], 0, set()),
+    "name with another domain": ({"name": "Acme", "domain": B}, [{"name": "Acme", "domain": A}], None, set()),
+    "two of a name": (
+        {"name": "Acme", "linkedin_url": L2},
+        [{"name": "Acme", "domain": A}, {"name": "Acme", "domain": B}],
+        None,
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "case"),
+    [*(("contact", one) for one in CONTACTS.values()), *(("company", one) for one in COMPANIES.values())],
+    ids=[*CONTACTS, *COMPANIES],
+)
+def test_choice(kind: Kind, case: tuple[dict[str, Any], list[dict[str, Any]], int | None, set[str]]) -> None:
+    sent, there, index, taken = case
+    candidates = [Record(str(number), None, values) for number, values in enumerate(there)]
+    choice = matching.choose(kind, sent, candidates)
+    assert (choice.record and int(choice.record.id)) == index
+    assert choice.taken == taken
+
+
+PEOPLE = st.builds(
+    person,
+    st.sampled_from([None, U1, U2]),
+    st.sampled_from([None, E1, E2]),
+    st.sampled_from([None, "Jane Doe", "John Roe"]),
+    st.sampled_from([None, "Acme", "Globex"]),
+)
+
+
+@given(PEOPLE, st.lists(PEOPLE, max_size=5))
+def test_two_that_disagree_are_never_one(sent: dict[str, Any], there: list[dict[str, Any]]) -> None:
+    candidates = [Record(str(number), None, values) for number, values in enumerate(there)]
+    record, taken = matching.choose("contact", sent, candidates)
+    if record is None:
+        return
+    has = record.values
+    urls = (sent.get("linkedin_url"), has.get("linkedin_url"))
+    assert None in urls or urls[0] == urls[1]
+    if urls[0] is None or urls[0] != urls[1]:
+        emails = (sent.get("email"), has.get("email"))
+        assert None in emails or emails[0] == emails[1]
+    for other in candidates:
+        for key in ("linkedin_url", "email"):
+            if other is not record and sent.get(key) and other.values.get(key) == sent[key]:
+                assert key in taken
+
+
+@given(PEOPLE, PEOPLE)
+def test_who_could_be_the_same_shares_a_lock(one: dict[str, Any], other: dict[str, Any]) -> None:
+    if matching.choose("contact", one, [Record("1", None, other)]).record:
+        locks = [set(matching.locks("acc", "builtin", "contact", values)) for values in (one, other)]
+        assert locks[0] & locks[1]
