@@ -56,7 +56,7 @@ def test_the_key_file_is_the_owners_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "new" / secrets.FILE).stat().st_mode) == 0o600
     secrets.rotate(tmp_path / "new")
     assert stat.S_IMODE((tmp_path / "new" / secrets.FILE).stat().st_mode) == 0o600
-    assert os.listdir(tmp_path / "new") == [secrets.FILE]
+    assert [file.name for file in (tmp_path / "new").iterdir()] == [secrets.FILE]
 
 
 def _seal(folder: Path) -> bytes:
