@@ -210,3 +210,29 @@ def test_companies_and_notes_fail_alike(world: World) -> None:
         assert (error.type, error.retry_after_seconds) == ("crm_unavailable", 3)
 
     world.run(work)
+
+
+def test_what_a_crm_cannot_do_is_not_asked_of_it(world: World) -> None:
+    async def work(world: World) -> None:
+        await world.connect(crm="bare")
+        calls = len(world.store.calls)
+        note = NoteWrite(contact_id="1", text="x")
+        assert (await refused(service.add_note(world.pool, world.settings, world.caller, note))).status == 400
+        assert (await refused(world.write(note="x"))).details[0].path == "note"
+        company = msgspec.convert({"company": {"domain": "acme.example.com"}}, CompanyWrite)
+        error = await refused(service.upsert_company(world.pool, world.settings, world.caller, company))
+        assert error.details[0].path == "company"
+        account_id = world.caller.account_id
+        assert await service.owners(world.pool, world.settings, account_id, None, 50) == ([], None)
+        assert await service.lists(world.pool, world.settings, account_id, None, 50) == ([], None)
+        assert len(world.store.calls) == calls
+        done = await world.write()
+        assert (done.action, done.company_id) == ("created", None)
+        assert world.store.records["company"] == {}
+
+    bare = msgspec.structs.replace(definition(world.store, "bare"), capabilities=("contacts",))
+    registry.load()["bare"] = bare
+    try:
+        world.run(work)
+    finally:
+        del registry.load()["bare"]

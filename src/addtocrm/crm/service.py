@@ -45,6 +45,8 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
         name = crm.definition.name
         if "companies" not in crm.definition.capabilities:
             company = {}
+        if write.note:
+            writer.require(crm, "notes", "note")
         await writer.check_custom(crm, "contact", person)
         owner = await writer.owner_id(crm, write.owner)
         if not write.dry_run:
@@ -81,6 +83,7 @@ async def upsert_company(pool: Pool, settings: Settings, caller: Caller, write: 
     company = {**values.of_company(write.company), **values.of_custom(write.custom_fields)}
     async with writing(pool, settings, caller.account_id, write.expected_crm, "company") as crm:
         name = crm.definition.name
+        writer.require(crm, "companies", "company")
         await writer.check_custom(crm, "company", company)
         owner = await writer.owner_id(crm, write.owner)
         if not write.dry_run:
@@ -96,6 +99,7 @@ async def upsert_company(pool: Pool, settings: Settings, caller: Caller, write: 
 async def add_note(pool: Pool, settings: Settings, caller: Caller, write: NoteWrite) -> NoteResult:
     """Writes a note on a contact. Raises ApiError, `not_found` for a contact that there is not."""
     async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
+        writer.require(crm, "notes", "")
         note_id = await crm.connector.add_note(write.contact_id, write.text)
         return NoteResult(crm.definition.name, write.contact_id, note_id)
 
@@ -104,6 +108,7 @@ async def add_task(pool: Pool, settings: Settings, caller: Caller, write: TaskWr
     """Makes a task about a contact. Raises ApiError, `not_found` for a contact that there is not."""
     due_at = _time("due_at", write.due_at) if write.due_at else None
     async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
+        writer.require(crm, "tasks", "")
         owner = await writer.owner_id(crm, write.owner)
         task = Task(write.title, write.description, due_at, owner)
         task_id = await crm.connector.add_task(write.contact_id, task)
@@ -165,7 +170,8 @@ async def owners(
 ) -> tuple[list[Owner], str | None]:
     """A page of those who can own records of the CRM."""
     async with reading(pool, settings, account_id) as crm:
-        return _page(await crm.connector.owners(), cursor, limit)
+        known = await crm.connector.owners() if "owners" in crm.definition.capabilities else []
+        return _page(known, cursor, limit)
 
 
 async def lists(
@@ -173,7 +179,8 @@ async def lists(
 ) -> tuple[list[CrmList], str | None]:
     """A page of the CRM's lists."""
     async with reading(pool, settings, account_id) as crm:
-        return _page(await crm.connector.lists(), cursor, limit)
+        known = await crm.connector.lists() if "lists" in crm.definition.capabilities else []
+        return _page(known, cursor, limit)
 
 
 async def _tell(

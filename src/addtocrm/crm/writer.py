@@ -7,7 +7,7 @@ import msgspec
 
 from addtocrm.crm import matching
 from addtocrm.crm.connections import Open
-from addtocrm.crm.contract import CUSTOM, Kind, Record, Values
+from addtocrm.crm.contract import CUSTOM, Capability, Kind, Record, Values
 from addtocrm.crm.merge import OnConflict, merge
 from addtocrm.crm.model import Action
 from addtocrm.errors import invalid
@@ -68,6 +68,12 @@ async def write(
         return Written(there, "unchanged", [], kept)
     record = there if dry_run else await crm.connector.update(kind, there.id, merged.write)
     return Written(record, "updated", fields, kept)
+
+
+def require(crm: Open, capability: Capability, path: str) -> None:
+    """Raises ApiError where the CRM cannot do this; `path` is what asks for it."""
+    if capability not in crm.definition.capabilities:
+        raise invalid(path, f"{crm.definition.label} takes no {capability} through AddToCRM.")
 
 
 async def check_custom(crm: Open, kind: Kind, values: Mapping[str, Any]) -> None:
