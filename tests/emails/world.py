@@ -1,0 +1,73 @@
+"""A small Internet on loopback: a DNS server and mail servers, torn down after the test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from dns_server import DnsServer
+from smtp_server import SmtpServer
+
+from addtocrm.emails.engine import Engine
+from addtocrm.emails.politeness import LocalSlots
+from addtocrm.settings import Settings
+
+
+class World:
+    """Mail servers at 127.0.0.2, .3 …, all on one port, known to one DNS server."""
+
+    def __init__(self, dns: DnsServer, address: str) -> None:
+        self.dns = dns
+        self.dns_address = address
+        self.servers: list[SmtpServer] = []
+        self.port = 0
+
+    async def server(self, *domains: str, **script: Any) -> SmtpServer:
+        """A server that takes the mail of `domains`."""
+        server = SmtpServer(**script)
+        ip = f"127.0.0.{len(self.servers) + 2}"
+        self.port = await server.start(ip, self.port)
+        self.servers.append(server)
+        for domain in domains:
+            self.dns.add(domain, ip)
+        return server
+
+    def engine(self, *, private: bool = True, **slots: Any) -> Engine:
+        settings = Settings(
+            dns_servers=(self.dns_address,),
+            smtp_port=self.port or 1,
+            smtp_helo="probe.test",
+            allow_private_networks=private,
+        )
+        return Engine(settings, LocalSlots(**({"pause": 0} | slots)))
+
+
+@asynccontextmanager
+async def world() -> AsyncIterator[World]:
+    dns = DnsServer()
+    made = World(dns, await dns.start())
+    try:
+        yield made
+    finally:
+        for server in made.servers:
+            await server.stop()
+        await dns.stop()
+
+
+def in_world(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Runs an async test with a fresh World as its first argument."""
+
+    def run(**arguments: Any) -> None:
+        async def body() -> None:
+            async with world() as made:
+                await test(made, **arguments)
+
+        asyncio.run(body())
+
+    import inspect
+
+    parameters = list(inspect.signature(test).parameters.values())[1:]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__name__ = test.__name__
+    run.__doc__ = test.__doc__
+    return run
