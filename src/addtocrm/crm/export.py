@@ -9,7 +9,7 @@ from typing import Literal
 from addtocrm.crm.model import Contact
 
 Format = Literal["csv", "vcard"]
-CONTENT_TYPE: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "vcard": "text/vcard; charset=utf-8"}
+CONTENT_TYPE: dict[Format, str] = {"csv": "text/csv", "vcard": "text/vcard"}
 SUFFIX: dict[Format, str] = {"csv": ".csv", "vcard": ".vcf"}
 
 COLUMNS = tuple(name for name in Contact.__struct_fields__ if name != "custom_fields")
