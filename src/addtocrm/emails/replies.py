@@ -104,11 +104,11 @@ def _about_the_recipient(code: int, enhanced: str, said: str) -> Outcome:
 def _without_addresses(said: str, address: str) -> str:
     """The text without addresses and local parts, so that a mailbox called spam@ does not speak for itself."""
     local, _, domain = address.partition("@")
+    said = ADDRESS.sub(" ", said.replace(address, " ") if address else said)
     if domain:
-        said = said.replace(address, " ")
         said = re.sub(rf"""[<("']{re.escape(local)}[>)"']|^\s*{re.escape(local)}\s*:""", " ", said)
         said = said.replace(domain, " ")
-    return " ".join(ADDRESS.sub(" ", said).split())
+    return " ".join(said.split())
 
 
 def _wait(said: str) -> float:

@@ -32,7 +32,7 @@ def parse(text: str) -> Address | None:
     count as none: no mailbox that takes mail from the Internet has one.
     """
     try:
-        valid = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        valid = validate_email(text.strip(), check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         return None
     if "." not in valid.ascii_domain:

@@ -6,85 +6,18 @@ from publicsuffixlist import PublicSuffixList
 
 from addtocrm.emails.knowledge import is_free
 
-LARGE = tuple(
-    [
-        "gmail.com",
-        "yahoo.com",
-        "hotmail.com",
-        "outlook.com",
-        "icloud.com",
-        "aol.com",
-        "live.com",
-        "msn.com",
-        "protonmail.com",
-        "proton.me",
-        "googlemail.com",
-        "ymail.com",
-        "mail.com",
-        "zoho.com",
-        "fastmail.com",
-        "gmx.net",
-        "gmx.de",
-        "gmx.com",
-        "web.de",
-        "t-online.de",
-        "freenet.de",
-        "yahoo.co.uk",
-        "yahoo.fr",
-        "yahoo.de",
-        "yahoo.it",
-        "yahoo.es",
-        "yahoo.ca",
-        "yahoo.in",
-        "yahoo.co.in",
-        "yahoo.com.br",
-        "yahoo.co.jp",
-        "hotmail.co.uk",
-        "hotmail.fr",
-        "hotmail.de",
-        "hotmail.it",
-        "hotmail.es",
-        "outlook.de",
-        "outlook.fr",
-        "outlook.es",
-        "live.co.uk",
-        "live.fr",
-        "btinternet.com",
-        "sky.com",
-        "virginmedia.com",
-        "comcast.net",
-        "verizon.net",
-        "sbcglobal.net",
-        "bellsouth.net",
-        "charter.net",
-        "earthlink.net",
-        "cox.net",
-        "rocketmail.com",
-        "orange.fr",
-        "wanadoo.fr",
-        "laposte.net",
-        "libero.it",
-        "virgilio.it",
-        "mail.ru",
-        "yandex.ru",
-        "yandex.com",
-        "naver.com",
-        "163.com",
-        "126.com",
-        "qq.com",
-        "rediffmail.com",
-        "uol.com.br",
-        "bol.com.br",
-        "terra.com.br",
-        "bigpond.com",
-        "optusnet.com.au",
-        "telenet.be",
-        "ziggo.nl",
-        "bluewin.ch",
-        "seznam.cz",
-        "interia.pl",
-    ]
-)
+_LARGE = """
+    gmail.com yahoo.com hotmail.com outlook.com icloud.com aol.com live.com msn.com protonmail.com proton.me
+    googlemail.com ymail.com mail.com zoho.com fastmail.com gmx.net gmx.de gmx.com web.de t-online.de
+    freenet.de yahoo.co.uk yahoo.fr yahoo.de yahoo.it yahoo.es yahoo.ca yahoo.in yahoo.co.in yahoo.com.br
+    yahoo.co.jp hotmail.co.uk hotmail.fr hotmail.de hotmail.it hotmail.es outlook.de outlook.fr outlook.es
+    live.co.uk live.fr btinternet.com sky.com virginmedia.com comcast.net verizon.net sbcglobal.net
+    bellsouth.net charter.net earthlink.net cox.net rocketmail.com orange.fr wanadoo.fr laposte.net
+    libero.it virgilio.it mail.ru yandex.ru yandex.com naver.com 163.com 126.com qq.com rediffmail.com
+    uol.com.br bol.com.br terra.com.br bigpond.com optusnet.com.au telenet.be ziggo.nl bluewin.ch seznam.cz
+    interia.pl
+"""
+LARGE = tuple(_LARGE.split())
 """The providers that addresses are most often at, most frequent first."""
 
 NO_TYPO = frozenset(

@@ -56,7 +56,7 @@ SCORES: dict[Reason, int] = {
     "catch_all": 50,
     "greylisted": 40,
     "mailbox_full": 25,
-    "disposable": 10,
+    "disposable": 20,
 }
 UNKNOWN_SCORE = 30
 ROLE_PENALTY = 10
