@@ -69,6 +69,9 @@ class LocalSlots:
             state.waiting -= 1
 
     async def rest(self, host: str, seconds: float) -> None:
+        self.leave_alone(host, seconds)
+
+    def leave_alone(self, host: str, seconds: float) -> None:
         self._state(host).resting_until = time.monotonic() + seconds
 
     def _state(self, host: str) -> _Host:
