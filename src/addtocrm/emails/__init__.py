@@ -1,1 +1,1 @@
-"""E-mail verification: the engine. It is not reachable yet: its routes, jobs and tests are still to come."""
+"""E-mail verification and finding: the engine. Its routes and jobs are still to come."""
