@@ -1,36 +1,11 @@
-"""The document is whole and true: every path, its examples, and what schemathesis finds against the server."""
+"""The document is whole and true: valid OpenAPI 3.1, every path, its examples; the page needs no internet."""
 
 import re
 from typing import Any
 
-import pytest
-import schemathesis
-from harness import Account, Server, with_pool
-from hypothesis import HealthCheck, given, settings
-
-from addtocrm import sample
-from addtocrm import settings as settings_module
-from addtocrm.crm import connections
-from addtocrm.dataset import service as dataset
-
-
-@pytest.fixture(scope="module")
-def account(server: Server) -> Account:
-    account = server.account(credits=100_000)
-    configured = settings_module.load({"ADDTOCRM_DATABASE_URL": server.database_url})
-
-    async def prepare(pool: Any) -> None:
-        await dataset.import_people(pool, sample.people_file(), lambda _: None)
-        await dataset.import_companies(pool, sample.companies_file(), lambda _: None)
-        await connections.connect(pool, configured, account.id, "builtin")
-
-    with_pool(server.database_url, prepare)
-    return account
-
-
-@pytest.fixture(scope="module")
-def document(server: Server) -> dict[str, Any]:
-    return server.client().get("/openapi.json").json()
+import jsonschema_rs
+from harness import Account, Server
+from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -68,11 +43,24 @@ def test_every_path_is_described(document: dict[str, Any]) -> None:
     ):
         assert tuple(wanted.split()) in described
     for method, path, operation in operations(document):
-        assert operation["x-scopes"], (method, path)
+        if not path.startswith("/v1/"):
+            assert operation["security"] == []
+            continue
+        assert operation["x-required-scopes"], (method, path)
+        assert operation["description"], (method, path)
         assert {"401", "403", "429", "500"} <= set(operation["responses"]), (method, path)
         body = operation.get("requestBody")
         if body:
+            assert {"400", "413", "415"} <= set(operation["responses"]), (method, path)
             assert "example" in body["content"]["application/json"], (method, path)
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+
+
+def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
+    jsonschema_rs.validate(OPENAPI_31, document)
+    for name, schema in document["components"]["schemas"].items():
+        assert jsonschema_rs.meta.is_valid(schema), name
 
 
 def test_the_examples_work_when_copied(account: Account, document: dict[str, Any]) -> None:
@@ -95,40 +83,3 @@ def test_the_page_needs_no_internet(server: Server) -> None:
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert not re.findall(r"(?:src|href)=[\"'](?:https?:)?//", response.text)
     assert "/v1/people/enrich" in response.text
-
-
-def test_schemathesis_finds_nothing(account: Account) -> None:
-    """All checks that apply, over every operation."""
-    schema = schemathesis.openapi.from_url(f"{account.server.url}/openapi.json")
-    checks = [
-        schemathesis.checks.CHECKS.get_one(name)
-        for name in (
-            "not_a_server_error",
-            "status_code_conformance",
-            "content_type_conformance",
-            "response_headers_conformance",
-            "response_schema_conformance",
-            "negative_data_rejection",
-            "unsupported_method",
-        )
-    ]
-    headers = {"Authorization": f"Bearer {account.token}"}
-    problems: list[str] = []
-    for result in schema.get_all_operations():
-        operation = result.ok()
-
-        @settings(
-            max_examples=25,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        )
-        def run(case: schemathesis.Case) -> None:
-            case.call_and_validate(headers=headers, checks=checks)
-
-        try:
-            given(case=operation.as_strategy())(run)()
-        except Exception as error:
-            problems.append(f"{operation.label}: {error}"[:1500])
-    assert not problems, "\n\n".join(problems)
