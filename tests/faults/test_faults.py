@@ -120,6 +120,7 @@ def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> Non
                 if answer.status_code != 200:
                     assert answer.status_code == 500, answer.text
                     assert answer.json()["error"]["type"] == "internal_error"
+                    assert "x-ratelimit-remaining-minute" in answer.headers
                     await asyncio.sleep(0.05)
 
         async def run() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -12,7 +11,6 @@ from litestar.handlers import HTTPRouteHandler
 from addtocrm.api.endpoint import Endpoint
 from addtocrm.errors import STATUS, Envelope, ErrorBody, ErrorType
 
-STATIC = Path(__file__).parent / "static"
 ALWAYS: tuple[ErrorType, ...] = (
     "invalid_auth",
     "key_revoked",
@@ -70,12 +68,11 @@ def document(handlers: Sequence[HTTPRouteHandler], base_url: str) -> Json:
         types += [kind for kind in (declared.body, declared.answer) if kind is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     schema_of = dict(zip((repr(kind) for kind in types), schemas, strict=True))
-    answers: Json = msgspec.json.decode((STATIC / "answers.json").read_bytes())
     paths: dict[str, Json] = {}
     for handler, declared in found:
         for path in sorted(handler.paths):
             for method in sorted(handler.http_methods - {"HEAD", "OPTIONS"}):
-                operation = _operation(handler, declared, path, method, schema_of, answers.get(handler.handler_name))
+                operation = _operation(handler, declared, path, method, schema_of)
                 paths.setdefault(path.replace(":str}", "}"), {})[method.lower()] = operation
     tags = dict.fromkeys(declared.tag for _, declared in found)
     return {
@@ -105,7 +102,6 @@ def _operation(
     path: str,
     method: str,
     schema_of: Json,
-    answer: Any,
 ) -> Json:
     text = declared.description or " ".join((handler.fn.__doc__ or "").split())
     scopes = " or ".join(f"`{scope}`" for scope in declared.scopes)
@@ -117,7 +113,7 @@ def _operation(
         "security": [{"key": []}],
         "x-required-scopes": list(declared.scopes),
         "parameters": [*_path_parameters(path), *_query_parameters(declared.query)],
-        "responses": {**_successes(declared, method, schema_of, answer), **_failures(declared, path, schema_of)},
+        "responses": {**_successes(declared, method, schema_of), **_failures(declared, path, schema_of)},
     }
     if method == "POST":
         operation["parameters"].append(
@@ -174,12 +170,10 @@ def _query_parameters(query: Any) -> Iterable[Json]:
         yield parameter
 
 
-def _successes(declared: Endpoint, method: str, schema_of: Json, example: Any) -> Json:
+def _successes(declared: Endpoint, method: str, schema_of: Json) -> Json:
     content: Json = {kind: {"schema": {"type": "string"}} for kind in declared.content_types}
     if declared.answer is not str:
         content["application/json"] = {"schema": _answer(declared, schema_of)}
-        if example is not None:
-            content["application/json"]["example"] = example
     headers = _headers()
     if method == "POST":
         headers["Idempotent-Replayed"] = {

@@ -136,6 +136,8 @@ class Gate:
             log.exception("crash")
             if exchange.status:
                 raise
+            if exchange.standing is None:  # the crash came before it was known whose the request is
+                exchange.standing = await self._take_address(exchange, cost=0)
             await exchange.refuse(ApiError("internal_error", "Something failed on our side; try again."))
         finally:
             self._record(exchange)

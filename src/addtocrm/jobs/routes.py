@@ -40,6 +40,7 @@ async def get_job(request: AnyRequest, id: str, pool: Pool) -> Response[bytes]:
         answer=list[JobResult],
         tag="Jobs",
         query=ResultsQuery,
+        content_types=("text/csv",),
         errors=("not_found",),
     ),
 )
