@@ -21,6 +21,9 @@ from addtocrm.companies import routes as companies
 from addtocrm.crm import routes as crm
 from addtocrm.db.notify import Listener
 from addtocrm.db.pool import Pool, open_pool
+from addtocrm.emails import routes as emails
+from addtocrm.emails.engine import Engine
+from addtocrm.emails.postgres_slots import PostgresSlots
 from addtocrm.events import routes as event_routes
 from addtocrm.events import service as events
 from addtocrm.gate.asgi import Gate
@@ -34,6 +37,8 @@ from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.service import Lookups
 from addtocrm.people import routes as people
 from addtocrm.providers import registry
+from addtocrm.providers.contract import Setup
+from addtocrm.providers.dataset import Dataset
 from addtocrm.providers.waterfall import Waterfall
 from addtocrm.settings import Settings
 from addtocrm.usage import routes as usage
@@ -55,6 +60,7 @@ class Services(msgspec.Struct, frozen=True):
     idempotency: Idempotency
     limiter: Limiter
     waterfall: Waterfall
+    engine: Engine
 
 
 @asynccontextmanager
@@ -80,19 +86,22 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
     idempotency = Idempotency(pool, listener.instance)
     limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else MemoryLimiter()
-    waterfall = Waterfall(registry.load(settings, pool))
+    slots = PostgresSlots(settings.database_url)
+    engine = Engine(settings, slots)
+    waterfall = Waterfall(registry.load(Setup(settings, pool, engine)))
     await lookups.sweep()
     tasks = [
         asyncio.create_task(work)
         for work in (events.keep_publishing(pool), lookups.keep_sweeping(), idempotency.keep_sweeping())
     ]
     try:
-        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, waterfall)
+        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, waterfall, engine)
     finally:
         await lookups.drain()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await slots.close()
         await listener.stop()
         await limiter.close()
         await pool.close()
@@ -107,6 +116,7 @@ def build(services: Services) -> Gate:
     api = [
         *people.handlers,
         *companies.handlers,
+        *emails.handlers,
         *crm.handlers,
         *lists.handlers,
         *jobs.handlers,
@@ -120,6 +130,8 @@ def build(services: Services) -> Gate:
             "pool": given(services.pool),
             "lookups": given(services.lookups),
             "waterfall": given(services.waterfall),
+            "engine": given(services.engine),
+            "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),
         },
         guards=[scope_guard],

@@ -1,9 +1,10 @@
 """A small Internet on loopback: a DNS server and mail servers, torn down after the test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from dns_server import DnsServer
 from smtp_server import SmtpServer
@@ -11,6 +12,8 @@ from smtp_server import SmtpServer
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.politeness import LocalSlots
 from addtocrm.settings import Settings
+
+T = TypeVar("T")
 
 
 class World:
@@ -71,3 +74,44 @@ def in_world(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     run.__name__ = test.__name__
     run.__doc__ = test.__doc__
     return run
+
+
+class WorldBeside:
+    """A World on a thread of its own, for tests that talk to a server process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._world = world()
+        self.world = self._run(self._world.__aenter__())
+        self.server("first.test")
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def server(self, *domains: str, **script: Any) -> SmtpServer:
+        return self._run(self.world.server(*domains, **script))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings with which AddToCRM lives in this world."""
+        return {
+            "ADDTOCRM_DNS_SERVERS": self.world.dns_address,
+            "ADDTOCRM_SMTP_PORT": str(self.world.port),
+            "ADDTOCRM_SMTP_HELO": "probe.test",
+            "ADDTOCRM_ALLOW_PRIVATE_NETWORKS": "true",
+        }
+
+    def close(self) -> None:
+        async def end() -> None:
+            await self._world.__aexit__(None, None, None)
+            conversations = asyncio.all_tasks() - {asyncio.current_task()}
+            for conversation in conversations:
+                conversation.cancel()
+            await asyncio.gather(*conversations, return_exceptions=True)
+
+        self._run(end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,5 +1,6 @@
 """addtocrm serve"""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from addtocrm.settings import Settings
 
 log = structlog.get_logger()
 
+APPLICATION = "addtocrm.app:server"
 STOP_SECONDS = 30
 JOBS_STOP_SECONDS = 10
 RESTART_SECONDS = 1.0
@@ -47,6 +49,8 @@ def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
 def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> None:
     """Serves until a signal ends it; calls `on_ready` in a thread once /readyz says so."""
     os.environ["ADDTOCRM_DATABASE_URL"] = database_url
+    # Workers are forked: what they import is loaded before any thread could hold an import lock at that moment.
+    importlib.import_module(APPLICATION.partition(":")[0])
     if settings.workers > 1:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="addtocrm-metrics-"))
     threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
@@ -60,7 +64,7 @@ def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> 
 
 def _server(settings: Settings) -> MPServer:
     return MPServer(
-        "addtocrm.app:server",
+        APPLICATION,
         factory=True,
         address=settings.host,
         port=settings.port,

@@ -1,26 +1,15 @@
-"""POST /v1/companies/lookup."""
+"""POST /v1/companies/lookup and /v1/batch/companies-lookup."""
 
-from typing import Annotated
-
-import msgspec
 from litestar import Response, post
-from msgspec import Meta
 
-from addtocrm.api.endpoint import AnyRequest, billed, caller_of, endpoint, read_body
-from addtocrm.companies import service
-from addtocrm.companies.model import Company
+from addtocrm.api.endpoint import AnyRequest, billed, caller_of, data, endpoint, read_body
+from addtocrm.companies import batch, service
+from addtocrm.companies.model import Company, LookUpBatch, LookUpCompany
+from addtocrm.db.pool import Pool
+from addtocrm.jobs.model import Job
 from addtocrm.lookups.model import Ref
 from addtocrm.lookups.service import Lookups
 from addtocrm.providers.waterfall import Waterfall
-
-
-class LookUpCompany(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which company is meant, by exactly one of the three."""
-
-    domain: Annotated[str | None, Meta(description="A domain or web address.", examples=["acme.example.com"])] = None
-    linkedin_url: Annotated[str | None, Meta(description="A LinkedIn company URL.")] = None
-    name: Annotated[str, Meta(max_length=300)] | None = None
-    refresh: Annotated[bool, Meta(description="Ask afresh, and pay, also where the answer is cached.")] = False
 
 
 @post(
@@ -41,11 +30,30 @@ async def lookup(request: AnyRequest, lookups: Lookups, waterfall: Waterfall) ->
     """Everything known of a company. One credit; none where nothing matches, and none again for 30 days."""
     body = await read_body(request, LookUpCompany)
     passed = caller_of(request)
-    query = service.query_of(domain=body.domain, linkedin_url=body.linkedin_url, name=body.name)
+    query = service.query_of(body)
     answer = await service.lookup(lookups, waterfall, passed.caller, query, refresh=body.refresh)
     if not body.refresh:
         passed.ref = Ref(passed.caller.account_id, service.LOOKUP.name, service.lookup_key(query))
     return billed(answer)
 
 
-handlers = [lookup]
+@post(
+    "/v1/batch/companies-lookup",
+    status_code=202,
+    opt=endpoint(
+        "Look many companies up",
+        scopes=("enrich",),
+        answer=Job,
+        tag="Companies",
+        body=LookUpBatch,
+        status=202,
+        example={"items": ["acme.example.com", {"name": "Globex"}]},
+    ),
+)
+async def lookup_batch(request: AnyRequest, pool: Pool) -> Response[bytes]:
+    """A job that looks up to 10,000 companies up, each as `POST /v1/companies/lookup` would, the same one once."""
+    body = await read_body(request, LookUpBatch)
+    return data(await batch.submit(pool, caller_of(request).caller, body.items), 202)
+
+
+handlers = [lookup, lookup_batch]

@@ -3,11 +3,12 @@
 import msgspec
 
 from addtocrm import identifiers
+from addtocrm.companies.model import LookUpCompany
 from addtocrm.errors import ApiError, invalid
 from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
 from addtocrm.lookups.service import Lookups
 from addtocrm.providers.contract import CompanyQuery
-from addtocrm.providers.waterfall import Waterfall, attributed
+from addtocrm.providers.waterfall import Waterfall
 
 LOOKUP = Operation("companies.lookup", "company.looked_up")
 
@@ -26,10 +27,9 @@ async def lookup(
     """
 
     async def work() -> Outcome | None:
-        match, provider = await waterfall.company(query)
-        if match is None:
+        company = await waterfall.company(query)
+        if company is None:
             return None
-        company = attributed(match, provider)
         told = {"id": company.id, "domain": company.domain, "name": company.name}
         return Outcome(msgspec.json.encode(company), told)
 
@@ -42,8 +42,9 @@ async def lookup(
     return answer
 
 
-def query_of(*, domain: str | None = None, linkedin_url: str | None = None, name: str | None = None) -> CompanyQuery:
+def query_of(asked: LookUpCompany) -> CompanyQuery:
     """The normalised query, by exactly one key. Raises ApiError `validation_error` that names the field."""
+    domain, linkedin_url, name = asked.domain, asked.linkedin_url, asked.name
     if sum(value is not None for value in (domain, linkedin_url, name)) != 1:
         raise invalid("domain", "send exactly one of `domain`, `linkedin_url` and `name`.")
     try:

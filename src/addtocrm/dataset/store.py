@@ -18,8 +18,9 @@ SAME_PERSON = (
        where s.identity like 'in:%' and p.identity = 'em:' || s.email
          and not exists (select from people q where q.identity = s.identity)""",
     """update staging s set identity = p.identity from people p
-       where s.identity like 'em:%' and p.email = s.email
-         and (select count(*) from people q where q.email = s.email) = 1""",
+       where s.identity like 'em:%' and split_part(p.email, '@', 2) = split_part(s.email, '@', 2) and p.email = s.email
+         and (select count(*) from people q
+              where split_part(q.email, '@', 2) = split_part(s.email, '@', 2) and q.email = s.email) = 1""",
 )
 
 

@@ -1,1 +1,1 @@
-"""E-mail verification and finding: the engine. Its routes and jobs are still to come."""
+"""E-mail verification and finding, with our own engine."""

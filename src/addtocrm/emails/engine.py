@@ -1,6 +1,7 @@
 """Asks whether addresses take mail: syntax, DNS, SMTP, verdict."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -45,6 +46,10 @@ class Engine:
         self._caller = Caller(settings.helo, settings.smtp_from, settings.smtp_port, settings.allow_private_networks)
         self._slots: Slots = slots or LocalSlots()
 
+    async def check_one(self, address: str) -> Checked:
+        """As `check`, for one address."""
+        return (await self.check([address]))[0]
+
     async def verify(self, address: str, *, budget_seconds: float = BUDGET_SECONDS) -> Verification:
         """Whether `address` takes mail, found out within the budget; never raises for what servers do."""
         return (await self.check([address], budget_seconds=budget_seconds))[0].verification
@@ -62,11 +67,13 @@ class Engine:
         *,
         budget_seconds: float = BUDGET_SECONDS,
         stop_at_accepted: bool = False,
+        patient: bool = False,
     ) -> list[Checked]:
         """Verifications in the order of `addresses`, each with the seconds after which to ask again, if ever.
 
         All well-formed addresses must share one domain (ValueError). A greylisting is waited for where the
-        budget allows it. `stop_at_accepted` leaves the rest unasked once the server takes one.
+        budget allows it. `stop_at_accepted` leaves the rest unasked once the server takes one; to the `patient`,
+        waiting for their turn to connect is no part of the budget.
         """
         deadline = Deadline(budget_seconds)
         parsed = [parse(text) for text in addresses]
@@ -75,7 +82,7 @@ class Engine:
             raise ValueError("the addresses must share one domain")
         inquiry = Inquiry(unique[0].domain if unique else "", unique)
         if unique:
-            await _Asking(self._dns, self._caller, self._slots, inquiry, deadline, stop_at_accepted).run()
+            await _Asking(self._dns, self._caller, self._slots, inquiry, deadline, stop_at_accepted, patient).run()
         checked_at = rfc3339(datetime.now(UTC))
         return [
             conclude(inquiry, address, checked_at) if address else conclude_invalid(text, checked_at)
@@ -94,6 +101,7 @@ class _Asking:
         inquiry: Inquiry,
         deadline: Deadline,
         stop_at_accepted: bool,
+        patient: bool,
     ) -> None:
         self._dns = mail_dns
         self._caller = caller
@@ -101,6 +109,7 @@ class _Asking:
         self._inquiry = inquiry
         self._deadline = deadline
         self._stop_at_accepted = stop_at_accepted
+        self._patient = patient
         self._random = random_address(inquiry.domain, caller.helo)
 
     async def run(self) -> None:
@@ -176,8 +185,11 @@ class _Asking:
         """One exchange under the politeness limits; None where no turn comes in time, or the host rests."""
         async with AsyncExitStack() as turn:
             try:
-                async with asyncio.timeout(self._deadline.left()):
+                queued = time.monotonic()
+                async with asyncio.timeout(None if self._patient else self._deadline.left()):
                     await turn.enter_async_context(self._slots.connection(ip))
+                if self._patient:
+                    self._deadline.extend(time.monotonic() - queued)
             except TimeoutError:
                 self._inquiry.ended = Reply("timeout")
                 return None

@@ -29,6 +29,9 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
+    def extend(self, seconds: float) -> None:
+        self._at += seconds
+
     def left(self, at_most: float | None = None) -> float:
         """Seconds left, never negative."""
         left = max(0.0, self._at - time.monotonic())

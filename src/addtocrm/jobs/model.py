@@ -18,6 +18,7 @@ class Job(msgspec.Struct, frozen=True):
     succeeded: int
     failed: int
     pending: int
+    credits_deducted: int
     error: str | None
     created_at: str
     started_at: str | None
@@ -32,17 +33,32 @@ class ItemError(msgspec.Struct, frozen=True):
 
 
 class JobResult(msgspec.Struct, frozen=True):
-    """One item: what was asked, and its answer or error."""
+    """One item: what was asked, and its answer or error; where it is of a kind that costs, also what it cost."""
 
     position: int
     status: ItemStatus
     input: Any
     data: Any
     error: ItemError | None
+    cached: bool | None = None
+    credits_deducted: int | None = None
+
+
+class NewItem(msgspec.Struct, frozen=True):
+    """A piece of work to be done; `input` is JSON-encodable.
+
+    Items with the same `key` are done once. Those of one `group` are begun together, some at a time, so that they
+    can share what is dear to begin (a connection) and no group holds the others up.
+    """
+
+    input: Any
+    key: str | None = None
+    group: str = ""
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One piece of a job's work, as its handler gets it."""
+    """One piece of a job's work, as its handler gets it; `attempts` counts the times that it was put off."""
 
     position: int
     input: Any
+    attempts: int

@@ -16,12 +16,12 @@ from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service, store
 from addtocrm.jobs.model import Item, ItemError
-from addtocrm.lookups.model import Caller
+from addtocrm.lookups.model import Answer, Caller
 
 log = structlog.get_logger()
 
 IDLE_SECONDS = 0.5
-LONGEST_WAIT = 300.0
+LONGEST_WAIT = 3600.0
 DATABASE_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 AGAIN = ("crm_rate_limit", "crm_unavailable")
 
@@ -35,15 +35,18 @@ class Postponed(Exception):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of job. `handle(caller, options, item)` does one item and gives its JSON-encodable result.
+    """A kind of job. `handle(caller, options, item)` does one item and gives its JSON-encodable result, or the
+    Answer of a look-up.
 
     An ApiError becomes the item's error, unless it says when to come back. Doing an item twice must do no harm:
-    a crash may come between the work and its record. `at_once` items of one job are under way at a time.
+    a crash may come between the work and its record. `at_once` items of one job are under way at a time; where they
+    are `cancellable` they are cut off with their job, else they are done to their end.
     """
 
     name: str
     handle: Callable[[Caller, dict[str, Any], Item], Awaitable[Any]]
     at_once: int = 8
+    cancellable: bool = False
 
 
 class Runner:
@@ -90,6 +93,8 @@ class Runner:
         active: dict[int, asyncio.Task[None]] = {}
         try:
             while (wait := await self._refill(id, kind, caller, options, active)) is not None or active:
+                if wait is None and kind.cancellable:
+                    break
                 if active:
                     await asyncio.wait(active.values(), return_when="FIRST_COMPLETED", timeout=IDLE_SECONDS)
                 else:
@@ -114,7 +119,7 @@ class Runner:
         if free > kind.at_once // 4 or not active:
             for row in await store.due(self._pool, id, kind.at_once + len(active)):
                 if row["position"] not in active and len(active) < kind.at_once:
-                    item = Item(row["position"], msgspec.json.decode(row["input"]))
+                    item = Item(row["position"], msgspec.json.decode(row["input"]), row["attempts"])
                     active[item.position] = asyncio.create_task(self._do(id, kind, caller, options, item))
         return await store.wait_seconds(self._pool, id)
 
@@ -142,6 +147,11 @@ class Runner:
         await store.postpone(self._pool, id, item.position, until)
 
     async def _settle(self, id: str, item: Item, status: str, result: Any, error: ItemError | None) -> None:
-        encoded = msgspec.json.encode(result).decode() if status == "succeeded" else None
+        cached = credits_deducted = encoded = None
+        if isinstance(result, Answer):
+            cached, credits_deducted = result.cached, result.credits_deducted
+            encoded = result.data.decode()
+        elif status == "succeeded":
+            encoded = msgspec.json.encode(result).decode()
         reason = msgspec.json.encode(error).decode() if error else None
-        await store.settle(self._pool, id, item.position, status, encoded, reason)
+        await store.settle(self._pool, id, item.position, status, encoded, reason, cached, credits_deducted)

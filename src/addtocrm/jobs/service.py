@@ -1,5 +1,6 @@
 """The rules of jobs: making, showing and cancelling them. `runner` carries them out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,15 +13,18 @@ from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError
 from addtocrm.events import service as events
 from addtocrm.jobs import store
-from addtocrm.jobs.model import ItemError, Job, JobResult
+from addtocrm.jobs.model import ItemError, Job, JobResult, NewItem
 from addtocrm.lookups.model import Caller
 from addtocrm.times import rfc3339
 
+GROUP_ROUND = 10
+"""Items of one group that are begun before the next group has its turn."""
 
-async def create(connection: Connection, caller: Caller, kind: str, options: Any, inputs: Sequence[Any]) -> Job:
+
+async def create(connection: Connection, caller: Caller, kind: str, options: Any, items: Sequence[NewItem]) -> Job:
     """A queued job, made in the transaction of `connection`: it runs once that commits.
 
-    `kind` names its handler (see `runner`); `options` and each input are JSON-encodable.
+    `kind` names its handler (see `runner`); `options` are JSON-encodable.
     """
     id = new_id("job")
     await store.insert(
@@ -30,11 +34,36 @@ async def create(connection: Connection, caller: Caller, kind: str, options: Any
         kind,
         _json(caller),
         _json(options),
-        [_json(one) for one in inputs],
+        [_json(one.input) for one in items],
+        _repeats(items),
+        _turns(items),
     )
     row = await store.get(connection, caller.account_id, id)
     assert row is not None
     return _job(row)
+
+
+def _repeats(items: Sequence[NewItem]) -> list[int | None]:
+    """For each item the position (from 1) of the first one with its key, if that is an earlier one."""
+    first: dict[str, int] = {}
+    repeats: list[int | None] = []
+    for position, item in enumerate(items, 1):
+        earliest = position if item.key is None else first.setdefault(item.key, position)
+        repeats.append(earliest if earliest < position else None)
+    return repeats
+
+
+def _turns(items: Sequence[NewItem]) -> list[int]:
+    """For each item its place in the order of work: groups take turns, GROUP_ROUND items each."""
+    seen: Counter[str] = Counter()
+    order: list[tuple[int, str, int]] = []
+    for index, item in enumerate(items):
+        order.append((seen[item.group] // GROUP_ROUND if item.group else 0, item.group, index))
+        seen[item.group] += 1
+    turns = [0] * len(items)
+    for turn, (_, _, index) in enumerate(sorted(order)):
+        turns[index] = turn
+    return turns
 
 
 async def get(pool: Pool, account_id: str, id: str) -> Job:
@@ -83,6 +112,7 @@ async def _tell_end(connection: Connection, caller: Caller, id: str) -> None:
         "total": job.total,
         "succeeded": job.succeeded,
         "failed": job.failed,
+        "credits_deducted": job.credits_deducted,
     }
     kind = "job.completed" if job.status == "completed" else "job.failed"
     await events.append(connection, caller.account_id, kind, caller.actor, caller.request_id, told)
@@ -101,6 +131,7 @@ def _job(row: asyncpg.Record) -> Job:
         succeeded=row["succeeded"],
         failed=row["failed"],
         pending=row["pending"],
+        credits_deducted=row["credits_deducted"],
         error=row["error"],
         created_at=rfc3339(row["created_at"]),
         started_at=row["started_at"] and rfc3339(row["started_at"]),
@@ -115,4 +146,6 @@ def _result(row: asyncpg.Record) -> JobResult:
         input=msgspec.json.decode(row["input"]),
         data=msgspec.json.decode(row["result"]) if row["result"] else None,
         error=msgspec.json.decode(row["error"], type=ItemError) if row["error"] else None,
+        cached=row["cached"],
+        credits_deducted=row["credits_deducted"],
     )

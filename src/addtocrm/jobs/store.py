@@ -7,10 +7,11 @@ import asyncpg
 
 from addtocrm.db.pool import Connection, Pool
 
-JOB = """select j.*, c.succeeded, c.failed, c.pending from jobs j cross join lateral (
+JOB = """select j.*, c.succeeded, c.failed, c.pending, c.credits_deducted from jobs j cross join lateral (
              select count(*) filter (where status = 'succeeded')::int as succeeded,
                     count(*) filter (where status = 'failed')::int as failed,
-                    count(*) filter (where status = 'pending')::int as pending
+                    count(*) filter (where status = 'pending')::int as pending,
+                    coalesce(sum(credits_deducted), 0)::int as credits_deducted
              from job_items where job_id = j.id) c"""
 
 
@@ -22,8 +23,11 @@ async def insert(
     caller: str,
     options: str,
     inputs: Sequence[str],
+    same_as: Sequence[int | None],
+    turns: Sequence[int],
 ) -> None:
-    """Adds a queued job with its items (JSON each), and hands it to the queue, all in one transaction."""
+    """Adds a queued job with its items (JSON each, then for each the position that it repeats, and its turn), and
+    hands it to the queue, all in one transaction."""
     await connection.execute(
         "insert into jobs (id, account_id, kind, caller, options, total) values ($1, $2, $3, $4, $5, $6)",
         id,
@@ -34,10 +38,13 @@ async def insert(
         len(inputs),
     )
     await connection.execute(
-        """insert into job_items (job_id, position, input)
-           select $1, position, input from unnest($2::json[]) with ordinality as items (input, position)""",
+        """insert into job_items (job_id, position, input, same_as, turn)
+           select $1, position, input, same_as, turn
+           from unnest($2::json[], $3::int[], $4::int[]) with ordinality as items (input, same_as, turn, position)""",
         id,
         list(inputs),
+        list(same_as),
+        list(turns),
     )
     await connection.execute(
         """select dbos.enqueue_workflow('run_job', 'jobs', positional_args => array[to_json($1::text)],
@@ -52,7 +59,7 @@ async def get(connection: Connection | Pool, account_id: str, id: str) -> asyncp
 
 async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.Record]:
     return await pool.fetch(
-        """select position, status, input, result, error from job_items
+        """select position, status, input, result, error, cached, credits_deducted from job_items
            where job_id = $1 and position > $2 order by position limit $3""",
         id,
         after,
@@ -72,9 +79,10 @@ async def start(pool: Pool, id: str) -> asyncpg.Record | None:
 async def due(pool: Pool, id: str, limit: int) -> list[asyncpg.Record]:
     """The next items to do, unless the job has ended (was cancelled)."""
     return await pool.fetch(
-        """select i.position, i.input from job_items i join jobs j on j.id = i.job_id
-           where i.job_id = $1 and i.status = 'pending' and i.not_before <= now() and j.status = 'running'
-           order by i.not_before, i.position limit $2""",
+        """select i.position, i.input, i.attempts from job_items i join jobs j on j.id = i.job_id
+           where i.job_id = $1 and i.status = 'pending' and i.same_as is null and i.not_before <= now()
+             and j.status = 'running'
+           order by i.not_before, i.turn limit $2""",
         id,
         limit,
     )
@@ -85,25 +93,44 @@ async def wait_seconds(pool: Pool, id: str) -> float | None:
     return await pool.fetchval(
         """select extract(epoch from min(i.not_before) - now())::float8 from job_items i
            join jobs j on j.id = i.job_id
-           where i.job_id = $1 and i.status = 'pending' and j.status = 'running'""",
+           where i.job_id = $1 and i.status = 'pending' and i.same_as is null and j.status = 'running'""",
         id,
     )
 
 
-async def settle(pool: Pool, id: str, position: int, status: str, result: str | None, error: str | None) -> None:
+async def settle(
+    pool: Pool,
+    id: str,
+    position: int,
+    status: str,
+    result: str | None,
+    error: str | None,
+    cached: bool | None,
+    credits_deducted: int | None,
+) -> None:
+    """Ends an item, and with it those that are the same; what it cost is told of it alone."""
     await pool.execute(
-        """update job_items set status = $3, result = $4, error = $5
-           where job_id = $1 and position = $2 and status = 'pending'""",
+        """update job_items set status = $3, result = $4, error = $5,
+               cached = case when position = $2 then $6::boolean else $6 or $7::int > 0 end,
+               credits_deducted = case when position = $2 then $7 else $7 * 0 end
+           where job_id = $1 and (position = $2 or same_as = $2) and status = 'pending'""",
         id,
         position,
         status,
         result,
         error,
+        cached,
+        credits_deducted,
     )
 
 
 async def postpone(pool: Pool, id: str, position: int, until: datetime) -> None:
-    await pool.execute("update job_items set not_before = $3 where job_id = $1 and position = $2", id, position, until)
+    await pool.execute(
+        "update job_items set not_before = $3, attempts = attempts + 1 where job_id = $1 and position = $2",
+        id,
+        position,
+        until,
+    )
 
 
 async def end(connection: Connection, id: str, status: str, error: str | None) -> bool:

@@ -15,7 +15,7 @@ from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
 from addtocrm.jobs import service as jobs
-from addtocrm.jobs.model import Job
+from addtocrm.jobs.model import Job, NewItem
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push
 from addtocrm.lookups.model import Caller
@@ -124,8 +124,8 @@ async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
         raise invalid("expected_crm", f"the active CRM is {active.crm}; nothing was written.")
     async with pool.acquire() as connection, connection.transaction():
         rows = await store.all_members(connection, id)
-        inputs = [{"member_id": row["id"], "person": msgspec.Raw(row["person"].encode())} for row in rows]
-        return await jobs.create(connection, caller, PUSH, options, inputs)
+        items = [NewItem({"member_id": row["id"], "person": msgspec.Raw(row["person"].encode())}) for row in rows]
+        return await jobs.create(connection, caller, PUSH, options, items)
 
 
 class _Index:

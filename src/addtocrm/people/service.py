@@ -1,16 +1,14 @@
 """Person enrichment: which look-up a request is, and what the providers' match becomes."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from addtocrm import identifiers
 from addtocrm.errors import ApiError, invalid
 from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
 from addtocrm.lookups.service import Lookups
-from addtocrm.people.model import Person
+from addtocrm.people.model import EnrichPerson, Person
 from addtocrm.providers.contract import PersonQuery
-from addtocrm.providers.waterfall import OWN_FIELDS, Waterfall, attributed
+from addtocrm.providers.waterfall import OWN_FIELDS, Waterfall, has_required
 
 ENRICH = Operation("people.enrich", "person.enriched")
 
@@ -30,21 +28,16 @@ async def enrich(
     names, `insufficient_credits`.
     """
 
-    def enough(person: Person, confidence: float) -> bool:
-        known = all(getattr(person, name) not in (None, []) for name in query.required)
-        return known and confidence >= min_confidence
-
     async def work() -> Outcome | None:
-        match, provider = await waterfall.person(query, enough)
-        if match is None:
+        person = await waterfall.person(query, min_confidence)
+        if person is None:
             return None
-        person = attributed(match, provider)
         told = {"id": person.id, "linkedin_url": person.linkedin_url, "full_name": person.full_name}
         return Outcome(msgspec.json.encode(person), told)
 
     def accept(data: bytes) -> bool:
         person = msgspec.json.decode(data, type=Person)
-        return enough(person, person.confidence or 0)
+        return has_required(person, query.required) and (person.confidence or 0) >= min_confidence
 
     answer = await lookups.run(
         caller,
@@ -63,31 +56,22 @@ async def enrich(
     return answer
 
 
-def query_of(
-    *,
-    linkedin_url: str | None = None,
-    email: str | None = None,
-    first_name: str | None = None,
-    last_name: str | None = None,
-    company_domain: str | None = None,
-    company_name: str | None = None,
-    required: Sequence[str] = (),
-) -> PersonQuery:
+def query_of(asked: EnrichPerson) -> PersonQuery:
     """The normalised query: by LinkedIn URL, else e-mail, else name and company.
 
     Raises ApiError `validation_error` that names the field.
     """
-    unknown = sorted(set(required) - (set(Person.__struct_fields__) - OWN_FIELDS))
+    unknown = sorted(set(asked.required) - (set(Person.__struct_fields__) - OWN_FIELDS))
     if unknown:
         raise invalid("required", f"{unknown[0]} is not a field of a person.")
     query = PersonQuery(
-        linkedin_url=_normal("linkedin_url", linkedin_url),
-        email=_normal("email", email),
-        first_name=_text(first_name),
-        last_name=_text(last_name),
-        company_domain=_normal("company_domain", company_domain),
-        company_name=_text(company_name),
-        required=tuple(sorted(set(required))),
+        linkedin_url=_normal("linkedin_url", asked.linkedin_url),
+        email=_normal("email", asked.email),
+        first_name=_text(asked.first_name),
+        last_name=_text(asked.last_name),
+        company_domain=_normal("company_domain", asked.company_domain),
+        company_name=_text(asked.company_name),
+        required=tuple(sorted(set(asked.required))),
     )
     if query.linkedin_url or query.email:
         return query

@@ -7,7 +7,10 @@ from typing import Generic, Literal, Protocol, TypeVar
 import msgspec
 
 from addtocrm.companies.model import Company
+from addtocrm.db.pool import Pool
+from addtocrm.emails.engine import Engine
 from addtocrm.people.model import Person
+from addtocrm.settings import Settings
 
 T = TypeVar("T")
 
@@ -59,6 +62,14 @@ class Match(msgspec.Struct, Generic[T], frozen=True):
     confidence: float
 
 
+class Setup(msgspec.Struct, frozen=True):
+    """What a provider may be made of."""
+
+    settings: Settings
+    pool: Pool
+    engine: Engine
+
+
 class Provider(Protocol):
     """A source of people and companies.
 
@@ -70,6 +81,8 @@ class Provider(Protocol):
     person_keys: Sequence[PersonKey]
     """What people can be looked up by; empty where it has none."""
     company_keys: Sequence[CompanyKey]
+    completes: bool
+    """Whether it only adds to a person whom another provider found."""
     cost: float
     """What one match costs the operator, in US dollars."""
     requests_per_second: float | None

@@ -8,6 +8,7 @@ import msgspec
 from addtocrm import identifiers
 from addtocrm.companies.model import Company
 from addtocrm.db.pool import Pool
+from addtocrm.emails.model import KnownAddress
 from addtocrm.people.model import Person
 from addtocrm.providers.contract import (
     CompanyKey,
@@ -16,11 +17,14 @@ from addtocrm.providers.contract import (
     PersonKey,
     PersonQuery,
     ProviderUnavailable,
+    Setup,
 )
-from addtocrm.settings import Settings
 
 BY_LINKEDIN, BY_EMAIL, BY_NAME = 1.0, 0.95, 0.8
 """How sure a match is: an exact URL, an exact address, an exact name at an exact company."""
+
+MOST_KNOWN = 200
+"""People whose addresses tell how a company makes them."""
 
 
 class Dataset:
@@ -29,6 +33,7 @@ class Dataset:
     name = "dataset"
     person_keys: Sequence[PersonKey] = ("linkedin_url", "email", "name_and_company")
     company_keys: Sequence[CompanyKey] = ("domain", "linkedin_url", "name")
+    completes = False
     cost = 0.0
     requests_per_second = None
 
@@ -41,7 +46,7 @@ class Dataset:
             rows = await self._people("identity = $1", "in:" + _slug(query.linkedin_url))
             confidence = BY_LINKEDIN
         elif query.email:
-            rows = await self._people("email = $1", query.email)
+            rows = await self._people("split_part(email, '@', 2) = split_part($1, '@', 2) and email = $1", query.email)
             confidence = BY_EMAIL
         else:
             name = identifiers.name_key(f"{query.first_name} {query.last_name}")
@@ -70,6 +75,17 @@ class Dataset:
         data = {**msgspec.json.decode(rows[0]["data"]), "id": rows[0]["id"]}
         return Match(msgspec.convert(data, Company), rows[0]["observed_at"], confidence)
 
+    async def known_addresses(self, domain: str) -> list[KnownAddress]:
+        """People who have an address at `domain` (ASCII), at most MOST_KNOWN of them."""
+        rows = await self._fetch(
+            f"""select data->>'first_name' as first_name, data->>'last_name' as last_name, email from people
+                where email is not null and split_part(email, '@', 2) = $1
+                  and data->>'first_name' is not null and data->>'last_name' is not null
+                limit {MOST_KNOWN}""",
+            domain,
+        )
+        return [KnownAddress(**row) for row in rows]
+
     async def _people(self, where: str, *values: str) -> list[asyncpg.Record]:
         return await self._fetch(f"select id, data, observed_at from people where {where} limit 2", *values)
 
@@ -87,6 +103,6 @@ def _slug(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def provider(settings: Settings, pool: Pool) -> Dataset:
+def provider(setup: Setup) -> Dataset:
     """The dataset is always there."""
-    return Dataset(pool)
+    return Dataset(setup.pool)

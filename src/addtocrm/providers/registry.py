@@ -4,17 +4,15 @@ import importlib
 import pkgutil
 
 from addtocrm import providers
-from addtocrm.db.pool import Pool
-from addtocrm.providers.contract import Provider
-from addtocrm.settings import Settings
+from addtocrm.providers.contract import Provider, Setup
 
 
-def load(settings: Settings, pool: Pool) -> list[Provider]:
+def load(setup: Setup) -> list[Provider]:
     """The providers that are set up, cheapest first.
 
-    A provider's module has `provider(settings, pool) -> Provider | None`; None means that it is not set up.
+    A provider's module has `provider(setup) -> Provider | None`; None means that it is not set up.
     """
     names = sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
     modules = [importlib.import_module(f"{providers.__name__}.{name}") for name in names]
-    made = [module.provider(settings, pool) for module in modules if hasattr(module, "provider")]
+    made = [module.provider(setup) for module in modules if hasattr(module, "provider")]
     return sorted((one for one in made if one is not None), key=lambda one: one.cost)

@@ -1,0 +1,55 @@
+"""The job that looks companies up, one an item."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from addtocrm.companies import service
+from addtocrm.companies.model import LookUpCompany
+from addtocrm.db.pool import Pool
+from addtocrm.errors import ApiError
+from addtocrm.jobs import service as jobs
+from addtocrm.jobs.model import Item, Job, NewItem
+from addtocrm.jobs.runner import Kind
+from addtocrm.lookups.model import Answer, Caller
+from addtocrm.lookups.service import Lookups
+from addtocrm.providers.waterfall import Waterfall
+
+
+class Services(Protocol):
+    @property
+    def lookups(self) -> Lookups: ...
+    @property
+    def waterfall(self) -> Waterfall: ...
+
+
+async def submit(pool: Pool, caller: Caller, items: Sequence[LookUpCompany | str]) -> Job:
+    """A queued job with one item for each company; one that asks for none fails alone, with its error."""
+    new = [NewItem(item, _key(_asked(item))) for item in items]
+    async with pool.acquire() as connection, connection.transaction():
+        return await jobs.create(connection, caller, service.LOOKUP.name, {}, new)
+
+
+def _asked(item: LookUpCompany | str) -> LookUpCompany:
+    return LookUpCompany(domain=item) if isinstance(item, str) else item
+
+
+def _key(asked: LookUpCompany) -> str | None:
+    try:
+        query = service.query_of(asked)
+    except ApiError:
+        return None
+    return f"{service.lookup_key(query)} {asked.refresh}"
+
+
+def kind(services: Services) -> Kind:
+    """The kind of job, bound to the running services."""
+
+    async def lookup(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
+        asked = _asked(msgspec.convert(item.input, LookUpCompany | str))
+        return await service.lookup(
+            services.lookups, services.waterfall, caller, service.query_of(asked), refresh=asked.refresh
+        )
+
+    return Kind(service.LOOKUP.name, lookup, at_once=16)

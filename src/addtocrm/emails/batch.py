@@ -1,0 +1,81 @@
+"""The job that verifies addresses, one an item; those of one domain share connections."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from addtocrm.db.pool import Pool
+from addtocrm.emails import service
+from addtocrm.emails.desk import Desk, Withdrawn
+from addtocrm.emails.engine import Engine
+from addtocrm.emails.model import VerifyEmail
+from addtocrm.emails.syntax import parse
+from addtocrm.errors import ApiError
+from addtocrm.jobs import service as jobs
+from addtocrm.jobs.model import Item, Job, NewItem
+from addtocrm.jobs.runner import Kind, Postponed
+from addtocrm.lookups.model import Answer, Caller
+from addtocrm.lookups.service import Lookups
+
+AT_ONCE = 1000
+"""Ten for each connection that may be open."""
+ATTEMPTS = 5
+"""How often a server that puts us off is asked, over up to about an hour, before the answer is `unknown`."""
+SHORTAGE_ATTEMPTS = 2
+SHORTAGE_SECONDS = 5.0
+JOINED_SECONDS = 60.0
+
+
+class Services(Protocol):
+    @property
+    def lookups(self) -> Lookups: ...
+    @property
+    def engine(self) -> Engine: ...
+
+
+async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str]) -> Job:
+    """A queued job with one item for each address."""
+    new = [_new(item) for item in items]
+    async with pool.acquire() as connection, connection.transaction():
+        return await jobs.create(connection, caller, service.VERIFY.name, {}, new)
+
+
+def _new(item: VerifyEmail | str) -> NewItem:
+    asked = _asked(item)
+    address = parse(asked.email)
+    key = f"{service.verify_key(asked.email)} {asked.refresh}"
+    return NewItem(item, key, address.domain if address else "")
+
+
+def _asked(item: VerifyEmail | str) -> VerifyEmail:
+    return VerifyEmail(item) if isinstance(item, str) else item
+
+
+def kind(services: Services) -> Kind:
+    """The kind of job, bound to the running services."""
+    desk = Desk(services.engine)
+
+    async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
+        asked = _asked(msgspec.convert(item.input, VerifyEmail | str))
+        try:
+            answer, checked = await service.verify(services.lookups, desk, caller, asked.email, refresh=asked.refresh)
+        except asyncio.CancelledError:
+            desk.withdraw(asked.email)
+            raise
+        except Withdrawn:
+            raise Postponed(JOINED_SECONDS) from None
+        except ApiError as error:
+            # Credits that other items hold come back where those end as unknown.
+            if error.type == "insufficient_credits" and item.attempts < SHORTAGE_ATTEMPTS:
+                raise Postponed(SHORTAGE_SECONDS) from None
+            raise
+        if answer.cached or answer.credits_deducted or item.attempts >= ATTEMPTS:
+            return answer
+        again = checked.retry_after if checked else JOINED_SECONDS
+        if again is not None:
+            raise Postponed(again)
+        return answer
+
+    return Kind(service.VERIFY.name, verify, at_once=AT_ONCE, cancellable=True)

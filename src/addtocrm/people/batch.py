@@ -1,0 +1,60 @@
+"""The job that enriches people, one an item."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from addtocrm.db.pool import Pool
+from addtocrm.errors import ApiError
+from addtocrm.jobs import service as jobs
+from addtocrm.jobs.model import Item, Job, NewItem
+from addtocrm.jobs.runner import Kind
+from addtocrm.lookups.model import Answer, Caller
+from addtocrm.lookups.service import Lookups
+from addtocrm.people import service
+from addtocrm.people.model import EnrichPerson
+from addtocrm.providers.waterfall import Waterfall
+
+
+class Services(Protocol):
+    @property
+    def lookups(self) -> Lookups: ...
+    @property
+    def waterfall(self) -> Waterfall: ...
+
+
+async def submit(pool: Pool, caller: Caller, items: Sequence[EnrichPerson | str]) -> Job:
+    """A queued job with one item for each person; one that asks for nobody fails alone, with its error."""
+    new = [NewItem(item, _key(_asked(item))) for item in items]
+    async with pool.acquire() as connection, connection.transaction():
+        return await jobs.create(connection, caller, service.ENRICH.name, {}, new)
+
+
+def _asked(item: EnrichPerson | str) -> EnrichPerson:
+    return EnrichPerson(linkedin_url=item) if isinstance(item, str) else item
+
+
+def _key(asked: EnrichPerson) -> str | None:
+    try:
+        query = service.query_of(asked)
+    except ApiError:
+        return None
+    return f"{service.lookup_key(query)} {query.required} {asked.min_confidence} {asked.refresh}"
+
+
+def kind(services: Services) -> Kind:
+    """The kind of job, bound to the running services."""
+
+    async def enrich(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
+        asked = _asked(msgspec.convert(item.input, EnrichPerson | str))
+        return await service.enrich(
+            services.lookups,
+            services.waterfall,
+            caller,
+            service.query_of(asked),
+            refresh=asked.refresh,
+            min_confidence=asked.min_confidence,
+        )
+
+    return Kind(service.ENRICH.name, enrich, at_once=16)
