@@ -47,6 +47,17 @@ async def find(pool: Pool, email: str) -> Account:
     return account
 
 
+async def only(pool: Pool) -> Account:
+    """The one account that there is. Raises ApiError `validation_error` where there are several, or none."""
+    async with pool.acquire() as connection:
+        emails = await store.emails(connection, 2)
+    if not emails:
+        raise invalid("account", "there is none yet; `addtocrm accounts create EMAIL` makes one.")
+    if len(emails) > 1:
+        raise invalid("account", "there are several; say whose credits it costs: --account EMAIL.")
+    return await find(pool, emails[0])
+
+
 async def set_plan(pool: Pool, email: str, plan: Plan, actor: str = "operator") -> Account:
     """Moves an account to a plan. Its keys work on Pro only; a better plan's extra credits come at once."""
     found = await find(pool, email)

@@ -38,6 +38,12 @@ async def by_email(connection: Connection, email: str) -> Account | None:
     return _account(await connection.fetchrow(f"select {COLUMNS} from accounts where email = $1", email.lower()))
 
 
+async def emails(connection: Connection, limit: int) -> list[str]:
+    """The addresses of the first accounts."""
+    rows = await connection.fetch("select email from accounts order by id limit $1", limit)
+    return [row["email"] for row in rows]
+
+
 async def roll_if_due(connection: Connection, account_id: str) -> Account:
     """The account, locked, in the period that contains now."""
     row = await connection.fetchrow(

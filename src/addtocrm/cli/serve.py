@@ -2,8 +2,6 @@
 
 import importlib
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -12,7 +10,6 @@ import urllib.request
 from collections.abc import Callable
 from typing import Annotated
 
-import structlog
 from cyclopts import Parameter
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
@@ -21,15 +18,12 @@ from granian.server.mp import MPServer
 from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.cli.database import database
+from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.output import emit
 from addtocrm.settings import Settings
 
-log = structlog.get_logger()
-
 APPLICATION = "addtocrm.app:server"
 STOP_SECONDS = 30
-JOBS_STOP_SECONDS = 10
-RESTART_SECONDS = 1.0
 STANDARD_ERROR = {
     "class": "logging.StreamHandler",
     "formatter": "generic",
@@ -78,34 +72,6 @@ def _server(settings: Settings) -> MPServer:
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     )
-
-
-class JobsProcess:
-    """Keeps the process that carries jobs out running."""
-
-    def __init__(self) -> None:
-        self._stopping = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._keep, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends it; its jobs go on with the next process, here or on another host."""
-        self._stopping.set()
-        if self._process:
-            self._process.terminate()
-        self._thread.join(JOBS_STOP_SECONDS)
-        if self._process and self._process.poll() is None:
-            self._process.kill()
-
-    def _keep(self) -> None:
-        while not self._stopping.is_set():
-            self._process = subprocess.Popen([sys.executable, "-m", "addtocrm.jobs.process"])
-            code = self._process.wait()
-            if not self._stopping.wait(RESTART_SECONDS):
-                log.warning("jobs_process_ended", code=code)
 
 
 def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ import gzip
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import msgspec
 
@@ -46,14 +46,28 @@ class Source:
         self._raw.close()
 
 
-def _csv(binary: BinaryIO) -> Iterator[Record]:
+class Table(NamedTuple):
+    """A CSV file whose header has been read; the lines of its rows count from the header's end."""
+
+    header: list[str]
+    rows: Any
+    delimiter: str
+
+
+def table(binary: BinaryIO) -> Table:
+    """A CSV file, separated by commas, semicolons or tabs; bytes that are no UTF-8 become lone surrogates."""
     csv.field_size_limit(LONGEST_FIELD)
-    # Bytes that are no UTF-8 become lone surrogates, so that the row is refused and not the file.
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
     first = text.readline()
     delimiter = max(",;\t", key=first.count)
-    header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), cast(list[str], []))]
-    reader = csv.reader(text, delimiter=delimiter)
+    header = next(csv.reader([first], delimiter=delimiter), cast(list[str], []))
+    return Table(header, csv.reader(text, delimiter=delimiter), delimiter)
+
+
+def _csv(binary: BinaryIO) -> Iterator[Record]:
+    found = table(binary)
+    header = [name.strip().lower() for name in found.header]
+    reader = found.rows
     width = len(header)
     line = 2
     for values in reader:
