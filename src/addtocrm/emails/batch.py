@@ -19,12 +19,11 @@ from addtocrm.jobs.runner import Kind, Postponed
 from addtocrm.lookups.model import Answer, Caller
 from addtocrm.lookups.service import Lookups
 
-AT_ONCE = 1000
-"""Ten for each connection that may be open."""
+AT_ONCE = 2000
+"""Ten for each connection that may be open, and the next ones ready."""
 ATTEMPTS = 5
 """How often a server that puts us off is asked, over up to about an hour, before the answer is `unknown`."""
-SHORTAGE_ATTEMPTS = 2
-SHORTAGE_SECONDS = 5.0
+SHORTAGE_SECONDS = 3.0
 JOINED_SECONDS = 60.0
 
 
@@ -67,8 +66,8 @@ def kind(services: Services) -> Kind:
         except Withdrawn:
             raise Postponed(JOINED_SECONDS) from None
         except ApiError as error:
-            # Credits that other items hold come back where those end as unknown.
-            if error.type == "insufficient_credits" and item.attempts < SHORTAGE_ATTEMPTS:
+            # Credits that others hold come back where those end as unknown.
+            if error.type == "insufficient_credits" and await services.lookups.has_holds(caller.account_id):
                 raise Postponed(SHORTAGE_SECONDS) from None
             raise
         if answer.cached or answer.credits_deducted or item.attempts >= ATTEMPTS:

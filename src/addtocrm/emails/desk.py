@@ -11,7 +11,7 @@ from addtocrm.emails.politeness import PER_HOST
 from addtocrm.emails.syntax import parse
 
 BUDGET_SECONDS = 120.0
-GATHER_SECONDS = 0.2
+GATHER_SECONDS = 1.0
 
 
 class Withdrawn(Exception):
@@ -55,10 +55,11 @@ class Desk:
 
     def _serve(self, name: str, domain: _Domain) -> None:
         """Begins an exchange for a full connection at once, and for less when the others have had time to come."""
-        full = len(domain.waiting) >= RECIPIENTS_PER_CONNECTION
-        if full and domain.asking < PER_HOST:
+        if domain.asking == PER_HOST or not domain.waiting:
+            return
+        if len(domain.waiting) >= RECIPIENTS_PER_CONNECTION:
             self._begin(name, domain)
-        elif domain.waiting and not domain.asking and domain.gathering is None:
+        elif domain.gathering is None:
             loop = asyncio.get_running_loop()
             domain.gathering = loop.call_later(GATHER_SECONDS, self._begin, name, domain)
 

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 
@@ -16,6 +17,8 @@ POLL_SECONDS = 0.05
 TOTAL_CLASS = 1096041284
 PLACE_CLASSES = range(1096041300, 1096041400)
 START_CLASS = 1096041285
+
+UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 Lock = tuple[int, int]
 """The two halves of a PostgreSQL advisory lock's key."""
@@ -33,7 +36,7 @@ class PostgresSlots:
         self._local = LocalSlots(per_host, total, pause)
         self._url = url
         self._per_host = per_host
-        self._total = total
+        self._anywhere = [(TOTAL_CLASS, place) for place in range(total)]
         self._pause = pause
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._held: set[Lock] = set()
@@ -45,22 +48,19 @@ class PostgresSlots:
         async with self._local.connection(host):
             number = zlib.crc32(host.encode()) - 2**31
             places = [(PLACE_CLASSES[place], number) for place in range(self._per_host)]
-            anywhere = [(TOTAL_CLASS, place) for place in range(self._total)]
-            taken: list[Lock] = []
+            place, total, start = await self._one_of_each(places, self._anywhere, [(START_CLASS, number)])
+            self._release_later(start)
             try:
-                for choices in (places, anywhere, [(START_CLASS, number)]):
-                    taken.append(await self._one_of(choices))
-                self._release_later(taken.pop())
                 yield
             finally:
-                await asyncio.shield(self._release(taken))
+                await asyncio.shield(self._release([place, total]))
 
     async def rest(self, host: str, seconds: float) -> None:
         await self._local.rest(host, seconds)
         try:
             async with self._turn:
                 await (await self._open()).execute("select pg_notify($1, $2)", CHANNEL, f"{seconds:.0f} {host}")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except UNREACHABLE:
             self._drop()
 
     async def close(self) -> None:
@@ -68,38 +68,59 @@ class PostgresSlots:
         if self._connection is not None:
             await self._connection.close(timeout=1)
 
-    async def _one_of(self, choices: list[Lock]) -> Lock:
-        """Waits until one of the locks is ours."""
+    async def _one_of_each(self, *choices: list[Lock]) -> list[Lock]:
+        """Waits until one lock of each kind is ours; none is held meanwhile."""
         while True:
-            free = [lock for lock in choices if lock not in self._held]
-            for lock in random.sample(free, min(len(free), self._per_host)):
-                if await self._try(lock):
-                    return lock
+            for _ in range(self._per_host):
+                free = [[lock for lock in kind if lock not in self._held] for kind in choices]
+                if not all(free):
+                    break
+                locks = [random.choice(kind) for kind in free]  # noqa: S311
+                attempt = asyncio.create_task(self._try(locks))
+                try:
+                    if await asyncio.shield(attempt):
+                        return locks
+                except asyncio.CancelledError:
+                    self._later(self._undo(attempt, locks))
+                    raise
             await asyncio.sleep(POLL_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
 
-    async def _try(self, lock: Lock) -> bool:
+    async def _try(self, locks: list[Lock]) -> bool:
+        """Takes all of the locks or none; all where the database can't be asked."""
         async with self._turn:
-            if lock in self._held:
+            if self._held.intersection(locks):
                 return False
+            self._held.update(locks)
             try:
-                connection = await self._open()
-                got = bool(await connection.fetchval("select pg_try_advisory_lock($1, $2)", *lock))
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                got = [row["got"] for row in await self._each("pg_try_advisory_lock", locks)]
+            except UNREACHABLE:
                 self._drop()
-                got = True
-            if got:
-                self._held.add(lock)
-            return got
+                return True
+        if all(got):
+            return True
+        self._held.difference_update(lock for lock, one in zip(locks, got, strict=True) if not one)
+        await self._release([lock for lock, one in zip(locks, got, strict=True) if one])
+        return False
+
+    async def _undo(self, attempt: asyncio.Task[bool], locks: list[Lock]) -> None:
+        if await attempt:
+            await self._release(locks)
 
     async def _release(self, locks: list[Lock]) -> None:
         async with self._turn:
-            for lock in locks:
-                self._held.discard(lock)
-                try:
-                    if self._connection is not None:
-                        await self._connection.execute("select pg_advisory_unlock($1, $2)", *lock)
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    self._drop()
+            self._held.difference_update(locks)
+            try:
+                if locks and self._connection is not None:
+                    await self._each("pg_advisory_unlock", locks)
+            except UNREACHABLE:
+                self._drop()
+
+    async def _each(self, function: str, locks: list[Lock]) -> list[asyncpg.Record]:
+        return await (await self._open()).fetch(
+            f"select {function}(class, number) as got from unnest($1::int[], $2::int[]) as locks (class, number)",
+            [lock[0] for lock in locks],
+            [lock[1] for lock in locks],
+        )
 
     def _release_later(self, lock: Lock) -> None:
         """Keeps others from starting for the length of the pause."""
@@ -108,7 +129,10 @@ class PostgresSlots:
             await asyncio.sleep(self._pause)
             await self._release([lock])
 
-        task = asyncio.create_task(wait())
+        self._later(wait())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 
 from dbos import DBOS, DBOSConfig
 
@@ -12,6 +13,11 @@ from addtocrm.app import running
 from addtocrm.db.pool import Pool
 from addtocrm.jobs import kinds
 from addtocrm.jobs.runner import DATABASE_FAILURES, Runner
+
+if sys.platform == "win32":
+    from asyncio import run
+else:
+    from uvloop import run
 
 JOBS_AT_ONCE = 8
 QUEUE_POLL_SECONDS = 0.25
@@ -78,4 +84,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -21,6 +21,8 @@ from addtocrm.lookups.model import Answer, Caller
 log = structlog.get_logger()
 
 IDLE_SECONDS = 0.5
+REFILL_PART = 5
+"""The next items are fetched when this part of those at once has become free."""
 LONGEST_WAIT = 3600.0
 DATABASE_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 AGAIN = ("crm_rate_limit", "crm_unavailable")
@@ -116,11 +118,10 @@ class Runner:
     ) -> float | None:
         """Starts items until `at_once` are under way; gives the seconds until the next is due, None at the end."""
         free = kind.at_once - len(active)
-        if free > kind.at_once // 4 or not active:
-            for row in await store.due(self._pool, id, kind.at_once + len(active)):
-                if row["position"] not in active and len(active) < kind.at_once:
-                    item = Item(row["position"], msgspec.json.decode(row["input"]), row["attempts"])
-                    active[item.position] = asyncio.create_task(self._do(id, kind, caller, options, item))
+        if free > kind.at_once // REFILL_PART or not active:
+            for row in await store.due(self._pool, id, list(active), free):
+                item = Item(row["position"], msgspec.json.decode(row["input"]), row["attempts"])
+                active[item.position] = asyncio.create_task(self._do(id, kind, caller, options, item))
         return await store.wait_seconds(self._pool, id)
 
     async def _do(self, id: str, kind: Kind, caller: Caller, options: dict[str, Any], item: Item) -> None:

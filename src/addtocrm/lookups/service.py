@@ -174,6 +174,10 @@ class Lookups:
             if available is not None:
                 self._balances[ref.account_id] = available
 
+    async def has_holds(self, account_id: str) -> bool:
+        """Whether look-ups of the account are under way, anywhere."""
+        return await store.has_holds(self._pool, account_id)
+
     async def sweep(self) -> None:
         """Releases the holds that nobody will settle any more."""
         released = await store.sweep(self._pool, self._instance, list(self._holds))

@@ -55,6 +55,10 @@ async def release(pool: Pool, hold_id: str) -> int | None:
     return await pool.fetchval("select credits_release($1)", hold_id)
 
 
+async def has_holds(pool: Pool, account_id: str) -> bool:
+    return await pool.fetchval("select exists (select from holds where account_id = $1)", account_id)
+
+
 async def sweep(pool: Pool, instance: int, active: list[str]) -> int:
     """Releases the holds of processes that died, and this process's own that no look-up knows; gives how many."""
     return await pool.fetchval(
