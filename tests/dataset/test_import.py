@@ -190,3 +190,48 @@ def test_files_that_cannot_be_read(environment: dict[str, str], tmp_path: Path) 
         )
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
+
+
+def test_a_large_file_is_read_by_a_process_of_its_own(
+    environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    rows = [{"linkedin_url": f"linkedin.com/in/large-{n}", "headline": "x" * 60} for n in range(25_000)]
+    rows[12_345]["linkedin_url"] = "https://example.com/in/x"
+    file = write_csv(tmp_path / "large.csv", rows)
+    result = cli("import", "people", str(file), environment=environment)
+    assert (result["rows"], result["created"], result["refused"]) == (25_000, 24_999, 1)
+    assert "12347" in Path(result["rejected_file"]).read_text()
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(os.urandom(3_000_000).hex().encode())[:2_000_000])
+    done = subprocess.run(
+        [ADDTOCRM, "import", "people", str(tmp_path / "cut.jsonl.gz")], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "cannot be read further" in done.stderr.replace("\n", " ")
+
+
+def test_a_file_of_something_else_is_refused_before_anything_is_written(
+    environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    file = write_csv(tmp_path / "orders.csv", [{"order": str(n), "amount": "1"} for n in range(30_000)])
+    done = subprocess.run([ADDTOCRM, "import", "people", str(file)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "none of the columns" in done.stderr.replace("\n", " ")
+    assert not Path(f"{file}.rejected.csv").exists()
+
+
+def test_rows_of_one_person_within_a_file_lose_nothing(
+    environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    first = write_csv(tmp_path / "first.csv", [{"linkedin_url": "linkedin.com/in/one", "email": "one@example.com"}])
+    cli("import", "people", str(first), environment=environment)
+    rows = [
+        {"linkedin_url": "linkedin.com/in/one", "headline": "Leads"},
+        {"email": "one@example.com", "job_title": "CEO"},
+        {"email": "two@example.com", "phone": "+4930123456"},
+        {"linkedin_url": "linkedin.com/in/two", "email": "two@example.com", "headline": "Builds"},
+    ]
+    second = write_csv(tmp_path / "second.csv", [{"linkedin_url": "", "email": "", **row} for row in rows])
+    cli("import", "people", str(second), environment=environment)
+    known = people(database_url)
+    assert set(known) == {"in:one", "in:two"}
+    assert (known["in:one"]["headline"], known["in:one"]["job_title"]) == ("Leads", "CEO")
+    assert known["in:one"]["email"] == "one@example.com"
+    assert (known["in:two"]["headline"], known["in:two"]["phones"]) == ("Builds", [{"number": "+4930123456"}])

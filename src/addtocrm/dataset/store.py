@@ -75,16 +75,33 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
         f"""create temporary table staging (id text, identity text, {columns}, data text) on commit drop"""
     )
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
+    rounds = 1
     if kind == "people":
-        for statement in SAME_PERSON:
-            await connection.execute(statement)
-    updates = _updates(keys)
+        done = [await connection.execute(statement) for statement in SAME_PERSON]
+        if done[-1] != "UPDATE 0":
+            rounds = await connection.fetchval(
+                "select max(rows) from (select count(*) as rows from staging group by identity) as identities"
+            )
+    created = updated = 0
+    for turn in range(1, rounds + 1):
+        new, old = await _insert(connection, kind, turn if rounds > 1 else None)
+        created, updated = created + new, updated + old
+    return created, updated
+
+
+async def _insert(connection: Connection, kind: Kind, turn: int | None) -> tuple[int, int]:
+    """Merges the staged rows; of those with one identity only the `turn`-th, where there are several."""
+    keys = ", ".join(KEYS[kind])
+    source = "staging"
+    if turn is not None:
+        numbered = "select *, row_number() over (partition by identity order by id) as turn from staging"
+        source = f"({numbered}) as numbered where turn = {turn}"
     counts = await connection.fetchrow(
         f"""with merged as (
-                insert into {kind} as t (id, identity, {", ".join(keys)}, data)
-                select distinct on (identity) id, identity, {", ".join(keys)}, data::jsonb
-                from staging order by identity, id desc
-                on conflict (identity) do update set data = t.data || excluded.data, observed_at = now(), {updates}
+                insert into {kind} as t (id, identity, {keys}, data)
+                select id, identity, {keys}, data::jsonb from {source} order by identity
+                on conflict (identity) do update
+                    set data = t.data || excluded.data, observed_at = now(), {_updates(KEYS[kind])}
                 returning (xmax = 0) as created)
             select count(*) filter (where created)::int as created,
                    count(*) filter (where not created)::int as updated from merged"""

@@ -1,0 +1,164 @@
+"""A file as chunks of rows ready for the table; a large one is read by a process of its own."""
+
+import csv
+import io
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from addtocrm.dataset import rows
+from addtocrm.dataset.model import Kind, Record, RefusedError, Row
+from addtocrm.dataset.readers import Source
+from addtocrm.db.ids import new_id
+
+CHUNK_ROWS = 10_000
+SMALL_BYTES = 1_000_000
+"""Up to this size, starting a process takes longer than reading the file."""
+
+KINDS: dict[Kind, tuple[str, Callable[[dict[str, Any]], Row]]] = {
+    "people": ("per", rows.person),
+    "companies": ("com", rows.company),
+}
+
+
+class Chunk(msgspec.Struct):
+    """Rows ready for the table, and those that were refused, as CSV."""
+
+    read: int
+    rows: list[tuple[str | None, ...]]
+    refused: int
+    rejected: bytes
+    bytes_done: int
+    columns: set[str]
+
+
+@contextmanager
+def reading(kind: Kind, file: Path, skip: int, refused: int) -> Iterator[Callable[[], Chunk | None]]:
+    """A function that blocks until the next chunk is there, and gives None at the end.
+
+    `skip` rows were read before, and `refused` of them refused. The function raises RefusedError where the file
+    cannot be read (further).
+    """
+    chunks = partial(_chunks, kind, file, skip, refused)
+    if file.stat().st_size <= SMALL_BYTES:
+        yield partial(next, chunks(), None)
+        return
+    process = multiprocessing.get_context("spawn")
+    receiver, sender = cast(tuple[Connection, Connection], process.Pipe(duplex=False))
+    producer = process.Process(target=_produce, args=(sender, chunks), daemon=True)
+    producer.start()
+    sender.close()
+    try:
+        yield partial(_receive, receiver)
+    finally:
+        producer.terminate()
+        producer.join()
+
+
+def _produce(sender: Connection, chunks: Callable[[], Iterator[Chunk]]) -> None:
+    """Sends the chunks, then None, or why there are no more; ends when nobody listens any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for chunk in chunks():
+            sender.send(chunk)
+        sender.send(None)
+    except RefusedError as error:
+        sender.send(error)
+    except BrokenPipeError:
+        pass
+
+
+def _receive(receiver: Connection) -> Chunk | None:
+    try:
+        received: Chunk | RefusedError | None = receiver.recv()
+    except EOFError:
+        raise RefusedError("The process that read the file ended; start the import again to go on.") from None
+    if isinstance(received, RefusedError):
+        raise received
+    return received
+
+
+def _chunks(kind: Kind, file: Path, skip: int, refused: int) -> Iterator[Chunk]:
+    source = Source(file)
+    try:
+        for _ in islice(source.records, skip):
+            pass
+        while (chunk := _chunk(kind, source, with_header=refused == 0)).read:
+            refused += chunk.refused
+            yield chunk
+    except (csv.Error, EOFError, OSError) as error:
+        raise RefusedError(f"The file cannot be read further: {error}.") from None
+    finally:
+        source.close()
+
+
+def _chunk(kind: Kind, source: Source, *, with_header: bool) -> Chunk:
+    prefix, convert = KINDS[kind]
+    merged: dict[str, Row] = {}
+    refused: list[tuple[Record, str]] = []
+    names: set[str] = set()
+    read = 0
+    for record in islice(source.records, CHUNK_ROWS):
+        read += 1
+        names.update(record.fields)
+        try:
+            if record.error:
+                raise RefusedError(record.error)
+            row = convert(record.fields)
+        except RefusedError as error:
+            refused.append((record, str(error)))
+            continue
+        before = merged.get(row.identity)
+        merged[row.identity] = _both(before, row) if before else row
+    if kind == "people":
+        _join_by_email(merged)
+    encode = msgspec.json.encode
+    ready: list[tuple[str | None, ...]] = [
+        (new_id(prefix), row.identity, *row.keys, encode(row.data).decode()) for row in merged.values()
+    ]
+    return Chunk(read, ready, len(refused), _rejected(refused, with_header), source.bytes_done, names)
+
+
+def _both(before: Row, row: Row) -> Row:
+    """One row of two: what the later one says counts, where it says anything."""
+    keys = tuple(new or old for new, old in zip(row.keys, before.keys, strict=True))
+    return Row(row.identity, keys, {**before.data, **row.data})
+
+
+def _join_by_email(merged: dict[str, Row]) -> None:
+    """A row without a URL belongs to the one row with its e-mail that has one."""
+    with_url: dict[str, list[str]] = {}
+    without = [row for identity, row in merged.items() if identity.startswith("em:")]
+    if without:
+        for identity, row in merged.items():
+            if identity.startswith("in:") and row.keys[0]:
+                with_url.setdefault(row.keys[0], []).append(identity)
+    for row in without:
+        owners = with_url.get(row.keys[0] or "", [])
+        if len(owners) == 1:
+            del merged[row.identity]
+            merged[owners[0]] = _both(row, merged[owners[0]])
+
+
+def _rejected(refused: list[tuple[Record, str]], with_header: bool) -> bytes:
+    """Refused rows as CSV: line, reason and the fields as they were (as one JSON object)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if refused and with_header:
+        writer.writerow(("line", "reason", "fields"))
+    for record, reason in refused:
+        fields = {name: _clean(value) for name, value in record.fields.items() if value not in (None, "")}
+        writer.writerow((record.line, reason, msgspec.json.encode(fields, enc_hook=str).decode()))
+    return text.getvalue().encode()
+
+
+def _clean(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
