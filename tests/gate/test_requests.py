@@ -45,7 +45,7 @@ def refused(response: httpx.Response, status: int, type: str) -> dict[str, Any]:
 
 
 def test_headers_are_on_every_answer(server: Server, account: Account) -> None:
-    big = b'{"linkedin_url": "' + b"x" * 2_000_000 + b'"}'
+    big = b'{"linkedin_url": "' + b"x" * 5_000_000 + b'"}'
     json = {"content-type": "application/json"}
     answers = [
         account.client.get("/v1/usage"),

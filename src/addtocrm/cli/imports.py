@@ -70,6 +70,8 @@ def _import(work: Callable[[Pool, service.Report], Awaitable[ImportResult]], jso
         f"{result.rows:,} rows: {result.created:,} new, {result.updated:,} updated, {result.refused:,} refused "
         f"in {result.seconds:.1f} s ({rate:,.0f} rows/s)"
     )
+    if result.suppressed:
+        text += f"\n{result.suppressed:,} rows of people who asked to be forgotten were left out."
     if result.rejected_file:
         text += f"\nRefused rows and why: {result.rejected_file}"
     if result.ignored_columns:

@@ -25,6 +25,7 @@ from addtocrm.events import service as events
 from addtocrm.events.model import EventType
 from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
+from addtocrm.suppressions.service import first_suppressed, subjects
 
 T = TypeVar("T")
 
@@ -42,6 +43,9 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
     if not any(name in company for name in ("name", *matching.KEYS["company"])):
         company = {}
     async with writing(pool, settings, caller.account_id, write.expected_crm, "person") as crm:
+        about = subjects(person.get("linkedin_url"), [person.get("email"), *person.get("other_emails", ())])
+        if await first_suppressed(crm.db, [about]) is not None:
+            raise invalid("person", "asked to be forgotten; nothing was written.")
         name = crm.definition.name
         if "companies" not in crm.definition.capabilities:
             company = {}

@@ -35,13 +35,15 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class ImportResult(msgspec.Struct, frozen=True):
-    """`resumed_from`: rows that an interrupted run of the same file had done already."""
+    """`suppressed` rows are of people who asked to be forgotten; `resumed_from` were done by an interrupted run of
+    the same file."""
 
     file: str
     rows: int
     created: int
     updated: int
     refused: int
+    suppressed: int
     rejected_file: str | None
     resumed_from: int
     ignored_columns: list[str]

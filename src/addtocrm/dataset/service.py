@@ -45,35 +45,33 @@ async def _import(pool: Pool, kind: Kind, file: Path, report: Report, restart: b
         size = file.stat().st_size
         async with pool.acquire() as connection:
             fingerprint = await asyncio.to_thread(_fingerprint, kind, file)
-            done = None if restart else await store.progress(connection, fingerprint)
-            if done is None:
-                await store.begin(connection, fingerprint, kind, str(file))
-            read = resumed = done["rows"] if done else 0
-            created, updated = (done["created"], done["updated"]) if done else (0, 0)
-            refused, rejected_bytes = (done["refused"], done["rejected_bytes"]) if done else (0, 0)
-            _truncate(rejected_file, rejected_bytes)
-            with reading(kind, file, read, refused) as next_chunk:
+            state = None if restart else await store.progress(connection, fingerprint)
+            resumed = state["rows"] if state else 0
+            state = state or await store.begin(connection, fingerprint, kind, str(file))
+            _truncate(rejected_file, state["rejected_bytes"])
+            with reading(kind, file, state["rows"], state["refused"]) as next_chunk:
                 async for chunk in _ahead(next_chunk):
                     seen |= chunk.columns
                     if not seen & known:
                         raise RefusedError(f"{file.name} has none of the columns {', '.join(fields)}.")
                     _append(rejected_file, chunk.rejected)
                     async with connection.transaction():
-                        new, old = await store.merge(connection, kind, chunk.rows)
-                        read, created, updated = read + chunk.read, created + new, updated + old
-                        refused, rejected_bytes = refused + chunk.refused, rejected_bytes + len(chunk.rejected)
-                        await store.advance(connection, fingerprint, read, created, updated, refused, rejected_bytes)
-                    report(Progress(chunk.bytes_done, size, read, refused))
+                        merged = await store.merge(connection, kind, chunk.rows)
+                        state = await store.advance(
+                            connection, fingerprint, chunk.read, merged, chunk.refused, len(chunk.rejected)
+                        )
+                    report(Progress(chunk.bytes_done, size, state["rows"], state["refused"]))
             await store.finish(connection, fingerprint)
     except RefusedError as error:
         raise ApiError("validation_error", str(error)) from None
     return ImportResult(
         file=str(file),
-        rows=read,
-        created=created,
-        updated=updated,
-        refused=refused,
-        rejected_file=str(rejected_file) if refused else None,
+        rows=state["rows"],
+        created=state["created"],
+        updated=state["updated"],
+        refused=state["refused"],
+        suppressed=state["suppressed"],
+        rejected_file=str(rejected_file) if state["refused"] else None,
         resumed_from=resumed,
         ignored_columns=sorted(seen - known - {""}),
         seconds=round(time.monotonic() - began, 3),

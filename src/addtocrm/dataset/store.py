@@ -1,6 +1,7 @@
 """The SQL of imports: staging, merging, and how far each file has come."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import asyncpg
 
@@ -11,6 +12,15 @@ KEYS: dict[Kind, tuple[str, ...]] = {
     "people": ("email", "name_key", "company_domain", "company_key"),
     "companies": ("domain", "linkedin_url", "name_key"),
 }
+
+
+class Merged(NamedTuple):
+    """How many rows were new, were updated, and were left out as those of people who asked to be forgotten."""
+
+    created: int
+    updated: int
+    suppressed: int
+
 
 # A row without a URL is the one person with its e-mail; who was known by e-mail only gains the URL.
 SAME_PERSON = (
@@ -31,43 +41,49 @@ async def progress(connection: Connection, fingerprint: str) -> asyncpg.Record |
     )
 
 
-async def begin(connection: Connection, fingerprint: str, kind: Kind, file: str) -> None:
-    await connection.execute(
+async def begin(connection: Connection, fingerprint: str, kind: Kind, file: str) -> asyncpg.Record:
+    row = await connection.fetchrow(
         """insert into imports (fingerprint, kind, file) values ($1, $2, $3)
            on conflict (fingerprint) do update set rows = 0, created = 0, updated = 0, refused = 0,
-               rejected_bytes = 0, started_at = now(), finished_at = null""",
+               suppressed = 0, rejected_bytes = 0, started_at = now(), finished_at = null
+           returning *""",
         fingerprint,
         kind,
         file,
     )
+    assert row is not None
+    return row
 
 
 async def advance(
-    connection: Connection, fingerprint: str, rows: int, created: int, updated: int, refused: int, rejected_bytes: int
-) -> None:
-    await connection.execute(
-        """update imports set rows = $2, created = $3, updated = $4, refused = $5, rejected_bytes = $6
-           where fingerprint = $1""",
+    connection: Connection, fingerprint: str, chunk_rows: int, merged: Merged, refused: int, rejected_bytes: int
+) -> asyncpg.Record:
+    """Adds a chunk to how far the file has come; gives that."""
+    row = await connection.fetchrow(
+        """update imports set rows = rows + $2, created = created + $3, updated = updated + $4,
+               suppressed = suppressed + $5, refused = refused + $6, rejected_bytes = rejected_bytes + $7
+           where fingerprint = $1 returning *""",
         fingerprint,
-        rows,
-        created,
-        updated,
+        chunk_rows,
+        *merged,
         refused,
         rejected_bytes,
     )
+    assert row is not None
+    return row
 
 
 async def finish(connection: Connection, fingerprint: str) -> None:
     await connection.execute("update imports set finished_at = now() where fingerprint = $1", fingerprint)
 
 
-async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]]) -> tuple[int, int]:
+async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]]) -> Merged:
     """Puts rows of (id, identity, *KEYS, JSON data) into the table, in the transaction of `connection`.
 
-    Gives how many are new and how many were updated; a field that a row does not have stays as it is.
+    A field that a row does not have stays as it is.
     """
     if not rows:
-        return 0, 0
+        return Merged(0, 0, 0)
     keys = KEYS[kind]
     columns = ", ".join(f"{key} text" for key in keys)
     await connection.execute("set local work_mem = '64MB'")  # a chunk is sorted in memory
@@ -75,8 +91,9 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
         f"""create temporary table staging (id text, identity text, {columns}, data text) on commit drop"""
     )
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
-    rounds = 1
+    rounds, suppressed = 1, 0
     if kind == "people":
+        suppressed = await _leave_out_suppressed(connection)
         done = [await connection.execute(statement) for statement in SAME_PERSON]
         if done[-1] != "UPDATE 0":
             rounds = await connection.fetchval(
@@ -86,7 +103,24 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     for turn in range(1, rounds + 1):
         new, old = await _insert(connection, kind, turn if rounds > 1 else None)
         created, updated = created + new, updated + old
-    return created, updated
+    return Merged(created, updated, suppressed)
+
+
+async def _leave_out_suppressed(connection: Connection) -> int:
+    """Takes people who asked to be forgotten out of the staged rows; gives how many."""
+    await connection.execute("select suppression_lock()")
+    if not await connection.fetchval("select exists (select from suppressions)"):
+        return 0
+    done = await connection.fetch(
+        """with left_out as (
+               select s.ctid from staging s join suppressions x
+                   on x.hash = sha256(convert_to('email:' || lower(s.email), 'UTF8'))
+               union
+               select s.ctid from staging s join suppressions x
+                   on x.hash = sha256(convert_to('linkedin:' || (s.data::json->>'linkedin_url'), 'UTF8')))
+           delete from staging where ctid in (select ctid from left_out) returning 1"""
+    )
+    return len(done)
 
 
 async def _insert(connection: Connection, kind: Kind, turn: int | None) -> tuple[int, int]:

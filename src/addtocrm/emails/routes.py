@@ -23,6 +23,7 @@ from addtocrm.providers.dataset import Dataset
         tag="E-mails",
         body=VerifyEmail,
         billable=True,
+        errors=("not_found",),
         example={"email": "jane.doe@acme.example.com"},
     ),
 )

@@ -12,6 +12,7 @@ from addtocrm.emails.syntax import parse
 from addtocrm.errors import ApiError, invalid
 from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
 from addtocrm.lookups.service import Lookups
+from addtocrm.suppressions.service import subjects
 
 VERIFY = Operation("emails.verify", "email.verified")
 FIND = Operation("emails.find", "email.verified")
@@ -49,7 +50,7 @@ async def verify(
     """A Verification of `address`; costs a credit unless it is cached, ends `unknown` or is no address.
 
     Beside the answer, what the verifier said, where it was asked for this call. Raises ApiError
-    `insufficient_credits`.
+    `insufficient_credits`, `not_found` (free) for somebody who asked to be forgotten.
     """
     checked: Checked | None = None
 
@@ -60,8 +61,10 @@ async def verify(
         told = {"email": found.email, "result": found.result, "reason": found.reason}
         return Outcome(msgspec.json.encode(found), told, billable=is_billable(found))
 
-    answer = await lookups.run(caller, VERIFY, verify_key(address), work, refresh=refresh)
-    assert answer is not None
+    key = verify_key(address)
+    answer = await lookups.run(caller, VERIFY, key, work, refresh=refresh, subjects=subjects(None, [key]))
+    if answer is None:
+        raise ApiError("not_found", "Who has this address asked to be forgotten: it is not verified. Free.")
     return answer, checked
 
 
@@ -107,7 +110,7 @@ async def find(
             return None
         verification = found.verification
         told = {"email": found.email, "result": verification.result, "reason": verification.reason}
-        return Outcome(msgspec.json.encode(found), told)
+        return Outcome(msgspec.json.encode(found), told, subjects=subjects(None, [found.email]))
 
     answer = await lookups.run(caller, FIND, find_key(name), work, refresh=refresh)
     if answer is None:

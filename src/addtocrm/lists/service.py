@@ -19,6 +19,7 @@ from addtocrm.jobs.model import Job, NewItem
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push
 from addtocrm.lookups.model import Caller
+from addtocrm.suppressions.service import first_suppressed, subjects
 from addtocrm.times import rfc3339
 
 PUSH = "lists.push"
@@ -84,6 +85,11 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
     keys = [_keys(person, f"people[{position}]") for position, person in enumerate(people)]
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, caller.account_id, id)
+        place = await first_suppressed(
+            connection, [_subjects(*key, person) for key, person in zip(keys, people, strict=True)]
+        )
+        if place is not None:
+            raise invalid(f"people[{place}]", "asked to be forgotten; nobody was added.")
         emails = [email for _, email in keys if email]
         known = await store.known(connection, id, [identity for identity, _ in keys], emails)
         index = _Index(known)
@@ -174,6 +180,12 @@ def _keys(person: PersonInput, path: str) -> tuple[str, str | None]:
     where = person.company_domain or (company and company.domain)
     name_of = person.company_name or (company and company.name) or ""
     return f"nc:{name}|{where.lower() if where else identifiers.company_key(name_of)}", None
+
+
+def _subjects(identity: str, email: str | None, person: PersonInput) -> list[bytes]:
+    """Whom the suppression list would know the person as."""
+    url = identifiers.PROFILE + identity.removeprefix("in:") if identity.startswith("in:") else None
+    return subjects(url, [email, *(entry.email for entry in person.emails or ())])
 
 
 def _encode(person: PersonInput) -> str:

@@ -1,5 +1,6 @@
 """What a look-up is made of."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -39,6 +40,8 @@ class Outcome(msgspec.Struct, frozen=True):
     data: bytes
     event: dict[str, Any]
     billable: bool = True
+    subjects: Sequence[bytes] = ()
+    """Whom it is about, as `suppressions` names them: a result about somebody on the list is none."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -50,7 +53,8 @@ class Answer(msgspec.Struct, frozen=True):
     credits_remaining: int
 
 
-ClaimState = Literal["busy", "cached", "insufficient", "held"]
+ClaimState = Literal["busy", "cached", "suppressed", "insufficient", "held"]
+CaptureState = Literal["captured", "suppressed", "lost"]
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The pipeline: normalise (the caller does) → cache → hold → single flight → work → settle → event."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -57,11 +57,13 @@ class Lookups:
         refresh: bool = False,
         accept: Accept | None = None,
         variant: str = "",
+        subjects: Sequence[bytes] = (),
     ) -> Answer | None:
         """The answer to a look-up, or None where nothing matches (which costs nothing).
 
         `key` is the normalised question: what has the same key is the same look-up. `accept` refuses a cached
-        result that lacks what this request asks for (then `variant` tells such requests apart).
+        result that lacks what this request asks for (then `variant` tells such requests apart). `subjects` are whom
+        it asks for, as `suppressions` names them: nothing matches where one of them asked to be forgotten.
         Raises ApiError `insufficient_credits`; whatever `work` raises goes through, and costs nothing.
         """
         ref = Ref(caller.account_id, operation.name, key)
@@ -71,7 +73,7 @@ class Lookups:
         same = (ref, f"{refresh}{variant}")
         leading = same not in self._flights
         if leading:
-            flight = asyncio.create_task(self._fly(caller, operation, ref, work, refresh, accept))
+            flight = asyncio.create_task(self._fly(caller, operation, ref, work, refresh, accept, subjects))
             self._flights[same] = flight
             flight.add_done_callback(lambda _: self._flights.pop(same, None))
         else:
@@ -92,12 +94,13 @@ class Lookups:
         work: Work,
         refresh: bool,
         accept: Accept | None,
+        subjects: Sequence[bytes],
     ) -> Settled:
         while True:
             hold_id = new_id("hld")
             self._holds.add(hold_id)
             try:
-                cached = await self._hold(hold_id, ref, caller, refresh, accept)
+                cached = await self._hold(hold_id, ref, caller, refresh, accept, subjects)
                 if cached is not None:
                     return cached
                 settled = await self._work_and_settle(hold_id, ref, caller, operation, work)
@@ -108,13 +111,19 @@ class Lookups:
             log.warning("hold_lost", operation=operation.name)
 
     async def _hold(
-        self, hold_id: str, ref: Ref, caller: Caller, refresh: bool, accept: Accept | None
+        self,
+        hold_id: str,
+        ref: Ref,
+        caller: Caller,
+        refresh: bool,
+        accept: Accept | None,
+        subjects: Sequence[bytes],
     ) -> Settled | None:
         """Places the hold (None), or gives the cached result; waits while another host is at it."""
         deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
         while True:
             version = self.hot.version
-            claim = await store.claim(self._pool, hold_id, ref, caller, self._instance, refresh)
+            claim = await store.claim(self._pool, hold_id, ref, caller, self._instance, refresh, subjects)
             self._balances[ref.account_id] = claim.available
             match claim.state:
                 case "held":
@@ -126,6 +135,8 @@ class Lookups:
                         self.hot.put(ref, data, claim.expires_at, version)
                         return Settled(data, True, 0, claim.available)
                     refresh = True
+                case "suppressed":
+                    return Settled(None, False, 0, claim.available)
                 case "insufficient":
                     raise ApiError(
                         "insufficient_credits",
@@ -157,10 +168,14 @@ class Lookups:
             msgspec.json.encode(outcome.event).decode(),
         )
         version = self.hot.version
-        available = await store.capture(self._pool, hold_id, new_id("led"), event, outcome.data.decode(), expires_at)
-        if available is None:
+        state, available = await store.capture(
+            self._pool, hold_id, new_id("led"), event, outcome.data.decode(), expires_at, outcome.subjects
+        )
+        if state == "lost":
             return None
         self._balances[ref.account_id] = available
+        if state == "suppressed":
+            return Settled(None, False, 0, available)
         self.hot.put(ref, outcome.data, expires_at, version)
         metrics.CREDITS.labels(operation.name).inc()
         return Settled(outcome.data, False, 1, available)

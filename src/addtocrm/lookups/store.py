@@ -1,15 +1,19 @@
 """The SQL of look-ups: holds and results. The money rules themselves are functions of migration 0001."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from addtocrm.db.pool import Pool
-from addtocrm.lookups.model import Caller, Claim, Ref
+from addtocrm.lookups.model import Caller, CaptureState, Claim, Ref
 
 
-async def claim(pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: int, refresh: bool) -> Claim:
-    """Holds a credit for `ref`, or says why not: it is cached, busy elsewhere, or the pool is empty."""
+async def claim(
+    pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: int, refresh: bool, subjects: Sequence[bytes]
+) -> Claim:
+    """Holds a credit for `ref`, or says why not: it is cached, busy elsewhere, asks for somebody who asked to be
+    forgotten, or the pool is empty."""
     row = await pool.fetchrow(
-        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         hold_id,
         *ref,
         caller.request_id,
@@ -17,6 +21,7 @@ async def claim(pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: in
         instance,
         refresh,
         caller.plan_credits,
+        subjects,
     )
     assert row is not None
     return Claim(**row)
@@ -29,14 +34,15 @@ async def capture(
     event: tuple[str, str, str, str],
     data: str,
     expires_at: datetime,
-) -> int | None:
+    subjects: Sequence[bytes],
+) -> tuple[CaptureState, int]:
     """Turns a hold into a result, a ledger row and an event, in one commit.
 
-    `event` is (id, type, actor, JSON data). Gives the credits left, or None where the hold is gone.
+    `event` is (id, type, actor, JSON data). Gives what became of the hold, and the credits left.
     """
     event_id, event_type, actor, event_data = event
     row = await pool.fetchrow(
-        "select captured, available from credits_capture($1, $2, $3, $4, $5, $6, $7, $8)",
+        "select captured, suppressed, available from credits_capture($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         hold_id,
         charge_id,
         event_id,
@@ -45,9 +51,11 @@ async def capture(
         data,
         expires_at,
         event_data,
+        subjects,
     )
     assert row is not None
-    return row["available"] if row["captured"] else None
+    state = "suppressed" if row["suppressed"] else "captured" if row["captured"] else "lost"
+    return state, row["available"] or 0
 
 
 async def release(pool: Pool, hold_id: str) -> int | None:

@@ -9,6 +9,7 @@ from addtocrm.lookups.service import Lookups
 from addtocrm.people.model import EnrichPerson, Person
 from addtocrm.providers.contract import PersonQuery
 from addtocrm.providers.waterfall import OWN_FIELDS, Waterfall, has_required
+from addtocrm.suppressions.service import subjects
 
 ENRICH = Operation("people.enrich", "person.enriched")
 
@@ -33,7 +34,8 @@ async def enrich(
         if person is None:
             return None
         told = {"id": person.id, "linkedin_url": person.linkedin_url, "full_name": person.full_name}
-        return Outcome(msgspec.json.encode(person), told)
+        emails = [person.email, *(entry.email for entry in person.emails)]
+        return Outcome(msgspec.json.encode(person), told, subjects=subjects(person.linkedin_url, emails))
 
     def accept(data: bytes) -> bool:
         person = msgspec.json.decode(data, type=Person)
@@ -47,6 +49,7 @@ async def enrich(
         refresh=refresh,
         accept=accept if query.required or min_confidence else None,
         variant=f"{min_confidence}{query.required}",
+        subjects=subjects(query.linkedin_url, [query.email]),
     )
     if answer is None:
         raise ApiError(
