@@ -16,9 +16,12 @@ from addtocrm import settings as settings_module
 from addtocrm.cli.database import database
 from addtocrm.cli.output import FAILURES, emit, out
 from addtocrm.db.pool import open_pool
+from addtocrm.emails.dns import MailDns
 from addtocrm.settings import Settings
 
 LEAST_FREE_BYTES = 2**30
+MAIL_DOMAIN = "gmail.com"
+MAIL_SECONDS = 5.0
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -39,6 +42,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
         _check("database", lambda: _database(settings)),
         _check("valkey", lambda: _valkey(settings)),
         _check("address", lambda: _address(settings)),
+        _check("mail", lambda: asyncio.run(_mail(settings))),
     ]
     if json:
         emit(checks, json=True)
@@ -96,3 +100,17 @@ def _address(settings: Settings) -> str:
         if probe.connect_ex((settings.host, settings.port)) == 0:
             return f"something answers at {settings.base_url} (a running AddToCRM, or another program)"
     return f"{settings.base_url} is free"
+
+
+async def _mail(settings: Settings) -> str:
+    """Whether mail servers can be reached; that they cannot is no fault, for not everybody verifies addresses."""
+    route = await MailDns(settings.dns_servers).route(MAIL_DOMAIN, MAIL_SECONDS)
+    if not route.hosts:
+        return f"the resolvers do not find {MAIL_DOMAIN}: verifications end as unknown"
+    try:
+        async with asyncio.timeout(MAIL_SECONDS):
+            _, writer = await asyncio.open_connection(route.hosts[0], settings.smtp_port)
+    except (OSError, TimeoutError):
+        return f"port {settings.smtp_port} of {route.hosts[0]} can't be reached: verifications end as unknown"
+    writer.close()
+    return f"mail servers can be reached; we say that we are {settings.helo}"
