@@ -1,5 +1,7 @@
 """The document is whole and true: valid OpenAPI 3.1, every path, its examples; the page needs no internet."""
 
+import base64
+import hashlib
 import re
 from typing import Any
 
@@ -17,6 +19,11 @@ def test_every_path_is_described(document: dict[str, Any]) -> None:
     for wanted in (
         "POST /v1/people/enrich",
         "POST /v1/companies/lookup",
+        "POST /v1/emails/verify",
+        "POST /v1/emails/find",
+        "POST /v1/batch/people-enrich",
+        "POST /v1/batch/companies-lookup",
+        "POST /v1/batch/emails-verify",
         "GET /v1/crm/info",
         "POST /v1/crm/contacts",
         "GET /v1/crm/contacts",
@@ -77,9 +84,34 @@ def test_the_examples_work_when_copied(account: Account, document: dict[str, Any
         assert answer.is_success, (method, path, answer.text)
 
 
+def test_the_example_answers_are_what_the_schemas_say(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            content = answer["content"].get("application/json")
+            if content and "example" in content:
+                whole = {**content["schema"], "components": document["components"]}
+                assert jsonschema_rs.is_valid(whole, content["example"]), (method, path, status, content["example"])
+    answer = document["paths"]["/v1/people/enrich"]["post"]["responses"]["200"]["content"]["application/json"]
+    assert answer["example"]["data"]["full_name"] == "Jane Doe"
+
+
+def test_the_statuses_are_those_that_come(document: dict[str, Any]) -> None:
+    def successes(path: str) -> set[str]:
+        return {status for status in document["paths"][path]["post"]["responses"] if status < "300"}
+
+    assert successes("/v1/crm/contacts") == {"200", "201"}
+    assert successes("/v1/crm/notes") == successes("/v1/lists") == {"201"}
+    assert successes("/v1/batch/emails-verify") == {"202"}
+
+
 def test_the_page_needs_no_internet(server: Server) -> None:
     response = server.client().get("/docs")
     assert response.status_code == 200
-    assert "default-src 'none'" in response.headers["content-security-policy"]
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    for tag in ("style", "script"):
+        (inline,) = re.findall(rf"<{tag}>(.*?)</{tag}>", response.text, re.DOTALL)
+        assert base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode() in policy
+    assert "<code>person.location.city</code>" in response.text
     assert not re.findall(r"(?:src|href)=[\"'](?:https?:)?//", response.text)
     assert "/v1/people/enrich" in response.text

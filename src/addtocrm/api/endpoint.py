@@ -27,7 +27,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     body: Any = None
     query: Any = None
     billable: bool = False
-    status: int = 200
+    status: int | tuple[int, ...] = 200
+    endless: bool = False
+    """Of a collection: it always has a next page."""
     errors: tuple[ErrorType, ...] = ()
     example: Any = None
     description: str = ""

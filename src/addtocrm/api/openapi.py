@@ -9,6 +9,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from addtocrm.api.endpoint import Endpoint
+from addtocrm.api.examples import example
 from addtocrm.errors import STATUS, Envelope, ErrorBody, ErrorType
 
 ALWAYS: tuple[ErrorType, ...] = (
@@ -72,7 +73,7 @@ def document(handlers: Sequence[HTTPRouteHandler], base_url: str) -> Json:
     for handler, declared in found:
         for path in sorted(handler.paths):
             for method in sorted(handler.http_methods - {"HEAD", "OPTIONS"}):
-                operation = _operation(handler, declared, path, method, schema_of)
+                operation = _operation(handler, declared, path, method, schema_of, components)
                 paths.setdefault(path.replace(":str}", "}"), {})[method.lower()] = operation
     tags = dict.fromkeys(declared.tag for _, declared in found)
     return {
@@ -86,7 +87,7 @@ def document(handlers: Sequence[HTTPRouteHandler], base_url: str) -> Json:
         "servers": [{"url": base_url}],
         "security": [{"key": []}],
         "tags": [{"name": tag} for tag in (*tags, "Server")],
-        "paths": {**dict(sorted(paths.items())), **_server_pages()},
+        "paths": {**paths, **_server_pages()},
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -102,6 +103,7 @@ def _operation(
     path: str,
     method: str,
     schema_of: Json,
+    components: Json,
 ) -> Json:
     text = declared.description or " ".join((handler.fn.__doc__ or "").split())
     scopes = " or ".join(f"`{scope}`" for scope in declared.scopes)
@@ -113,7 +115,7 @@ def _operation(
         "security": [{"key": []}],
         "x-required-scopes": list(declared.scopes),
         "parameters": [*_path_parameters(path), *_query_parameters(declared.query)],
-        "responses": {**_successes(declared, method, schema_of), **_failures(declared, path, schema_of)},
+        "responses": {**_successes(declared, method, schema_of, components), **_failures(declared, path, schema_of)},
     }
     if method == "POST":
         operation["parameters"].append(
@@ -170,10 +172,11 @@ def _query_parameters(query: Any) -> Iterable[Json]:
         yield parameter
 
 
-def _successes(declared: Endpoint, method: str, schema_of: Json) -> Json:
+def _successes(declared: Endpoint, method: str, schema_of: Json, components: Json) -> Json:
     content: Json = {kind: {"schema": {"type": "string"}} for kind in declared.content_types}
     if declared.answer is not str:
-        content["application/json"] = {"schema": _answer(declared, schema_of)}
+        answer = _answer(declared, schema_of)
+        content["application/json"] = {"schema": answer, "example": example(answer, components)}
     headers = _headers()
     if method == "POST":
         headers["Idempotent-Replayed"] = {
@@ -181,9 +184,9 @@ def _successes(declared: Endpoint, method: str, schema_of: Json) -> Json:
             "schema": {"type": "string", "enum": ["true"]},
         }
     texts = {200: "Done.", 201: "Made.", 202: "Begun: a job."}
-    if declared.status == 201:
+    statuses = declared.status if isinstance(declared.status, tuple) else (declared.status,)
+    if len(statuses) > 1:
         texts[200] = "It was there."
-    statuses = sorted({declared.status, 200} if declared.status == 201 else {declared.status})
     return {
         str(status): {"description": texts.get(status, "Done."), "headers": headers, "content": content}
         for status in statuses
@@ -196,7 +199,8 @@ def _answer(declared: Endpoint, schema_of: Json) -> Json:
     if declared.answer is not None:
         properties["data"] = schema_of[repr(declared.answer)]
     if get_origin(declared.answer) is list and get_args(declared.answer):
-        properties["next_cursor"] = {"type": ["string", "null"], "description": "`cursor` of the next page."}
+        kind = "string" if declared.endless else ["string", "null"]
+        properties["next_cursor"] = {"type": kind, "description": "`cursor` of the next page."}
     if declared.billable:
         properties["cached"] = {"type": "boolean", "description": "Answered before within 30 days: free."}
         for name in ("credits_deducted", "credits_remaining"):

@@ -82,7 +82,7 @@ async def info(request: AnyRequest, pool: Pool) -> Response[bytes]:
 @post(
     "/v1/crm/contacts",
     opt=described(
-        "Add a person to the CRM", WRITE, WriteResult, body=ContactWrite, status=201, example={"person": PERSON}
+        "Add a person to the CRM", WRITE, WriteResult, body=ContactWrite, status=(200, 201), example={"person": PERSON}
     ),
 )
 async def write_contact(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
@@ -100,7 +100,7 @@ async def write_contact(request: AnyRequest, pool: Pool, settings: Settings) -> 
         WRITE,
         CompanyResult,
         body=CompanyWrite,
-        status=201,
+        status=(200, 201),
         example={"company": {"name": "Acme", "domain": "acme.example.com"}},
     ),
 )

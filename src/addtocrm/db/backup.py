@@ -1,11 +1,16 @@
 """Backups: pg_dump's custom format, of the embedded or of any other PostgreSQL."""
 
+import contextlib
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from addtocrm.db.embedded import binaries
+
+COPY_BYTES = 2**20
 
 
 class BackupError(Exception):
@@ -33,29 +38,57 @@ def restore(url: str, file: Path, *, replace: bool = False) -> None:
         raise BackupError(f"There is no file {file}.")
     if not replace and _psql(url, "select to_regclass('public.alembic_version') is not null") == "t":
         raise BackupError("The database holds data already; `--replace` replaces all of it.")
-    script = _run("pg_restore", None, "--no-owner", "--no-privileges", "--file=-", str(file))
-    empty = b"drop schema if exists dbos cascade; drop schema public cascade; create schema public;\n"
-    # A dump has no `create schema public`; dropped and made again in the transaction that fills it.
-    _run("psql", url, "-X", "-q", "--single-transaction", "-v", "ON_ERROR_STOP=1", input=empty + script)
+    with tempfile.TemporaryFile() as said:
+        script = subprocess.Popen(
+            [binaries() / "pg_restore", "--no-owner", "--no-privileges", "--file=-", file],
+            stdout=subprocess.PIPE,
+            stderr=said,
+        )
+        command, environment = _command("psql", url, "-X", "-q", "--single-transaction", "-v", "ON_ERROR_STOP=1")
+        database = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        )
+        assert script.stdout is not None and database.stdin is not None
+        try:
+            # A dump has no `create schema public`; dropped and made again in the transaction that fills it.
+            database.stdin.write(b"drop schema if exists dbos cascade; drop schema public cascade;\n")
+            database.stdin.write(b"create schema public;\n")
+            shutil.copyfileobj(script.stdout, database.stdin, COPY_BYTES)
+        except BrokenPipeError:
+            script.kill()  # psql met an error and ended.
+        if script.wait():
+            database.kill()  # The end of its input would commit what came so far.
+        with contextlib.suppress(BrokenPipeError):
+            database.stdin.close()
+        if database.wait() or script.returncode:
+            said.seek(0)
+            raise BackupError(f"The restore failed, nothing was changed: {_last_line(said.read())}")
 
 
 def _psql(url: str, query: str) -> str:
     return _run("psql", url, "-X", "-A", "-t", "-c", query).decode().strip()
 
 
-def _run(tool: str, url: str | None, *arguments: str, input: bytes | None = None) -> bytes:
-    """The tool's output. The password goes by environment, so that no list of processes shows it."""
-    environment = dict(os.environ)
-    command = [str(binaries() / tool), *arguments]
-    if url:
-        parts = urlsplit(url)
-        if parts.password:
-            environment["PGPASSWORD"] = unquote(parts.password)
-        user, _, host = parts.netloc.rpartition("@")
-        netloc = f"{user.partition(':')[0]}@{host}" if user else host
-        command.append(f"--dbname={urlunsplit(parts._replace(netloc=netloc))}")
-    done = subprocess.run(command, env=environment, capture_output=True, input=input)
+def _run(tool: str, url: str, *arguments: str) -> bytes:
+    command, environment = _command(tool, url, *arguments)
+    done = subprocess.run(command, env=environment, capture_output=True)
     if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise BackupError(f"{tool} failed: {lines[-1] if lines else 'no reason given'}")
+        raise BackupError(f"{tool} failed: {_last_line(done.stderr)}")
     return done.stdout
+
+
+def _command(tool: str, url: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """A PostgreSQL tool's command and environment: the password is in the latter, so that no list of processes
+    shows it."""
+    environment = dict(os.environ)
+    parts = urlsplit(url)
+    if parts.password:
+        environment["PGPASSWORD"] = unquote(parts.password)
+    user, _, host = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}@{host}" if user else host
+    return [str(binaries() / tool), *arguments, f"--dbname={urlunsplit(parts._replace(netloc=netloc))}"], environment
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no reason given"

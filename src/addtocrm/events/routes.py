@@ -26,7 +26,9 @@ class EventsQuery(msgspec.Struct, frozen=True):
 
 @get(
     "/v1/events",
-    opt=endpoint("The feed of events", scopes=("read",), answer=list[Event], tag="Account", query=EventsQuery),
+    opt=endpoint(
+        "The feed of events", scopes=("read",), answer=list[Event], tag="Account", query=EventsQuery, endless=True
+    ),
 )
 async def events(request: AnyRequest, pool: Pool) -> Response[bytes]:
     """Everything that happened in the account, oldest first. Start with `since`, go on with `cursor`; each

@@ -116,7 +116,7 @@ async def get_members(request: AnyRequest, id: str, pool: Pool) -> Response[byte
         answer=AddedMembers,
         tag="Lists",
         body=NewMembers,
-        status=201,
+        status=(200, 201),
         errors=("not_found",),
         example={
             "people": [
