@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from smtp_server import tls_context
+from smtp_server import SmtpServer, tls_context
 from world import World, in_world
 
 
@@ -247,3 +247,27 @@ async def test_a_bare_refusal_counts_where_the_server_takes_others(world: World)
     await world.server("terse.test", rcpt=lambda a: "250 ok" if a == "jane@terse.test" else "550 no")
     jane, john = await world.engine().verify_domain(["jane@terse.test", "john@terse.test"])
     assert (jane.result, john.result, john.reason) == ("deliverable", "undeliverable", "refused")
+
+
+@in_world
+async def test_a_server_with_only_an_ipv6_address_is_asked(world: World) -> None:
+    server = SmtpServer(mailboxes={"jane@six.test"})
+    world.port = await server.start("::1")
+    world.servers.append(server)
+    world.dns.records["six.test", "MX"] = ["10 mx.six.test."]
+    world.dns.records["mx.six.test", "AAAA"] = ["::1"]
+    one = await world.engine().verify("jane@six.test")
+    assert (one.result, one.mx_host) == ("deliverable", "mx.six.test")
+    assert server.sessions[0][-1] == "QUIT"
+    refused = await world.engine(private=False).verify("john@six.test")
+    assert (refused.result, refused.reason) == ("unknown", "private_network")
+
+
+@in_world
+async def test_ipv6_is_asked_where_ipv4_is_down(world: World) -> None:
+    server = SmtpServer(mailboxes={"jane@both.test"})
+    world.port = await server.start("::1")
+    world.servers.append(server)
+    world.dns.add("both.test", "127.0.0.99")
+    world.dns.records["mx.both.test", "AAAA"] = ["::1"]
+    assert (await world.engine().verify("jane@both.test")).result == "deliverable"

@@ -210,6 +210,26 @@ def test_a_batch_comes_back_where_it_is_greylisted(account: Account, mail: World
     assert results(account, id)[0]["data"]["result"] == "deliverable"
 
 
+def test_a_batch_asks_afresh_once(account: Account, mail: WorldBeside) -> None:
+    """A try that was paid and then lost is found again; what was known before the batch is not."""
+    server = mail.server("fresh.test", mailboxes={"jane@fresh.test"})
+    verify(account, "jane@fresh.test")
+    items = [{"email": "jane@fresh.test", "refresh": True}]
+    id = account.client.post(BATCH, json={"items": items}).json()["data"]["id"]
+    assert ended(account, id)["credits_deducted"] == 1
+    assert asked_about(server, "jane@fresh.test") == 2
+    account.server.query("update job_items set status = 'pending', result = null where job_id = $1 returning 1", id)
+    account.server.query("update jobs set status = 'queued' where id = $1 returning 1", id)
+    account.server.query(
+        """select dbos.enqueue_workflow('run_job', 'jobs', positional_args => array[to_json($1::text)],
+                                        workflow_id => $1 || '-again')""",
+        id,
+    )
+    assert ended(account, id)["status"] == "completed"
+    assert results(account, id)[0]["cached"] is True
+    assert asked_about(server, "jane@fresh.test") == 2 and account.usage()["credits"]["used"] == 2
+
+
 def test_a_batch_ends_at_its_credits_and_says_so(mail_server: Server, mail: WorldBeside) -> None:
     account = mail_server.account(credits=3)
     people = [f"p{number}@poor.test" for number in range(6)]
@@ -239,7 +259,8 @@ def test_a_batch_survives_kill_9(mail: WorldBeside, new_server: Any) -> None:
     server = mail.server("tough.test", mailboxes=set(people), delay=0.03)
     first = new_server(**mail.environment)
     account = first.account(credits=100)
-    id = account.client.post(BATCH, json={"items": people}).json()["data"]["id"]
+    items = [{"email": one, "refresh": True} for one in people]
+    id = account.client.post(BATCH, json={"items": items}).json()["data"]["id"]
     until(lambda: account.client.get(f"/v1/jobs/{id}").json()["data"]["succeeded"] > 5)
     first.kill()
     again = new_server(first.database_url, **mail.environment)

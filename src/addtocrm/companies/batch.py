@@ -49,7 +49,7 @@ def kind(services: Services) -> Kind:
     async def lookup(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
         asked = _asked(msgspec.convert(item.input, LookUpCompany | str))
         return await service.lookup(
-            services.lookups, services.waterfall, caller, service.query_of(asked), refresh=asked.refresh
+            services.lookups, services.waterfall, caller, service.query_of(asked), refresh=asked.refresh and item.since
         )
 
     return Kind(service.LOOKUP.name, lookup, at_once=16)

@@ -5,7 +5,7 @@ import msgspec
 from addtocrm import identifiers
 from addtocrm.companies.model import LookUpCompany
 from addtocrm.errors import ApiError, invalid
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
+from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Refresh
 from addtocrm.lookups.service import Lookups
 from addtocrm.providers.contract import CompanyQuery
 from addtocrm.providers.waterfall import Waterfall
@@ -19,7 +19,7 @@ async def lookup(
     caller: Caller,
     query: CompanyQuery,
     *,
-    refresh: bool = False,
+    refresh: Refresh = False,
 ) -> Answer:
     """The company that `query` (from `query_of`) asks for; costs a credit unless it is cached.
 

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import msgspec
 
+from addtocrm import identifiers
 from addtocrm.db.pool import Pool
 from addtocrm.emails import service
 from addtocrm.emails.desk import Desk, Withdrawn
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.model import VerifyEmail
-from addtocrm.emails.syntax import parse
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Item, Job, NewItem
@@ -43,9 +43,11 @@ async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str])
 
 def _new(item: VerifyEmail | str) -> NewItem:
     asked = _asked(item)
-    address = parse(asked.email)
-    key = f"{service.verify_key(asked.email)} {asked.refresh}"
-    return NewItem(item, key, address.domain if address else "")
+    try:
+        address = identifiers.email(asked.email)
+    except ValueError:
+        return NewItem(item, f"{asked.email.strip()} {asked.refresh}")
+    return NewItem(item, f"{address} {asked.refresh}", address.rpartition("@")[2])
 
 
 def _asked(item: VerifyEmail | str) -> VerifyEmail:
@@ -59,7 +61,10 @@ def kind(services: Services) -> Kind:
     async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
         asked = _asked(msgspec.convert(item.input, VerifyEmail | str))
         try:
-            answer, checked = await service.verify(services.lookups, desk, caller, asked.email, refresh=asked.refresh)
+            async with desk.turn(asked.email):
+                answer, checked = await service.verify(
+                    services.lookups, desk, caller, asked.email, refresh=asked.refresh and item.since
+                )
         except asyncio.CancelledError:
             desk.withdraw(asked.email)
             raise

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -12,6 +13,8 @@ from addtocrm.emails.syntax import parse
 
 BUDGET_SECONDS = 120.0
 GATHER_SECONDS = 1.0
+AHEAD = 2
+"""Full connections of a domain that are ready behind each open one, and that one."""
 
 
 class Withdrawn(Exception):
@@ -32,6 +35,7 @@ class Desk:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._domains: dict[str, _Domain] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._exchanges: set[asyncio.Task[None]] = set()
 
     async def check_one(self, address: str) -> Checked:
@@ -44,6 +48,13 @@ class Desk:
         domain.waiting.append((address, answer))
         self._serve(parsed.domain, domain)
         return await answer
+
+    def turn(self, address: str) -> asyncio.Semaphore:
+        """To be held while an address is asked for: so many of a domain may be, as can be served one after another
+        by its connections; the others wait without a credit held."""
+        parsed = parse(address)
+        name = parsed.domain if parsed else ""
+        return self._turns.setdefault(name, asyncio.Semaphore(AHEAD * PER_HOST * RECIPIENTS_PER_CONNECTION))
 
     def withdraw(self, address: str) -> None:
         """Takes back what waits for its turn: whoever awaits the answer gets Withdrawn. What is begun goes on."""

@@ -73,7 +73,7 @@ class Engine:
 
         All well-formed addresses must share one domain (ValueError). A greylisting is waited for where the
         budget allows it. `stop_at_accepted` leaves the rest unasked once the server takes one; to the `patient`,
-        waiting for their turn to connect is no part of the budget.
+        waiting for their turn to connect is no part of the budget, and who is put off is told so at once.
         """
         deadline = Deadline(budget_seconds)
         parsed = [parse(text) for text in addresses]
@@ -126,7 +126,7 @@ class _Asking:
         while True:
             await self._ask_hosts(route.hosts)
             wait = inquiry.wait()
-            if wait is None or wait >= self._deadline.left() or self._satisfied():
+            if wait is None or self._patient or wait >= self._deadline.left() or self._satisfied():
                 return
             await asyncio.sleep(wait)
 

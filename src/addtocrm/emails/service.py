@@ -10,7 +10,7 @@ from addtocrm.emails.engine import Engine
 from addtocrm.emails.model import Checked, KnownAddress, Verification
 from addtocrm.emails.syntax import parse
 from addtocrm.errors import ApiError, invalid
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
+from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Refresh
 from addtocrm.lookups.service import Lookups
 from addtocrm.suppressions.service import subjects
 
@@ -45,7 +45,7 @@ def verify_key(address: str) -> str:
 
 
 async def verify(
-    lookups: Lookups, verifier: Verifier, caller: Caller, address: str, *, refresh: bool = False
+    lookups: Lookups, verifier: Verifier, caller: Caller, address: str, *, refresh: Refresh = False
 ) -> tuple[Answer, Checked | None]:
     """A Verification of `address`; costs a credit unless it is cached, ends `unknown` or is no address.
 
@@ -96,7 +96,7 @@ async def find(
     caller: Caller,
     name: Name,
     *,
-    refresh: bool = False,
+    refresh: Refresh = False,
 ) -> Answer:
     """The work address of a person (Found); one credit if there is one.
 

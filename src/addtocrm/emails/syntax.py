@@ -1,5 +1,7 @@
 """What is an address (RFC 5321 limits, SMTPUTF8 of RFC 6531, IDNA 2008)."""
 
+from functools import lru_cache
+
 import msgspec
 from email_validator import EmailNotValidError, validate_email
 
@@ -25,6 +27,7 @@ class Address(msgspec.Struct, frozen=True):
         return not self.local.isascii()
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Address | None:
     """The address in `text`, space around it ignored; None where it is none.
 

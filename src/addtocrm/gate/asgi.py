@@ -1,5 +1,7 @@
 """The gate: one ASGI layer that judges every request and puts the headers on every answer."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import MutableMapping
 from typing import Any, Protocol, cast
@@ -25,6 +27,8 @@ from addtocrm.settings import Settings
 log = structlog.get_logger("addtocrm.requests")
 
 JSON = b"application/json"
+DRAIN_BYTES = 64 * 2**20
+DRAIN_SECONDS = 10.0
 
 
 class Services(Protocol):
@@ -227,6 +231,8 @@ class Gate:
             size += len(_body(message))
             if message["type"] != "http.request" or not message.get("more_body") or size > self._max_body:
                 break
+        if size > self._max_body and messages[-1].get("more_body"):
+            await _drain(receive)
         pending = iter(messages)
 
         async def again() -> Any:
@@ -282,6 +288,18 @@ class Gate:
             ms=round(seconds * 1000, 2),
             key_id=exchange.key_id,
         )
+
+
+async def _drain(receive: Receive) -> None:
+    """Reads the rest of what is too large, within bounds: who is still sending would not read the answer."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while size < DRAIN_BYTES:
+                message: Any = await receive()
+                size += len(_body(message))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
 
 
 def _body(message: Any) -> bytes:

@@ -1,5 +1,6 @@
 """What a job is."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -57,8 +58,10 @@ class NewItem(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One piece of a job's work, as its handler gets it; `attempts` counts the times that it was put off."""
+    """One piece of a job's work, as its handler gets it; `attempts` counts the times that it was put off, `since` is
+    when the job was made (a result from then on may be an earlier, interrupted try's)."""
 
     position: int
     input: Any
     attempts: int
+    since: datetime

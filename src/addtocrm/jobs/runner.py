@@ -120,7 +120,7 @@ class Runner:
         free = kind.at_once - len(active)
         if free > kind.at_once // REFILL_PART or not active:
             for row in await store.due(self._pool, id, list(active), free):
-                item = Item(row["position"], msgspec.json.decode(row["input"]), row["attempts"])
+                item = Item(row["position"], msgspec.json.decode(row["input"]), row["attempts"], row["since"])
                 active[item.position] = asyncio.create_task(self._do(id, kind, caller, options, item))
         return await store.wait_seconds(self._pool, id)
 

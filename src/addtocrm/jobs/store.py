@@ -79,7 +79,7 @@ async def start(pool: Pool, id: str) -> asyncpg.Record | None:
 async def due(pool: Pool, id: str, active: list[int], limit: int) -> list[asyncpg.Record]:
     """The next items to do beside those that are active, unless the job has ended (was cancelled)."""
     return await pool.fetch(
-        """select i.position, i.input, i.attempts from job_items i join jobs j on j.id = i.job_id
+        """select i.position, i.input, i.attempts, j.created_at as since from job_items i join jobs j on j.id = i.job_id
            where i.job_id = $1 and i.status = 'pending' and i.same_as is null and i.not_before <= now()
              and j.status = 'running' and i.position <> all($2::int[])
            order by i.not_before, i.turn limit $3""",

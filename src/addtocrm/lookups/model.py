@@ -34,6 +34,10 @@ class Ref(NamedTuple):
     key: str
 
 
+Refresh = bool | datetime
+"""Whether to ask afresh: what is cached already counts not at all, or only from a time on."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What the work found: the encoded object, and what its event tells. Not billable: free and not kept."""
 

@@ -14,7 +14,7 @@ from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
 from addtocrm.lookups import store
 from addtocrm.lookups.hot import HotResults
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Ref
+from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Ref, Refresh
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ class Lookups:
         key: str,
         work: Work,
         *,
-        refresh: bool = False,
+        refresh: Refresh = False,
         accept: Accept | None = None,
         variant: str = "",
         subjects: Sequence[bytes] = (),
@@ -92,7 +92,7 @@ class Lookups:
         operation: Operation,
         ref: Ref,
         work: Work,
-        refresh: bool,
+        refresh: Refresh,
         accept: Accept | None,
         subjects: Sequence[bytes],
     ) -> Settled:
@@ -115,7 +115,7 @@ class Lookups:
         hold_id: str,
         ref: Ref,
         caller: Caller,
-        refresh: bool,
+        refresh: Refresh,
         accept: Accept | None,
         subjects: Sequence[bytes],
     ) -> Settled | None:

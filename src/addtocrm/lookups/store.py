@@ -4,22 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from addtocrm.db.pool import Pool
-from addtocrm.lookups.model import Caller, CaptureState, Claim, Ref
+from addtocrm.lookups.model import Caller, CaptureState, Claim, Ref, Refresh
 
 
 async def claim(
-    pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: int, refresh: bool, subjects: Sequence[bytes]
+    pool: Pool, hold_id: str, ref: Ref, caller: Caller, instance: int, refresh: Refresh, subjects: Sequence[bytes]
 ) -> Claim:
     """Holds a credit for `ref`, or says why not: it is cached, busy elsewhere, asks for somebody who asked to be
     forgotten, or the pool is empty."""
     row = await pool.fetchrow(
-        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         hold_id,
         *ref,
         caller.request_id,
         caller.key_id,
         instance,
-        refresh,
+        bool(refresh),
+        refresh if isinstance(refresh, datetime) else None,
         caller.plan_credits,
         subjects,
     )

@@ -53,7 +53,7 @@ def kind(services: Services) -> Kind:
             services.waterfall,
             caller,
             service.query_of(asked),
-            refresh=asked.refresh,
+            refresh=asked.refresh and item.since,
             min_confidence=asked.min_confidence,
         )
 

@@ -4,7 +4,7 @@ import msgspec
 
 from addtocrm import identifiers
 from addtocrm.errors import ApiError, invalid
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
+from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Refresh
 from addtocrm.lookups.service import Lookups
 from addtocrm.people.model import EnrichPerson, Person
 from addtocrm.providers.contract import PersonQuery
@@ -20,7 +20,7 @@ async def enrich(
     caller: Caller,
     query: PersonQuery,
     *,
-    refresh: bool = False,
+    refresh: Refresh = False,
     min_confidence: float = 0.0,
 ) -> Answer:
     """The person that `query` (from `query_of`) asks for; costs a credit unless it is cached.

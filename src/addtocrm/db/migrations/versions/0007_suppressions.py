@@ -33,7 +33,7 @@ LOOKUPS = """
 drop function credits_claim(text, text, text, text, text, text, int, boolean, int);
 create function credits_claim(
     the_hold text, the_account text, the_operation text, the_key text, the_request text, the_api_key text,
-    the_instance int, refresh boolean, plan_credits int, subjects bytea[],
+    the_instance int, refresh boolean, fresh_since timestamptz, plan_credits int, subjects bytea[],
     out state text, out data json, out expires_at timestamptz, out available int
 ) language plpgsql as $$
 declare
@@ -51,10 +51,10 @@ begin
         state := 'busy';
         return;
     end if;
-    if not refresh then
+    if not refresh or fresh_since is not null then
         select r.data, r.expires_at into data, expires_at from results r
         where (r.account_id, r.operation, r.lookup_key) = (the_account, the_operation, the_key)
-          and r.expires_at > now();
+          and r.expires_at > now() and (fresh_since is null or r.created_at >= fresh_since);
         if found then
             state := 'cached';
             return;
