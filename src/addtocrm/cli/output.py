@@ -33,13 +33,23 @@ def emit(document: Any, *, json: bool, text: str = "") -> None:
 
 
 def _table(document: Any) -> Table | str:
-    rows = cast(list[dict[str, Any]], document if isinstance(document, list) else [document])
+    """One document as a column of its fields, several as rows."""
+    if isinstance(document, dict):
+        table = Table(show_header=False)
+        for name, value in cast(dict[str, Any], document).items():
+            table.add_row(name, _cell(value))
+        return table
+    rows = cast(list[dict[str, Any]], document)
     if not rows:
         return "none"
     table = Table(*rows[0].keys())
     for row in rows:
-        table.add_row(*(", ".join(cast(list[str], v)) if isinstance(v, list) else str(v) for v in row.values()))
+        table.add_row(*map(_cell, row.values()))
     return table
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(cast(list[str], value)) if isinstance(value, list) else str(value)
 
 
 @contextmanager
