@@ -2,18 +2,32 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from dns_server import DnsServer
 from smtp_server import SmtpServer
 
-from addtocrm.emails.engine import Engine
+from addtocrm.emails.engine import BUDGET_SECONDS, Engine
+from addtocrm.emails.model import Verification
 from addtocrm.emails.politeness import LocalSlots
 from addtocrm.settings import Settings
 
 T = TypeVar("T")
+
+
+class Asker(Engine):
+    """An engine that gives bare verifications."""
+
+    async def verify(self, address: str, *, budget_seconds: float = BUDGET_SECONDS) -> Verification:
+        return (await self.check([address], budget_seconds=budget_seconds))[0].verification
+
+    async def verify_domain(
+        self, addresses: Sequence[str], *, budget_seconds: float = BUDGET_SECONDS
+    ) -> list[Verification]:
+        checked = await self.check(addresses, budget_seconds=budget_seconds)
+        return [one.verification for one in checked]
 
 
 class World:
@@ -35,14 +49,14 @@ class World:
             self.dns.add(domain, ip)
         return server
 
-    def engine(self, *, private: bool = True, **slots: Any) -> Engine:
+    def engine(self, *, private: bool = True, **slots: Any) -> Asker:
         settings = Settings(
             dns_servers=(self.dns_address,),
             smtp_port=self.port or 1,
             smtp_helo="probe.test",
             allow_private_networks=private,
         )
-        return Engine(settings, LocalSlots(**({"pause": 0} | slots)))
+        return Asker(settings, LocalSlots(**({"pause": 0} | slots)))
 
 
 @asynccontextmanager

@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
-from world import World, in_world
+from world import Asker, World, in_world
 
-from addtocrm.emails.engine import Engine
 from addtocrm.emails.politeness import HostResting, LocalSlots, Slots
 from addtocrm.emails.postgres_slots import PostgresSlots
 from addtocrm.settings import Settings
@@ -121,7 +120,7 @@ async def test_two_workers_together_keep_to_two_connections(world: World, databa
     server = await world.server(*domains, catch_all=True, delay=0.02)
     settings = Settings(dns_servers=(world.dns_address,), smtp_port=world.port, allow_private_networks=True)
     workers = [PostgresSlots(database_url, pause=0) for _ in range(2)]
-    engines = [Engine(settings, slots) for slots in workers]
+    engines = [Asker(settings, slots) for slots in workers]
     results = await asyncio.gather(
         *(engines[n % 2].verify(f"jane@{domain}", budget_seconds=60) for n, domain in enumerate(domains))
     )

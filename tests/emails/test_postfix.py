@@ -5,13 +5,14 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from harness import Server, until
 from postfix import POSTFIX, running
 from smtp_server import tls_context
-from world import World, world
+from world import World, WorldBeside, world
 
 from addtocrm.emails.model import Verification
 
@@ -103,6 +104,35 @@ if HAS_POSTFIX:
         results, log = against_postfix(folder, tls="encrypt")
         assert {a: (one.result, one.reason, one.smtp.code) for a, one in results.items()} == EXPECTED
         assert log.count("starttls=1") == len(EXPECTED)
+
+    def test_the_api_says_what_a_postfix_says(folder: Path, new_server: Callable[..., Server]) -> None:
+        """Singly and in a batch; Postfix sees two connections at once at the most, each ended with QUIT."""
+        net = WorldBeside()
+        try:
+            for domain in ("acme.test", "any.test", "elsewhere.test"):
+                net.world.dns.add(domain, IP)
+            with running(folder, IP) as port:
+                server = new_server(**{**net.environment, "ADDTOCRM_SMTP_PORT": str(port)})
+                account = server.account(credits=100)
+                found = {}
+                for address in EXPECTED:
+                    if EXPECTED[address][1] != "greylisted":
+                        answer = account.client.post("/v1/emails/verify", json={"email": address}).json()
+                        found[address] = answer
+                        verification = answer["data"]
+                        shown = (verification["result"], verification["reason"], verification["smtp"]["code"])
+                        assert shown == EXPECTED[address]
+                        assert answer["credits_deducted"] == (verification["result"] != "unknown")
+                items = [f"n{number}@acme.test" for number in range(15)]
+                job = account.client.post("/v1/batch/emails-verify", json={"items": items}).json()["data"]
+                until(lambda: account.client.get(f"/v1/jobs/{job['id']}").json()["data"]["status"] == "completed", 60)
+                page = account.client.get(f"/v1/jobs/{job['id']}/results").json()["data"]
+                assert {one["data"]["reason"] for one in page} == {"no_such_user"}
+            log = (folder / "maillog").read_text()
+            assert log.count("quit=1") == log.count(": disconnect from") <= len(found) + 3
+            assert "data=" not in log
+        finally:
+            net.close()
 
     def test_a_postfix_that_blocks_us_condemns_nobody(folder: Path) -> None:
         results, _ = against_postfix(folder, clients="static:{554 5.7.1 Your network is blocked}")

@@ -10,7 +10,7 @@ from addtocrm.emails import dialogue, knowledge
 from addtocrm.emails.dialogue import Answers, Caller, Question
 from addtocrm.emails.dns import MailDns
 from addtocrm.emails.inquiry import Inquiry, conclude, conclude_invalid, is_open, random_address
-from addtocrm.emails.model import Checked, Verification
+from addtocrm.emails.model import Checked
 from addtocrm.emails.networks import is_public
 from addtocrm.emails.politeness import HostResting, LocalSlots, Slots
 from addtocrm.emails.replies import Reply
@@ -49,17 +49,6 @@ class Engine:
     async def check_one(self, address: str) -> Checked:
         """As `check`, for one address."""
         return (await self.check([address]))[0]
-
-    async def verify(self, address: str, *, budget_seconds: float = BUDGET_SECONDS) -> Verification:
-        """Whether `address` takes mail, found out within the budget; never raises for what servers do."""
-        return (await self.check([address], budget_seconds=budget_seconds))[0].verification
-
-    async def verify_domain(
-        self, addresses: Sequence[str], *, budget_seconds: float = BUDGET_SECONDS
-    ) -> list[Verification]:
-        """The same for several addresses of one domain, in their order, over as few connections as can be."""
-        checked = await self.check(addresses, budget_seconds=budget_seconds)
-        return [one.verification for one in checked]
 
     async def check(
         self,
