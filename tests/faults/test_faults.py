@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import httpx2 as httpx
 from harness import Account, Server, until
+from world import WorldBeside
 
 from addtocrm.db import embedded
 from addtocrm.db.embedded import attach, binaries
@@ -38,6 +39,21 @@ async def load(server: Server, account: Account, slugs: list[str], answered: set
         await asyncio.gather(*(one(client) for _ in range(16)))
 
 
+def charged(account: Account) -> int:
+    """How many look-ups were paid, once no hold is left; each is in the cache, and the ledger is the balance."""
+    until(lambda: not account.server.query("select from holds where account_id = $1", account.id))
+    row = account.server.query(
+        """select available, (select sum(amount)::int from ledger where account_id = a.id) as ledger,
+                  (select count(*)::int from ledger where account_id = a.id and kind = 'charge') as charges,
+                  (select count(*)::int from results where account_id = a.id) as results
+           from accounts a where id = $1""",
+        account.id,
+    )[0]
+    assert row["available"] == row["ledger"]
+    assert row["charges"] == row["results"]
+    return row["charges"]
+
+
 def test_killed_20_times_under_load(new_server: Any) -> None:
     server: Server = new_server()
     slugs = [f"kill-{number}-example" for number in range(4000)]
@@ -59,22 +75,14 @@ def test_killed_20_times_under_load(new_server: Any) -> None:
         server.start()
     assert len(answered) > KILLS
 
-    until(lambda: not server.query("select from holds"))
-    row = server.query(
-        """select available, (select sum(amount)::int from ledger where account_id = a.id) as ledger,
-                  (select count(*)::int from ledger where account_id = a.id and kind = 'charge') as charges,
-                  (select count(*)::int from results where account_id = a.id) as results
-           from accounts a where id = $1""",
-        account.id,
-    )[0]
-    assert row["available"] == row["ledger"]
-    assert row["charges"] == row["results"] >= len(answered)
+    charges = charged(account)
+    assert charges >= len(answered)
 
     events = account.events()
     ids = [event["id"] for event in events]
     assert len(ids) == len(set(ids))
     enriched = [event["data"]["linkedin_url"] for event in events if event["type"] == "person.enriched"]
-    assert len(enriched) == len(set(enriched)) == row["charges"]
+    assert len(enriched) == len(set(enriched)) == charges
 
     remaining = account.usage()["credits"]["remaining"]
     for slug in sorted(answered):
@@ -140,17 +148,34 @@ def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> Non
         until(lambda: server.client().get("/readyz").status_code == 200)
         server.add_people("after-example")
         assert until(lambda: account.enrich("after-example").status_code == 200)
-        until(lambda: not server.query("select from holds"))
-        row = server.query(
-            """select available, (select sum(amount)::int from ledger where account_id = a.id) as ledger,
-                      (select count(*)::int from ledger where account_id = a.id and kind = 'charge') as charges,
-                      (select count(*)::int from results where account_id = a.id) as results
-               from accounts a where id = $1""",
-            account.id,
-        )[0]
-        assert row["available"] == row["ledger"]
-        assert row["charges"] == row["results"]
+        charged(account)
         server.kill()
+
+
+def test_a_batch_goes_on_when_postgresql_is_restarted(new_server: Any, tmp_path: Path) -> None:
+    world = WorldBeside()
+    people = [f"p{number}@d{number % 4}.test" for number in range(120)]
+    for number in range(4):
+        world.server(f"d{number}.test", mailboxes=set(people), delay=0.1)
+    with attach(tmp_path / "own") as attachment:
+        migrate(attachment.url)
+        server: Server = new_server(attachment.url, **world.environment)
+        account = server.account(credits=1_000)
+        id = account.client.post("/v1/batch/emails-verify", json={"items": people}).json()["data"]["id"]
+        for mode in ("fast", "immediate"):
+            time.sleep(1.5)
+            restart(tmp_path / "own", mode)
+
+        def ended() -> Any:
+            answer = account.client.get(f"/v1/jobs/{id}")
+            return answer.status_code == 200 and answer.json()["data"]["status"] == "completed"
+
+        until(ended, 60)
+        page = account.client.get(f"/v1/jobs/{id}/results", params={"limit": 1000}).json()["data"]
+        assert [one["data"]["result"] for one in page] == ["deliverable"] * 120
+        assert charged(account) == 120
+        server.kill()
+    world.close()
 
 
 def restart(data_dir: Path, mode: str) -> None:
