@@ -1,6 +1,8 @@
 """Verifying and finding through the API: what is answered, what it costs, and what the mail servers saw."""
 
 import asyncio
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -183,8 +185,11 @@ def test_a_batch_verifies_each_address_once_over_few_connections(account: Accoun
     assert len(server.sessions) <= 4 and server.most_open <= 2
     assert all(asked_about(server, one) == 1 for one in people)
     assert account.usage()["credits"]["used"] == 21
-    table = account.client.get(f"/v1/jobs/{job['id']}/results", params={"format": "csv"}).text.splitlines()
-    assert len(table) == 24
+    text = account.client.get(f"/v1/jobs/{job['id']}/results", params={"format": "csv"}).text
+    table = list(csv.DictReader(io.StringIO(text)))
+    assert [row["position"] for row in table] == [str(number) for number in range(1, 24)]
+    assert (table[0]["input"], table[0]["result"], table[0]["smtp.code"]) == (people[0], "deliverable", "250")
+    assert (table[21]["cached"], table[21]["credits_deducted"], table[21]["is_role"]) == ("true", "0", "false")
     assert verify(account, people[7])["cached"]
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import uuid4
 
 import msgspec
@@ -19,6 +19,7 @@ from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.accounts import service as accounts
 from addtocrm.accounts.model import PLAN_CREDITS, Account
+from addtocrm.cells import cell
 from addtocrm.cli.database import database
 from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.output import emit, err
@@ -187,13 +188,12 @@ async def _pages(pool: Pool, account: Account, job: Job) -> AsyncIterator[JobRes
             return
 
 
-def _cells(result: JobResult | None) -> list[Any]:
+def _cells(result: JobResult | None) -> list[str]:
     if result is None:
         return [""] * len(RESULT_FIELDS)
     if result.data is None:
         return ["", result.error.type if result.error else result.status, *[""] * (len(RESULT_FIELDS) - 2)]
-    found = [result.data[field] for field in RESULT_FIELDS]
-    return ["" if value is None else str(value).lower() if isinstance(value, bool) else value for value in found]
+    return [cell(result.data[field]) for field in RESULT_FIELDS]
 
 
 def _count(verified: Verified, result: JobResult | None) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from addtocrm.cells import cell
 from addtocrm.crm.model import Contact
 
 Format = Literal["csv", "vcard"]
@@ -13,7 +14,6 @@ CONTENT_TYPE: dict[Format, str] = {"csv": "text/csv", "vcard": "text/vcard"}
 SUFFIX: dict[Format, str] = {"csv": ".csv", "vcard": ".vcf"}
 
 COLUMNS = tuple(name for name in Contact.__struct_fields__ if name != "custom_fields")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 FOLD_OCTETS = 75
 
 
@@ -33,15 +33,6 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
     out = io.StringIO(newline="")
     csv.writer(out).writerows(rows)
     return out.getvalue()
-
-
-def cell(value: str | list[str] | None) -> str:
-    """One cell; lists are joined with `; `.
-
-    A text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection").
-    """
-    text = "; ".join(value) if isinstance(value, list) else value or ""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def vcard(contact: Contact) -> str:

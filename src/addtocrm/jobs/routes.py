@@ -1,7 +1,6 @@
 """GET /v1/jobs/{id}, its results, and cancelling it."""
 
-import csv
-import io
+import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,6 +12,7 @@ from addtocrm.db.pool import Pool
 from addtocrm.gate.context import Scopes
 from addtocrm.jobs import service
 from addtocrm.jobs.model import Job, JobResult
+from addtocrm.jobs.table import table
 
 SCOPES: Scopes = ("enrich", "lists")
 
@@ -59,21 +59,13 @@ async def get_results(request: AnyRequest, id: str, pool: Pool) -> Response[Any]
 
 
 async def _csv(pool: Pool, account_id: str, id: str) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("position", "status", "input", "data", "error_type", "error_message"))
+    found: list[JobResult] = []
     cursor: str | None = None
     while True:
         page, cursor = await service.results(pool, account_id, id, cursor, 1000)
-        for one in page:
-            error = (one.error.type, one.error.message) if one.error else ("", "")
-            writer.writerow((one.position, one.status, _cell(one.input), _cell(one.data), *error))
+        found += page
         if cursor is None:
-            return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()
+            return await asyncio.to_thread(table, found)
 
 
 @post(

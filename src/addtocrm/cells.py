@@ -1,0 +1,18 @@
+"""Cells of the CSV files that people open in a spreadsheet."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def cell(value: str | list[str] | float | bool | None) -> str:
+    """One cell; lists are joined with `; `, nothing is the empty text.
+
+    A text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection").
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    text = "; ".join(value) if isinstance(value, list) else value
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -1,0 +1,51 @@
+"""A job's results as a table: one row an item, one column for each field of the answers."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any, cast
+
+import msgspec
+
+from addtocrm.cells import cell
+from addtocrm.jobs.model import JobResult
+
+FIRST = ("position", "status", "input")
+LAST = ("cached", "credits_deducted", "error_type", "error_message")
+
+
+def table(results: Iterable[JobResult]) -> bytes:
+    """CSV (RFC 4180) in UTF-8. Fields of inner objects are columns with a dot in their name, lists of texts are joined
+    with `; `, what is deeper is JSON."""
+    rows = [(result, _flat(result.data)) for result in results]
+    columns = list(dict.fromkeys(name for _, fields in rows for name in fields))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow((*FIRST, *columns, *LAST))
+    for result, fields in rows:
+        error = (result.error.type, result.error.message) if result.error else (None, None)
+        asked = result.input if isinstance(result.input, str) else msgspec.json.encode(result.input).decode()
+        values = (result.position, result.status, asked, *(fields.get(name) for name in columns))
+        writer.writerow(cell(value) for value in (*values, result.cached, result.credits_deducted, *error))
+    return text.getvalue().encode()
+
+
+def _flat(data: Any) -> dict[str, Any]:
+    """The columns of one answer."""
+    if not isinstance(data, dict):
+        return {} if data is None else {"data": _plain(data)}
+    flat: dict[str, Any] = {}
+    for name, value in cast(dict[str, Any], data).items():
+        inner = cast(dict[str, Any], value) if isinstance(value, dict) else {}
+        if inner and not any(isinstance(one, dict | list) for one in inner.values()):
+            flat |= {f"{name}.{field}": one for field, one in inner.items()}
+        else:
+            flat[name] = _plain(value)
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    """A value that a cell can hold."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in cast(list[Any], value)):
+        return cast(list[str], value)
+    return msgspec.json.encode(value).decode() if isinstance(value, dict | list) else value
