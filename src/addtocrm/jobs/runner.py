@@ -4,6 +4,7 @@ What is done is kept item by item in our own tables, so a recovered job goes on 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,7 +42,7 @@ class Kind(msgspec.Struct, frozen=True):
     Answer of a look-up.
 
     An ApiError becomes the item's error, unless it says when to come back. Doing an item twice must do no harm:
-    a crash may come between the work and its record. `at_once` items of one job are under way at a time; where they
+    a crash may come between the work and its record. `at_once` items are under way at a time, shared by its jobs; where they
     are `cancellable` they are cut off with their job, else they are done to their end.
     """
 
@@ -58,6 +59,7 @@ class Runner:
         self._pool = pool
         self._kinds = kinds
         self._running: set[asyncio.Task[None]] = set()
+        self._jobs: Counter[str] = Counter()
 
     async def stop(self) -> None:
         """Leaves the jobs where they stand; another process, or this one's successor, goes on with them."""
@@ -93,6 +95,7 @@ class Runner:
             return
         options = msgspec.json.decode(row["options"])
         active: dict[int, asyncio.Task[None]] = {}
+        self._jobs[kind.name] += 1
         try:
             while (wait := await self._refill(id, kind, caller, options, active)) is not None or active:
                 if wait is None and kind.cancellable:
@@ -104,6 +107,7 @@ class Runner:
                 for position in [p for p, task in active.items() if task.done()]:
                     active.pop(position).result()
         finally:
+            self._jobs[kind.name] -= 1
             for task in active.values():
                 task.cancel()
         await service.finish(self._pool, caller, id)
@@ -116,9 +120,11 @@ class Runner:
         options: dict[str, Any],
         active: dict[int, "asyncio.Task[None]"],
     ) -> float | None:
-        """Starts items until `at_once` are under way; gives the seconds until the next is due, None at the end."""
-        free = kind.at_once - len(active)
-        if free > kind.at_once // REFILL_PART or not active:
+        """Starts items until the job's share of `at_once` is under way; gives the seconds until the next is due, None
+        at the end."""
+        share = max(kind.at_once // self._jobs[kind.name], 1)
+        free = share - len(active)
+        if free > share // REFILL_PART or not active:
             for row in await store.due(self._pool, id, list(active), free):
                 item = Item(row["position"], msgspec.json.decode(row["input"]), row["attempts"], row["since"])
                 active[item.position] = asyncio.create_task(self._do(id, kind, caller, options, item))
