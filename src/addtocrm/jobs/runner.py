@@ -42,8 +42,8 @@ class Kind(msgspec.Struct, frozen=True):
     Answer of a look-up.
 
     An ApiError becomes the item's error, unless it says when to come back. Doing an item twice must do no harm:
-    a crash may come between the work and its record. `at_once` items are under way at a time, shared by its jobs; where they
-    are `cancellable` they are cut off with their job, else they are done to their end.
+    a crash may come between the work and its record. `at_once` items are under way at a time, shared by its
+    jobs; where they are `cancellable` they are cut off with their job, else they are done to their end.
     """
 
     name: str
