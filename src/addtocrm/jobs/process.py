@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 import sys
+from typing import NoReturn
 
+import structlog
 from dbos import DBOS, DBOSConfig
 
 from addtocrm import logs
@@ -19,9 +21,13 @@ if sys.platform == "win32":
 else:
     from uvloop import run
 
+log = structlog.get_logger()
+
 JOBS_AT_ONCE = 8
 QUEUE_POLL_SECONDS = 0.25
 WATCH_SECONDS = 1.0
+LAUNCH_SECONDS = 20.0
+NEGLECTED_SECONDS = 10
 
 
 def launch(database_url: str, executor: str, runner: Runner, loop: asyncio.AbstractEventLoop) -> None:
@@ -45,16 +51,39 @@ def launch(database_url: str, executor: str, runner: Runner, loop: asyncio.Abstr
     DBOS.register_queue("jobs", worker_concurrency=JOBS_AT_ONCE, polling_interval_sec=QUEUE_POLL_SECONDS)
 
 
-async def recover(pool: Pool, own: str) -> None:
-    """Queues the jobs again that a dead process was at."""
-    left = await pool.fetch(
-        """select workflow_uuid from dbos.workflow_status
-           where status = 'PENDING' and executor_id <> $1 and executor_id ~ '^\\d+$'
-             and instance_is_dead(executor_id::int)""",
+async def recover(pool: Pool, own: str, runner: Runner, doubtful: set[str]) -> set[str]:
+    """Queues the jobs again that a dead process was at, and those of this process that it is not at: the connection
+    may have broken between taking one from the queue and beginning it.
+
+    `doubtful` are those of the latter that were so a moment ago; gives those that are so now.
+    """
+    rows = await pool.fetch(
+        """select workflow_uuid as id, executor_id = $1 as ours from dbos.workflow_status
+           where status = 'PENDING' and executor_id ~ '^\\d+$'
+             and (executor_id = $1 or instance_is_dead(executor_id::int))""",
         own,
     )
-    for row in left:
-        await DBOS.resume_workflow_async(row["workflow_uuid"])
+    idle = {row["id"] for row in rows if row["ours"]} - runner.carried
+    for id in [row["id"] for row in rows if not row["ours"]] + sorted(idle & doubtful):
+        await DBOS.resume_workflow_async(id)
+    return idle
+
+
+async def is_neglected(pool: Pool) -> bool:
+    """Whether a job has waited in the queue for so long that nobody can be looking."""
+    return await pool.fetchval(
+        """select exists (select from dbos.workflow_status
+               where status = 'ENQUEUED' and queue_name = 'jobs'
+                 and updated_at < (extract(epoch from now()) - $1::int) * 1000)""",
+        NEGLECTED_SECONDS,
+    )
+
+
+def _give_up(event: str) -> NoReturn:
+    """Ends the process at once, for whoever keeps it to begin it anew; the threads of DBOS would keep it for ever."""
+    log.error(event, exc_info=True)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 async def main() -> None:
@@ -69,10 +98,16 @@ async def main() -> None:
     async with running(settings) as services:
         runner = Runner(services.pool, kinds.load(services))
         own = str(services.listener.instance)
-        await asyncio.to_thread(launch, settings.database_url, own, runner, loop)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(launch, settings.database_url, own, runner, loop), LAUNCH_SECONDS)
+        except Exception:
+            _give_up("jobs_launch_failed")
+        doubtful: set[str] = set()
         while not stop.is_set() and os.getppid() == parent:
             try:
-                await recover(services.pool, own)
+                doubtful = await recover(services.pool, own, runner, doubtful)
+                if len(runner.carried) < JOBS_AT_ONCE and await is_neglected(services.pool):
+                    _give_up("jobs_queue_neglected")
             except DATABASE_FAILURES:
                 pass
             try:
@@ -84,4 +119,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main())
+    try:
+        run(main())
+    except Exception:
+        _give_up("jobs_process_failed")

@@ -60,6 +60,8 @@ class Runner:
         self._kinds = kinds
         self._running: set[asyncio.Task[None]] = set()
         self._jobs: Counter[str] = Counter()
+        self.carried: set[str] = set()
+        """The jobs that this process is at."""
 
     async def stop(self) -> None:
         """Leaves the jobs where they stand; another process, or this one's successor, goes on with them."""
@@ -72,7 +74,11 @@ class Runner:
         task = asyncio.create_task(self._persist(id))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        await task
+        self.carried.add(id)
+        try:
+            await task
+        finally:
+            self.carried.discard(id)
 
     async def _persist(self, id: str) -> None:
         while True:
