@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -105,6 +108,24 @@ def test_killing_only_the_main_process_leaves_no_orphan(new_server: Any) -> None
         return False
 
     until(gone, 10)
+
+
+def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> None:
+    server: Server = new_server()
+    assert server.process is not None
+
+    def jobs_process() -> int | None:
+        found = subprocess.run(
+            ["pgrep", "-P", str(server.process and server.process.pid), "-f", "jobs.process"],
+            capture_output=True,
+            text=True,
+        )
+        return int(found.stdout) if found.stdout.strip() else None
+
+    for _ in range(3):
+        running = until(jobs_process)
+        os.kill(running, signal.SIGKILL)
+        until(lambda before=running: jobs_process() not in (None, before))
 
 
 def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> None:

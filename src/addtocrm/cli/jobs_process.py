@@ -21,6 +21,7 @@ class JobsProcess:
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def start(self) -> None:
+        self._process = _begin()
         self._thread.start()
 
     def stop(self) -> None:
@@ -33,8 +34,16 @@ class JobsProcess:
             self._process.kill()
 
     def _keep(self) -> None:
-        while not self._stopping.is_set():
-            self._process = subprocess.Popen([sys.executable, "-m", "addtocrm.jobs.process"])
+        assert self._process is not None
+        while True:
             code = self._process.wait()
-            if not self._stopping.wait(RESTART_SECONDS):
-                log.warning("jobs_process_ended", code=code)
+            if self._stopping.wait(RESTART_SECONDS):
+                return
+            log.warning("jobs_process_ended", code=code)
+            self._process = _begin()
+
+
+def _begin() -> "subprocess.Popen[bytes]":
+    # Without `close_fds` it is spawned, not forked: a worker that is forked at the same moment would inherit the pipe
+    # by which a fork says that it succeeded, and keep this waiting for ever.
+    return subprocess.Popen([sys.executable, "-m", "addtocrm.jobs.process"], close_fds=False)
