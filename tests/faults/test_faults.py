@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -115,12 +114,11 @@ def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> No
     assert server.process is not None
 
     def jobs_process() -> int | None:
-        found = subprocess.run(
-            ["pgrep", "-P", str(server.process and server.process.pid), "-f", "jobs.process"],
-            capture_output=True,
-            text=True,
-        )
-        return int(found.stdout) if found.stdout.strip() else None
+        assert server.process is not None
+        threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
+        children = [child for thread in threads for child in thread.read_text().split()]
+        running = [child for child in children if "jobs.process" in Path(f"/proc/{child}/cmdline").read_text()]
+        return int(running[0]) if running else None
 
     for _ in range(3):
         running = until(jobs_process)
