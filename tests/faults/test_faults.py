@@ -116,9 +116,11 @@ def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> No
     def jobs_process() -> int | None:
         assert server.process is not None
         threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-        children = [child for thread in threads for child in thread.read_text().split()]
-        running = [child for child in children if "jobs.process" in Path(f"/proc/{child}/cmdline").read_text()]
-        return int(running[0]) if running else None
+        for child in [child for thread in threads for child in thread.read_text().split()]:
+            with contextlib.suppress(OSError):
+                if "jobs.process" in Path(f"/proc/{child}/cmdline").read_text():
+                    return int(child)
+        return None
 
     for _ in range(3):
         running = until(jobs_process)
