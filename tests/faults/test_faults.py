@@ -11,12 +11,15 @@ from typing import Any
 
 import asyncpg
 import httpx2 as httpx
-from harness import Account, Server, until
+from harness import Account, Server, until, with_pool
 from world import WorldBeside
 
 from addtocrm.db import embedded
 from addtocrm.db.embedded import attach, binaries
 from addtocrm.db.migrate import migrate
+from addtocrm.db.pool import Pool
+from addtocrm.lookups.model import Caller
+from addtocrm.people import batch
 
 KILLS = 20
 FAILURES = (httpx.TransportError, httpx.RemoteProtocolError)
@@ -126,6 +129,27 @@ def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> No
         running = until(jobs_process)
         os.kill(running, signal.SIGKILL)
         until(lambda before=running: jobs_process() not in (None, before))
+
+
+def test_jobs_that_waited_for_long_are_done(new_server: Any) -> None:
+    """More than are carried out at a time, queued while no process was there to do them."""
+    first: Server = new_server()
+    first.add_people("waited-example")
+    account = first.account()
+    first.kill()
+
+    async def submit(pool: Pool) -> list[str]:
+        caller = Caller(account.id, "operator", "queued", 1000)
+        jobs = [await batch.submit(pool, caller, ["linkedin.com/in/waited-example"]) for _ in range(20)]
+        await pool.execute("update dbos.workflow_status set updated_at = updated_at - 3600000")
+        return [job.id for job in jobs]
+
+    ids = with_pool(first.database_url, submit)
+    second: Server = new_server(first.database_url)
+    account.client = second.client(account.token)
+    for id in ids:
+        until(lambda id=id: account.client.get(f"/v1/jobs/{id}").json()["data"]["status"] == "completed", 30)
+    assert "jobs_queue_neglected" not in second.log.read_text()
 
 
 def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> None:

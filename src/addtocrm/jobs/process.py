@@ -27,7 +27,8 @@ JOBS_AT_ONCE = 8
 QUEUE_POLL_SECONDS = 0.25
 WATCH_SECONDS = 1.0
 LAUNCH_SECONDS = 20.0
-NEGLECTED_SECONDS = 10
+NEGLECTED_SECONDS = 10.0
+"""For so long a job may wait while there is a place for it, before nobody can be looking at the queue."""
 
 
 def launch(database_url: str, executor: str, runner: Runner, loop: asyncio.AbstractEventLoop) -> None:
@@ -69,13 +70,10 @@ async def recover(pool: Pool, own: str, runner: Runner, doubtful: set[str]) -> s
     return idle
 
 
-async def is_neglected(pool: Pool) -> bool:
-    """Whether a job has waited in the queue for so long that nobody can be looking."""
+async def has_queued(pool: Pool) -> bool:
+    """Whether a job waits in the queue."""
     return await pool.fetchval(
-        """select exists (select from dbos.workflow_status
-               where status = 'ENQUEUED' and queue_name = 'jobs'
-                 and updated_at < (extract(epoch from now()) - $1::int) * 1000)""",
-        NEGLECTED_SECONDS,
+        "select exists (select from dbos.workflow_status where status = 'ENQUEUED' and queue_name = 'jobs')"
     )
 
 
@@ -103,13 +101,17 @@ async def main() -> None:
         except Exception:
             _give_up("jobs_launch_failed")
         doubtful: set[str] = set()
+        served, begun = loop.time(), 0
         while not stop.is_set() and os.getppid() == parent:
             try:
                 doubtful = await recover(services.pool, own, runner, doubtful)
-                if len(runner.carried) < JOBS_AT_ONCE and await is_neglected(services.pool):
+                busy = runner.begun > begun or len(runner.carried) >= JOBS_AT_ONCE
+                if busy or not await has_queued(services.pool):
+                    served, begun = loop.time(), runner.begun
+                elif loop.time() - served > NEGLECTED_SECONDS:
                     _give_up("jobs_queue_neglected")
             except DATABASE_FAILURES:
-                pass
+                served = loop.time()
             try:
                 await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
             except TimeoutError:

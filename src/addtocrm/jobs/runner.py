@@ -62,6 +62,8 @@ class Runner:
         self._jobs: Counter[str] = Counter()
         self.carried: set[str] = set()
         """The jobs that this process is at."""
+        self.begun = 0
+        """How many it has begun."""
 
     async def stop(self) -> None:
         """Leaves the jobs where they stand; another process, or this one's successor, goes on with them."""
@@ -75,6 +77,7 @@ class Runner:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         self.carried.add(id)
+        self.begun += 1
         try:
             await task
         finally:

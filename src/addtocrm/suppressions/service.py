@@ -1,4 +1,4 @@
-"""The rules of the suppression list. It keeps hashes only: whom it names, nobody can read from it."""
+"""The rules of the suppression list. It keeps hashes only."""
 
 import hashlib
 import re
@@ -44,15 +44,18 @@ async def forget(pool: Pool, identifier: str) -> Forgotten:
     out of every place. Raises ApiError `validation_error` where `identifier` is neither.
     """
     urls, emails = _read(identifier)
-    async with pool.acquire() as connection, connection.transaction():
-        await store.lock_exclusively(connection)
+    async with pool.acquire() as connection:
         for row in await store.known_as(connection, list(urls), list(emails)):
             if row["linkedin_url"]:
                 urls.add(row["linkedin_url"])
             emails.update(email.lower() for email in row["emails"] if email)
         hashes = [hash for url in urls for hash in subjects(url, ())] + subjects(None, emails)
-        await store.add(connection, hashes)
-        removed = await store.clear(connection, list(urls), list(emails), _pattern(urls, emails))
+        # Once the list is written nobody can come back, so that clearing the tables need hold nobody up.
+        async with connection.transaction():
+            await store.lock_exclusively(connection)
+            await store.add(connection, hashes)
+        async with connection.transaction():
+            removed = await store.clear(connection, list(urls), list(emails), _pattern(urls, emails))
     return Forgotten(len(hashes), removed)
 
 

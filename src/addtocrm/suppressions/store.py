@@ -9,6 +9,9 @@ from addtocrm.db.pool import Connection
 LOCK = (1096041286, 0)
 """Held shared (`suppression_lock()`) by those who read the list for what they are about to write."""
 
+CLEAR_SECONDS = 3600.0
+"""For one table, which is read from end to end."""
+
 GONE = """'{"forgotten": true}'::json"""
 
 PLACES = {
@@ -53,6 +56,7 @@ async def known_as(connection: Connection, urls: Sequence[str], emails: Sequence
            from people where data->>'linkedin_url' = any($1) or lower(email) = any($2)""",
         urls,
         emails,
+        timeout=CLEAR_SECONDS,
     )
 
 
@@ -61,7 +65,11 @@ async def clear(connection: Connection, urls: Sequence[str], emails: Sequence[st
     counts: dict[str, int] = {}
     for place, statement in PLACES.items():
         done = await connection.execute(
-            f"with given as (select $1::text[], $2::text[], $3::text) {statement}", urls, emails, pattern
+            f"with given as (select $1::text[], $2::text[], $3::text) {statement}",
+            urls,
+            emails,
+            pattern,
+            timeout=CLEAR_SECONDS,
         )
         counts[place] = int(done.rpartition(" ")[2])
     return counts
