@@ -5,7 +5,6 @@ from typing import Any
 Json = dict[str, Any]
 
 FIELDS: dict[str, Any] = {
-    "id": "per_0199d0c1b2a37c4d8e5f60718293a4b5",
     "contact_id": "cco_0199d0c1b2a37c4d8e5f60718293a4b5",
     "company_id": "ccm_0199d0c1b2a37c4d8e5f60718293a4b5",
     "linkedin_url": "https://www.linkedin.com/in/jane-doe-example",
@@ -75,6 +74,16 @@ FIELDS: dict[str, Any] = {
     "cached": False,
     "next_cursor": None,
 }
+UUID = "0199d0c1b2a37c4d8e5f60718293a4b5"
+PREFIXES = {
+    "Person": "per",
+    "Company": "com",
+    "Contact": "cco",
+    "PeopleList": "lst",
+    "Member": "mem",
+    "Job": "job",
+    "Event": "evt",
+}
 DAY = "2026-01-31T09:00:00.000000Z"
 DEEPEST = 5
 
@@ -84,7 +93,9 @@ def example(schema: Json, components: Json, name: str = "", depth: int = 0) -> A
     if name in FIELDS and _allows(schema, FIELDS[name]):
         return FIELDS[name]
     if "$ref" in schema:
-        return example(components[schema["$ref"].rpartition("/")[2]], components, name, depth)
+        component = schema["$ref"].rpartition("/")[2]
+        made = example(components[component], components, name, depth)
+        return {**made, "id": f"{PREFIXES[component]}_{UUID}"} if component in PREFIXES else made
     if kinds := schema.get("anyOf"):
         return example(next(kind for kind in kinds if kind != {"type": "null"}), components, name, depth)
     if "enum" in schema:
@@ -115,4 +126,5 @@ def _allows(schema: Json, value: Any) -> bool:
     possible: list[Json] = schema.get("anyOf", [schema])
     if any("enum" in one and value not in one["enum"] for one in possible):
         return False
-    return any(named[type(value)] in (one.get("type"), *one.get("type", ())) for one in possible if "type" in one)
+    kinds = [one.get("type") for one in possible]
+    return any(named[type(value)] in (kind if isinstance(kind, list) else [kind]) for kind in kinds)

@@ -26,9 +26,7 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[LookUpCompany | str]) -> Job:
     """A queued job with one item for each company; one that asks for none fails alone, with its error."""
-    new = [NewItem(item, _key(_asked(item))) for item in items]
-    async with pool.acquire() as connection, connection.transaction():
-        return await jobs.create(connection, caller, service.LOOKUP.name, {}, new)
+    return await jobs.submit(pool, caller, service.LOOKUP.name, [NewItem(item, _key(_asked(item))) for item in items])
 
 
 def _asked(item: LookUpCompany | str) -> LookUpCompany:

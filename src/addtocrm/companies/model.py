@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from addtocrm.lookups.model import RefreshField
 from addtocrm.people.model import Location, Phone, Source
 
 
@@ -14,7 +15,7 @@ class LookUpCompany(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     domain: Annotated[str | None, Meta(description="A domain or web address.", examples=["acme.example.com"])] = None
     linkedin_url: Annotated[str | None, Meta(description="A LinkedIn company URL.")] = None
     name: Annotated[str, Meta(max_length=300)] | None = None
-    refresh: Annotated[bool, Meta(description="Ask afresh, and pay, also where the answer is cached.")] = False
+    refresh: RefreshField = False
 
 
 class LookUpBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,9 +36,7 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str]) -> Job:
     """A queued job with one item for each address."""
-    new = [_new(item) for item in items]
-    async with pool.acquire() as connection, connection.transaction():
-        return await jobs.create(connection, caller, service.VERIFY.name, {}, new)
+    return await jobs.submit(pool, caller, service.VERIFY.name, [_new(item) for item in items])
 
 
 def _new(item: VerifyEmail | str) -> NewItem:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from addtocrm.lookups.model import RefreshField
+
 Result = Literal["deliverable", "undeliverable", "risky", "unknown"]
 
 Reason = Literal[
@@ -39,7 +41,6 @@ Reason = Literal[
 
 
 EmailText = Annotated[str, Meta(max_length=1000, examples=["jane.doe@acme.example.com"])]
-Refresh = Annotated[bool, Meta(description="Ask afresh, and pay, also where the answer is cached.")]
 Name = Annotated[str, Meta(max_length=200)]
 
 
@@ -47,7 +48,7 @@ class VerifyEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """Which address is meant."""
 
     email: EmailText
-    refresh: Refresh = False
+    refresh: RefreshField = False
 
 
 class VerifyBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +63,7 @@ class FindEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_name: Name
     last_name: Name
     domain: Annotated[str, Meta(max_length=300, description="A domain or web address.")]
-    refresh: Refresh = False
+    refresh: RefreshField = False
 
 
 class SmtpEvidence(msgspec.Struct, frozen=True, kw_only=True):

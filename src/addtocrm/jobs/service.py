@@ -43,6 +43,12 @@ async def create(connection: Connection, caller: Caller, kind: str, options: Any
     return _job(row)
 
 
+async def submit(pool: Pool, caller: Caller, kind: str, items: Sequence[NewItem]) -> Job:
+    """As `create`, without options, in a transaction of its own."""
+    async with pool.acquire() as connection, connection.transaction():
+        return await create(connection, caller, kind, {}, items)
+
+
 def _repeats(items: Sequence[NewItem]) -> list[int | None]:
     """For each item the position (from 1) of the first one with its key, if that is an earlier one."""
     first: dict[str, int] = {}

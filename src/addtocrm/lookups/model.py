@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from addtocrm.events.model import EventType
 
@@ -36,6 +37,10 @@ class Ref(NamedTuple):
 
 Refresh = bool | datetime
 """Whether to ask afresh: what is cached already counts not at all, or only from a time on."""
+
+
+RefreshField = Annotated[bool, Meta(description="Ask afresh, and pay, also where the answer is cached.")]
+"""The option of every request for a look-up."""
 
 
 class Outcome(msgspec.Struct, frozen=True):

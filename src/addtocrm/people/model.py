@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from addtocrm.lookups.model import RefreshField
+
 LinkedInUrl = Annotated[str, Meta(max_length=2000)]
 Name = Annotated[str, Meta(max_length=200)]
 
@@ -24,7 +26,7 @@ class EnrichPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     last_name: Name | None = None
     company_domain: Annotated[str, Meta(max_length=300)] | None = None
     company_name: Name | None = None
-    refresh: Annotated[bool, Meta(description="Ask afresh, and pay, also where the answer is cached.")] = False
+    refresh: RefreshField = False
     min_confidence: Annotated[float, Meta(ge=0, le=1, description="Below it, it is no match.")] = 0.0
     required: Annotated[
         list[str], Meta(max_length=30, description="Fields without which it is no match, such as `email`.")
