@@ -1,1 +1,1 @@
-"""Speed, as ratios of one run: `make bench`, or `python -m bench P1 P8` for some of the figures."""
+"""Speed and growth, as ratios of one run: `make bench`, or `python -m bench p1_raw events` for some of the figures."""

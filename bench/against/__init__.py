@@ -1,0 +1,1 @@
+"""What AddToCRM is held against."""

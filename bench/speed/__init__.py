@@ -1,0 +1,1 @@
+"""AddToCRM held against something else."""

@@ -1,0 +1,38 @@
+"""P8: the first start of a data folder against initdb."""
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from addtocrm.db import embedded
+from addtocrm.db.embedded import attach, binaries
+from bench.deployment import Deployment
+from bench.figure import Figure, ratios
+
+
+def figure(_: Deployment) -> Figure:
+    return Figure("P8 first start against initdb (seconds)", *ratios(first_start, initdb), "≤ 3")
+
+
+def first_start() -> float:
+    folder = Path(tempfile.mkdtemp(prefix="addtocrm-p8-"))
+    began = time.perf_counter()
+    attachment = attach(folder)
+    seconds = time.perf_counter() - began
+    attachment.detach()
+    shutil.rmtree(folder)
+    return seconds
+
+
+def initdb() -> float:
+    folder = Path(tempfile.mkdtemp(prefix="addtocrm-p8-"))
+    owner = embedded._owner()
+    if owner:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    began = time.perf_counter()
+    embedded._run(binaries() / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust")
+    seconds = time.perf_counter() - began
+    shutil.rmtree(folder)
+    return seconds
