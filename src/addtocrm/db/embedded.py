@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+from addtocrm.db import tuning
+
 with warnings.catch_warnings():
     # Where XDG_RUNTIME_DIR is not set the wheel warns at import; we do not use that folder.
     warnings.simplefilter("ignore")
@@ -37,8 +39,6 @@ SOCKET_PATH_MOST = 100
 CONFIGURATION = """
 listen_addresses = ''
 max_connections = 200
-shared_buffers = 128MB
-max_wal_size = 2GB
 checkpoint_timeout = 15min
 wal_compression = on
 jit = off
@@ -225,7 +225,7 @@ def _start(folder: Path) -> None:
     (folder / "postmaster.pid").unlink(missing_ok=True)
     with log.open("ab") as output:
         server = subprocess.Popen(
-            [str(binaries() / "postgres"), "-D", str(folder), "-k", str(sockets)],
+            [str(binaries() / "postgres"), "-D", str(folder), "-k", str(sockets), *_tuned()],
             **_identity(),
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -236,6 +236,14 @@ def _start(folder: Path) -> None:
         )
     _wait(folder, server)
     _create_database(folder)
+
+
+def _tuned() -> list[str]:
+    """Arguments rather than lines of the configuration: they follow the machine at each start, wherever the data
+    was made."""
+    return [
+        argument for name, value in tuning.for_memory(tuning.memory()).items() for argument in ("-c", f"{name}={value}")
+    ]
 
 
 def _prepare_sockets(sockets: Path) -> None:
