@@ -16,3 +16,10 @@ RATE_LIMIT_FALLBACKS = Counter(
     "addtocrm_rate_limit_fallbacks", "Requests judged by this process alone because Valkey was lost."
 )
 POOL = Gauge("addtocrm_pool_connections", "Database connections by state.", ["state"], multiprocess_mode="livesum")
+VENDOR_CALLS = Counter("addtocrm_vendor_calls", "Requests to vendors by outcome.", ["vendor", "outcome"])
+VENDOR_SECONDS = Histogram("addtocrm_vendor_seconds", "Time from a request to its answer.", ["vendor"])
+VENDOR_RETRIES = Counter("addtocrm_vendor_retries", "Requests to vendors that were sent again.", ["vendor"])
+VENDOR_WAITS = Histogram("addtocrm_vendor_wait_seconds", "Time that calls waited for a vendor's quota.", ["vendor"])
+VENDOR_CIRCUITS = Gauge(
+    "addtocrm_vendor_circuits_open", "Vendor accounts that are left alone.", ["vendor"], multiprocess_mode="livesum"
+)

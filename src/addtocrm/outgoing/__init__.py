@@ -1,0 +1,1 @@
+"""HTTP to vendors: the one way out, with its deadlines, quotas, circuits and what it tells of itself."""
