@@ -14,7 +14,7 @@ REMEMBERED = 10_000
 class _State(msgspec.Struct):
     failures: int = 0
     open_until: float = 0.0
-    seconds: float = FIRST_SECONDS
+    seconds: float = msgspec.field(default_factory=lambda: FIRST_SECONDS)
     trying: bool = False
 
 

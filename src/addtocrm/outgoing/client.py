@@ -37,6 +37,9 @@ MAX_BYTES = 10 * 2**20
 THROTTLED_SECONDS = 1.0
 """For so long a vendor is left alone that says 429 and not for how long."""
 
+# Our own log lines and metrics tell of repeats.
+stamina.instrumentation.set_on_retry_hooks(())
+
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 

@@ -69,6 +69,7 @@ class Leases:
                 await queue.acquire()
         except TimeoutError:
             raise Busy from None
+        keeper = None
         try:
             try:
                 async with asyncio.timeout(seconds):
@@ -77,13 +78,12 @@ class Leases:
                 raise Busy from None
             lease = Lease()
             keeper = asyncio.create_task(self._keep(name, fence, lease))
-            try:
-                yield lease
-            finally:
-                keeper.cancel()
-                await asyncio.shield(self._free(name, fence))
+            yield lease
         finally:
-            queue.release()
+            if keeper:
+                keeper.cancel()
+            # Also where the answer to the taking was not waited for: nobody else of this process can have it.
+            await asyncio.shield(self._free(name, queue))
 
     async def _take(self, name: str) -> int:
         freed = self._freed.setdefault(name, asyncio.Event())
@@ -125,8 +125,10 @@ class Leases:
                     break
         lease.lose()
 
-    async def _free(self, name: str, fence: int) -> None:
+    async def _free(self, name: str, queue: asyncio.Lock) -> None:
         try:
-            await self._pool.execute("select lease_free($1, $2)", name, fence)
+            await self._pool.execute("select lease_free($1, $2)", name, self._instance)
         except FAILURES as error:
             log.warning("lease_not_freed", lease=name, error=type(error).__name__)
+        finally:
+            queue.release()

@@ -2,7 +2,7 @@
 
 All three count alike. A window is cut into PARTS; a request counts in the part in which it was granted and until a
 whole window after that part's end, so that no window of the vendor's clock holds more than its quota. When the answer
-is there, the request is counted in that part instead (at most LATE parts later): it reached the vendor in between.
+is there, the request is counted in that part instead (a window later at most): it reached the vendor in between.
 """
 
 import time
@@ -16,7 +16,6 @@ from addtocrm.db.pool import Pool
 from addtocrm.outgoing.vendor import Quota
 
 PARTS = 40
-LATE = 10
 SINGLE_SECONDS = 0.5
 """For so long bulk work stands back after a single call was put off."""
 CALL_SECONDS = 300.0
@@ -97,7 +96,7 @@ class MemoryQuotas:
             parts = counts.parts.get(window.seconds, {})
             if ended > granted and parts.get(granted):
                 parts[granted] -= 1
-                late = min(ended, granted + LATE)
+                late = min(ended, granted + PARTS)
                 parts[late] = parts.get(late, 0) + 1
 
     async def pause(self, account: str, seconds: float) -> None:
@@ -154,15 +153,15 @@ return {string.format('%.6f', wait), string.format('%.6f', now)}
 DONE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local call, at, parts, late = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local call, at, parts = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('ZREM', KEYS[2], call)
-for i = 5, #ARGV do
+for i = 4, #ARGV do
     local width = tonumber(ARGV[i]) / parts
     local granted, ended = math.floor(at / width), math.floor(now / width)
     local field = ARGV[i] .. '@' .. string.format('%.0f', granted)
     if ended > granted and tonumber(redis.call('HGET', KEYS[1], field) or '0') > 0 then
         redis.call('HINCRBY', KEYS[1], field, -1)
-        redis.call('HINCRBY', KEYS[1], ARGV[i] .. '@' .. string.format('%.0f', math.min(ended, granted + late)), 1)
+        redis.call('HINCRBY', KEYS[1], ARGV[i] .. '@' .. string.format('%.0f', math.min(ended, granted + parts)), 1)
     end
 end
 """
@@ -195,7 +194,7 @@ class ValkeyQuotas:
 
     async def done(self, account: str, quota: Quota, call: str, at: float) -> None:
         seconds = [window.seconds for window in quota.windows]
-        await cast(Any, self._done)(keys=_keys(account), args=[call, at, PARTS, LATE, *seconds])
+        await cast(Any, self._done)(keys=_keys(account), args=[call, at, PARTS, *seconds])
 
     async def pause(self, account: str, seconds: float) -> None:
         await cast(Any, self._pause)(keys=_keys(account)[:1], args=[seconds])
@@ -225,7 +224,7 @@ class PostgresQuotas:
 
     async def done(self, account: str, quota: Quota, call: str, at: float) -> None:
         seconds = [window.seconds for window in quota.windows]
-        await self._pool.execute("select quota_done($1, $2, $3, $4, $5, $6)", account, call, at, seconds, PARTS, LATE)
+        await self._pool.execute("select quota_done($1, $2, $3, $4, $5)", account, call, at, seconds, PARTS)
 
     async def pause(self, account: str, seconds: float) -> None:
         await self._pool.execute("select quota_pause($1, $2)", account, seconds)

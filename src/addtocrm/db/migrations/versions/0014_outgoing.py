@@ -93,7 +93,7 @@ begin
 end $$;
 
 create function quota_done(
-    the_account text, the_call text, at float8, the_seconds float8[], parts int, late int
+    the_account text, the_call text, at float8, the_seconds float8[], parts int
 ) returns void language plpgsql as $$
 declare
     width float8;
@@ -106,7 +106,7 @@ begin
     for i in 1 .. cardinality(the_seconds) loop
         width := the_seconds[i] / parts;
         granted := floor(at / width);
-        ended := least(floor(extract(epoch from clock_timestamp()) / width), granted + late);
+        ended := least(floor(extract(epoch from clock_timestamp()) / width), granted + parts);
         if ended > granted then
             update quota_parts set used = used - 1
             where account = the_account and seconds = the_seconds[i] and part = granted and used > 0;
@@ -142,9 +142,9 @@ begin
 end $$;
 comment on function lease_take is 'a fence where the lease is ours now, else the seconds until it ends';
 
-create function lease_free(the_name text, the_fence bigint) returns void language plpgsql as $$
+create function lease_free(the_name text, the_owner int) returns void language plpgsql as $$
 begin
-    delete from leases l where l.name = the_name and l.fence = the_fence;
+    delete from leases l where l.name = the_name and l.owner = the_owner;
     if found then
         perform pg_notify('addtocrm', 'lease:' || the_name);
     end if;
