@@ -5,18 +5,20 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import msgspec
 import structlog
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
 from litestar.types import Receive, Send
 
 from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.api import docs, failures
-from addtocrm.api.endpoint import scope_guard
+from addtocrm.api.endpoint import Endpoint
 from addtocrm.companies import routes as companies
 from addtocrm.crm import routes as crm
 from addtocrm.db.notify import Listener
@@ -27,6 +29,7 @@ from addtocrm.emails.postgres_slots import PostgresSlots
 from addtocrm.events import routes as event_routes
 from addtocrm.events import service as events
 from addtocrm.gate.asgi import Gate
+from addtocrm.gate.context import Route
 from addtocrm.gate.idempotency import Idempotency
 from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
 from addtocrm.health import routes as health
@@ -123,8 +126,9 @@ def build(services: Services) -> Gate:
         *usage.handlers,
         *event_routes.handlers,
     ]
+    open_to_all = [*docs.handlers(api, services.settings.base_url), *health.handlers]
     routes = Litestar(
-        route_handlers=[*api, *docs.handlers(api, services.settings.base_url), *health.handlers],
+        route_handlers=[*api, *open_to_all],
         dependencies={
             "settings": given(services.settings),
             "pool": given(services.pool),
@@ -134,13 +138,22 @@ def build(services: Services) -> Gate:
             "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),
         },
-        guards=[scope_guard],
         exception_handlers=failures.handlers,
         request_max_body_size=services.settings.max_body_bytes,
         openapi_config=None,
         logging_config=None,
     )
-    return Gate(routes, services)
+
+    @lru_cache(1024)
+    def find(path: str, method: str) -> Route | None:
+        try:
+            _, handler, _, _, template = routes.asgi_router.handle_routing(path=path, method=cast(Any, method))
+        except HTTPException:
+            return None
+        endpoint: Endpoint | None = handler.opt.get("endpoint")
+        return Route(template, endpoint.scopes, endpoint.body is not None) if endpoint else None
+
+    return Gate(routes, services, {path for handler in open_to_all for path in handler.paths}, find)
 
 
 class Server:

@@ -68,6 +68,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(description="Days for which a result is kept and free; fractions allowed.", gt=0)
     ] = 30.0
     max_body_bytes: Annotated[int, Meta(description="Largest request body in bytes.", ge=1024)] = 4_194_304
+    metrics_token: Annotated[
+        str, Meta(description="Bearer token for /metrics; read from this machine only when empty.")
+    ] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
     dns_servers: Annotated[
         tuple[str, ...], Meta(description="Resolvers as host:port (comma list); the system's when empty.")

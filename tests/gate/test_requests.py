@@ -70,7 +70,7 @@ def test_headers_are_on_every_answer(server: Server, account: Account) -> None:
         400,
         404,
         401,
-        404,
+        401,
         200,
     ]
     ids = set()

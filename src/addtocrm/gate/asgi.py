@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import hmac
+import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from typing import Any, Protocol, cast
 
 import structlog
@@ -14,12 +16,13 @@ from addtocrm import metrics
 from addtocrm.accounts.model import PLAN_CREDITS
 from addtocrm.errors import ApiError, envelope
 from addtocrm.gate import idempotency
-from addtocrm.gate.address import client_address, networks
-from addtocrm.gate.context import Passed
+from addtocrm.gate.address import client_address, is_loopback, networks
+from addtocrm.gate.context import Passed, Route, require_scope
 from addtocrm.gate.idempotency import Idempotency
 from addtocrm.gate.limits import Limiter, Standing
 from addtocrm.keys.model import Principal
 from addtocrm.keys.service import KeyRing
+from addtocrm.keys.token import is_well_formed
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
@@ -27,6 +30,11 @@ from addtocrm.settings import Settings
 log = structlog.get_logger("addtocrm.requests")
 
 JSON = b"application/json"
+NORMAL_PATH = re.compile(r"/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
+"""The one form of a path that is judged and routed: segments of unreserved characters (RFC 3986, 2.3 and 6.2.2) with
+single slashes between them, none of them `.` or `..`, nothing escaped."""
+METRICS_PATH = "/metrics"
+BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS")
 DRAIN_BYTES = 64 * 2**20
 DRAIN_SECONDS = 10.0
 
@@ -46,6 +54,10 @@ class Services(Protocol):
     def idempotency(self) -> Idempotency: ...
 
 
+class Aborted(Exception):
+    """The client went away, or broke its own encoding, before the body was whole."""
+
+
 class Exchange:
     """One request on its way: what is known of it so far, and how its answer goes out."""
 
@@ -55,11 +67,27 @@ class Exchange:
         self.request_id = request_id
         self.standing: Standing | None = None
         self.key_id: str | None = None
+        self.template = "unknown"
+        """The route's path, its parameters unfilled: what metrics are labelled with."""
         self.status = 0
         self.result = "ok"
         self.began = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         self.headers = headers
+
+    def bearer(self) -> str:
+        """The token of the Authorization header (RFC 6750); empty where there is none."""
+        kind, _, token = self.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        return token.strip() if kind.lower() == "bearer" else ""
+
+    def peer(self) -> str:
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    def forwarded_for(self) -> str:
+        """What all X-Forwarded-For headers say, in their order."""
+        lines = [value.decode("latin-1") for name, value in self.scope["headers"] if name == b"x-forwarded-for"]
+        return ",".join(lines)
 
     async def forward(self, message: Message) -> None:
         """Sends a message of the application with the gate's headers."""
@@ -112,10 +140,22 @@ def error_headers(error: ApiError) -> list[tuple[bytes, bytes]]:
 
 
 class Gate:
-    """request id → authentication → revoked → plan → rate limit → the application (scope, body, work)."""
+    """request id → authentication → revoked → plan → rate limit → scope → the application (body, work).
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    `public` are the paths that need no key: any other does, whether there is such a path or not. `find` gives the
+    route that the application takes for a path and a method.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        services: Services,
+        public: Collection[str],
+        find: Callable[[str, str], Route | None],
+    ) -> None:
         self._app = app
+        self._public = public
+        self._find = find
         self._ring = services.ring
         self._limiter = services.limiter
         self._hot = services.hot
@@ -124,6 +164,7 @@ class Gate:
         self._rates = (settings.rate_per_minute, settings.rate_per_hour)
         self._max_body = settings.max_body_bytes
         self._proxies = networks(settings.trusted_proxies)
+        self._metrics_token = settings.metrics_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -136,6 +177,9 @@ class Gate:
             await self._judge(exchange, receive)
         except ApiError as error:
             await exchange.refuse(error)
+        except Aborted:
+            await exchange.refuse(ApiError("validation_error", "The body ended before it was whole; send it again."))
+            exchange.result = "aborted"
         except Exception:
             log.exception("crash")
             if exchange.status:
@@ -148,14 +192,20 @@ class Gate:
 
     async def _judge(self, exchange: Exchange, receive: Receive) -> None:
         scope = exchange.scope
-        if "\0" in scope["path"]:
-            exchange.standing = await self._take_address(exchange, cost=0)
-            raise ApiError("not_found", "No path holds the NUL character.")
-        if not f"{scope['path']}/".startswith("/v1/"):
-            exchange.standing = await self._take_address(exchange, cost=0)
+        path: str = scope["raw_path"].decode("latin-1")
+        if path in self._public:
+            exchange.template = path
+            await self._admit(exchange)
             await self._app(cast(Scope, scope), receive, exchange.forward)
             return
         principal = await self._authenticate(exchange)
+        if not NORMAL_PATH.fullmatch(path):
+            raise ApiError("not_found", "There is no such path; see /docs for what there is.")
+        route = self._find(path, scope["method"])
+        if route is None:
+            await self._app(cast(Scope, scope), receive, exchange.forward)
+            return
+        exchange.template = route.template
         caller = Caller(
             account_id=principal.account_id,
             actor=f"key:{principal.key_id}",
@@ -164,25 +214,49 @@ class Gate:
             key_id=principal.key_id,
         )
         passed = Passed(caller, principal.scopes)
+        require_scope(passed, route.scopes)
         scope["addtocrm.passed"] = passed
-        if scope["method"] != "POST":
+        if scope["method"] in BODILESS:
             await self._app(cast(Scope, scope), receive, exchange.forward)
             return
-        body, receive = await self._read(receive)
+        if route.takes_json and not is_json(exchange.headers.get(b"content-type", b"")):
+            raise ApiError("validation_error", "Send JSON with `Content-Type: application/json`.", status=415)
+        body = await self._read(receive)
         key = exchange.headers.get(b"idempotency-key")
-        if body is not None and key is not None:
+        if key is not None and scope["method"] == "POST":
             await self._once(exchange, passed, key.decode("latin-1"), body, receive)
             return
-        if body is not None and await self._repeat(exchange, passed, body):
+        if await self._repeat(exchange, passed, body):
             return
-        await self._app(cast(Scope, scope), receive, exchange.forward)
-        if body is not None and passed.ref and exchange.status == 200:
-            self._hot.remember(passed.caller.account_id, scope["path"], body, passed.ref)
+        await self._app(cast(Scope, scope), given(body, receive), exchange.forward)
+        if passed.ref and exchange.status == 200:
+            self._hot.remember(passed.caller.account_id, path, body, passed.ref)
+
+    async def _admit(self, exchange: Exchange) -> None:
+        """Lets a request to a public path in. Raises ApiError for /metrics from outside without its token."""
+        if exchange.scope["path"] != METRICS_PATH or self._may_read_metrics(exchange):
+            exchange.standing = await self._take_address(exchange, cost=0)
+            return
+        exchange.standing = await self._take_address(exchange, cost=1)
+        _refuse_if_spent(exchange.standing)
+        raise ApiError(
+            "invalid_auth",
+            "Metrics are for the operator: send `Authorization: Bearer` with ADDTOCRM_METRICS_TOKEN; where none is set "
+            "they are read from the machine itself.",
+        )
+
+    def _may_read_metrics(self, exchange: Exchange) -> bool:
+        if self._metrics_token:
+            return hmac.compare_digest(exchange.bearer().encode("latin-1"), self._metrics_token.encode())
+        return is_loopback(exchange.peer(), exchange.forwarded_for(), self._proxies)
 
     async def _authenticate(self, exchange: Exchange) -> Principal:
         """The principal, when it may pass. Raises ApiError; sets the standing that the headers show."""
-        kind, _, token = exchange.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        principal = await self._ring.authenticate(token.strip()) if kind.lower() == "bearer" else None
+        token = exchange.bearer()
+        principal = self._ring.known(token)
+        if principal is None and is_well_formed(token):
+            met = self._ring.has_met(token) or (await self._take_address(exchange, cost=0)).allowed
+            principal = await (self._ring.find(token) if met else self._ring.find_with_others(token))
         if principal is None:
             exchange.standing = await self._take_address(exchange, cost=1)
             _refuse_if_spent(exchange.standing)
@@ -204,15 +278,11 @@ class Gate:
         return principal
 
     async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
-        client = exchange.scope.get("client")
-        forwarded = exchange.headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        address = client_address(client[0] if client else "", forwarded, self._proxies)
+        address = client_address(exchange.peer(), exchange.forwarded_for(), self._proxies)
         return await self._limiter.take(f"address:{address}", *self._rates, cost)
 
     async def _repeat(self, exchange: Exchange, passed: Passed, body: bytes) -> bool:
         """Answers a look-up that this process answered before, byte for byte; False where it did not."""
-        if "enrich" not in passed.scopes or not exchange.headers.get(b"content-type", b"").startswith(JSON):
-            return False
         account_id = passed.caller.account_id
         data = self._hot.repeat(account_id, exchange.scope["path"], body)
         if data is None:
@@ -221,25 +291,23 @@ class Gate:
         await exchange.answer(200, answer_body(data, True, 0, remaining), [])
         return True
 
-    async def _read(self, receive: Receive) -> tuple[bytes | None, Receive]:
-        """The body where it is within bounds, and a `receive` that gives it (again)."""
-        messages: list[Any] = []
+    async def _read(self, receive: Receive) -> bytes:
+        """The whole body. Raises ApiError (413) for one that is too large, Aborted for one that ends early."""
+        parts: list[bytes] = []
         size = 0
         while True:
-            message = await receive()
-            messages.append(message)
-            size += len(_body(message))
-            if message["type"] != "http.request" or not message.get("more_body") or size > self._max_body:
-                break
-        if size > self._max_body and messages[-1].get("more_body"):
-            await _drain(receive)
-        pending = iter(messages)
-
-        async def again() -> Any:
-            return next(pending, None) or await receive()
-
-        whole = size <= self._max_body and messages[-1]["type"] == "http.request"
-        return b"".join(_body(message) for message in messages) if whole else None, again
+            message: Any = await receive()
+            if message["type"] != "http.request":
+                raise Aborted
+            parts.append(_body(message))
+            size += len(parts[-1])
+            more = message.get("more_body")
+            if size > self._max_body:
+                if more:
+                    await _drain(receive)
+                raise ApiError("validation_error", "The body is too large.", status=413)
+            if not more:
+                return b"".join(parts)
 
     async def _once(self, exchange: Exchange, passed: Passed, key: str, body: bytes, receive: Receive) -> None:
         """Carries a request with an Idempotency-Key out once, or replays its first answer."""
@@ -263,7 +331,7 @@ class Gate:
                 chunks.append(_body(message))
 
         try:
-            await self._app(cast(Scope, scope), receive, capture)
+            await self._app(cast(Scope, scope), given(body, receive), capture)
         except BaseException:
             await self._idempotency.free(owner, key)
             raise
@@ -276,9 +344,8 @@ class Gate:
     def _record(self, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.began
         scope = exchange.scope
-        path: str = scope.get("path_template") or (scope["path"] if exchange.result == "ok" else "unknown")
-        metrics.REQUESTS.labels(path, exchange.result).inc()
-        metrics.LATENCY.labels(path).observe(seconds)
+        metrics.REQUESTS.labels(exchange.template, exchange.result).inc()
+        metrics.LATENCY.labels(exchange.template).observe(seconds)
         log.info(
             "request",
             method=scope["method"],
@@ -304,6 +371,21 @@ async def _drain(receive: Receive) -> None:
 
 def _body(message: Any) -> bytes:
     return message.get("body", b"")
+
+
+def given(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives a body that was read already, and then what comes next."""
+    pending: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Any:
+        return pending.pop() if pending else await receive()
+
+    return again
+
+
+def is_json(content_type: bytes) -> bool:
+    """Whether a Content-Type says JSON, whatever its case and parameters."""
+    return content_type == JSON or content_type.partition(b";")[0].strip().lower() == JSON
 
 
 def answer_body(data: bytes, cached: bool, deducted: int, remaining: int) -> bytes:

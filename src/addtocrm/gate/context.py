@@ -12,6 +12,15 @@ Scopes = tuple[Scope, ...]
 ANY_SCOPE: Scopes = ("enrich", "write", "lists", "read")
 
 
+class Route(msgspec.Struct, frozen=True):
+    """What the gate needs to know of where a request goes: its path with parameters unfilled, the scopes of which a
+    key must have one, and whether it takes a JSON body."""
+
+    template: str
+    scopes: Scopes
+    takes_json: bool
+
+
 class Passed(msgspec.Struct):
     """A request that has passed the gate: who calls, with which scopes. `ref` is set by a look-up's route."""
 

@@ -1,6 +1,10 @@
 """The rules of keys, and the ring of keys that this process knows."""
 
+import asyncio
 import time
+from collections.abc import Collection
+
+from asyncpg import Record
 
 from addtocrm.accounts import store as account_store
 from addtocrm.accounts.model import PLAN_CREDITS
@@ -10,11 +14,13 @@ from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.keys import store
 from addtocrm.keys.model import SCOPES, Key, NewKey, Principal, Scope
-from addtocrm.keys.token import PREFIX, hash_token, is_well_formed, new_token
+from addtocrm.keys.token import PREFIX, hash_token, new_token
 
 FRESH_SECONDS = 1.0
 """How long a principal is believed without asking; the safety net below NOTIFY."""
 REMEMBERED = 10_000
+GUESS_SECONDS = 1.0
+MOST_GUESSES = 1000
 
 
 async def create(
@@ -79,25 +85,55 @@ class KeyRing:
         self._pool = pool
         self._rates = (rate_per_minute, rate_per_hour)
         self._known: dict[str, Principal] = {}
+        self._guesses: set[str] = set()
+        self._guessing: asyncio.Task[dict[str, Principal]] | None = None
+        self._next_guesses = 0.0
         self.balances: dict[str, int] = {}
         """Credits left by account: as of the last principal read or look-up settled, FRESH_SECONDS old at most."""
 
-    async def authenticate(self, token: str) -> Principal | None:
-        """Whose token this is; None for a malformed or unknown one. A revoked key's principal says so."""
+    def known(self, token: str) -> Principal | None:
+        """Whose token this is, where that was asked a moment ago. A revoked key's principal says so."""
         principal = self._known.get(token)
-        if principal and time.monotonic() - principal.fetched_at < FRESH_SECONDS:
-            return principal
-        if not is_well_formed(token):
-            return None
-        return await self._fetch(token)
+        return principal if principal and time.monotonic() - principal.fetched_at < FRESH_SECONDS else None
 
-    async def _fetch(self, token: str) -> Principal | None:
-        began = time.monotonic()
-        row = await store.principal(self._pool, hash_token(token), PLAN_CREDITS)
-        if row is None:
-            self._known.pop(token, None)
+    def has_met(self, token: str) -> bool:
+        """Whether this was somebody's token when it was last asked for."""
+        return token in self._known
+
+    async def find(self, token: str) -> Principal | None:
+        """Whose token this is, by the database; `token` is well formed."""
+        return (await self._fetch([token])).get(token)
+
+    async def find_with_others(self, token: str) -> Principal | None:
+        """As `find`, for what may well be a guess: all who ask within GUESS_SECONDS share one query."""
+        if len(self._guesses) >= MOST_GUESSES:
             return None
-        principal = Principal(
+        self._guesses.add(token)
+        if self._guessing is None:
+            self._guessing = asyncio.create_task(self._find_guesses())
+        return (await asyncio.shield(self._guessing)).get(token)
+
+    async def _find_guesses(self) -> dict[str, Principal]:
+        await asyncio.sleep(self._next_guesses - time.monotonic())
+        self._next_guesses = time.monotonic() + GUESS_SECONDS
+        tokens, self._guesses, self._guessing = self._guesses, set(), None
+        return await self._fetch(tokens)
+
+    async def _fetch(self, tokens: Collection[str]) -> dict[str, Principal]:
+        began = time.monotonic()
+        hashed = {hash_token(token): token for token in tokens}
+        rows = {hashed[row["hash"]]: row for row in await store.principals(self._pool, list(hashed), PLAN_CREDITS)}
+        for token in tokens:
+            self._known.pop(token, None)
+        if len(self._known) + len(rows) > REMEMBERED:
+            self.forget_all()
+        found = {token: self._principal(row, began) for token, row in rows.items()}
+        self.balances.update((row["account_id"], row["credits_available"]) for row in rows.values())
+        self._known.update(found)
+        return found
+
+    def _principal(self, row: Record, began: float) -> Principal:
+        return Principal(
             key_id=row["key_id"],
             account_id=row["account_id"],
             scopes=frozenset(row["scopes"]),
@@ -107,11 +143,6 @@ class KeyRing:
             rate_per_hour=row["rate_per_hour"] or self._rates[1],
             fetched_at=began,
         )
-        if len(self._known) >= REMEMBERED:
-            self.forget_all()
-        self.balances[principal.account_id] = row["credits_available"]
-        self._known[token] = principal
-        return principal
 
     def forget(self, account_id: str) -> None:
         """Drops what is known of an account's keys."""
