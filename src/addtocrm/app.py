@@ -32,6 +32,7 @@ from addtocrm.gate.asgi import Gate
 from addtocrm.gate.context import Route
 from addtocrm.gate.idempotency import Idempotency
 from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
+from addtocrm.gate.record import Recorder
 from addtocrm.health import routes as health
 from addtocrm.jobs import routes as jobs
 from addtocrm.keys.service import KeyRing
@@ -62,6 +63,7 @@ class Services(msgspec.Struct, frozen=True):
     lookups: Lookups
     idempotency: Idempotency
     limiter: Limiter
+    recorder: Recorder
     waterfall: Waterfall
     engine: Engine
 
@@ -89,6 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
     idempotency = Idempotency(pool, listener.instance)
     limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else MemoryLimiter()
+    recorder = Recorder()
     slots = PostgresSlots(settings.database_url)
     engine = Engine(settings, slots)
     waterfall = Waterfall(registry.load(Setup(settings, pool, engine)))
@@ -98,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         for work in (events.keep_publishing(pool), lookups.keep_sweeping(), idempotency.keep_sweeping())
     ]
     try:
-        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, waterfall, engine)
+        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, recorder, waterfall, engine)
     finally:
         await lookups.drain()
         for task in tasks:
@@ -108,6 +111,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await listener.stop()
         await limiter.close()
         await pool.close()
+        recorder.close()
 
 
 def build(services: Services) -> Gate:
@@ -137,6 +141,7 @@ def build(services: Services) -> Gate:
             "engine": given(services.engine),
             "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),
+            "recorder": given(services.recorder),
         },
         exception_handlers=failures.handlers,
         request_max_body_size=services.settings.max_body_bytes,

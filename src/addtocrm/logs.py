@@ -1,12 +1,16 @@
 """Structured logs: one JSON document a line on standard error, with the request id in every line of a request."""
 
+import contextlib
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import structlog
 
+PIPE_BYTES = 4096
+"""What a pipe takes in one piece, also of several processes (POSIX's PIPE_BUF on Linux)."""
 NEVER = ("authorization", "token", "key", "password", "secret")
 
 
@@ -29,6 +33,27 @@ def configure(level: str, *, pretty: bool = False) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+
+def write(documents: Iterable[Any]) -> None:
+    """Writes documents as lines, as many at once as no other process's lines can come between.
+
+    What cannot be written (the disk is full, nobody reads) is lost.
+    """
+    pending = bytearray()
+    for document in documents:
+        line = msgspec.json.encode(document)
+        if len(pending) + len(line) >= PIPE_BYTES:
+            _write(pending)
+            pending.clear()
+        pending += line + b"\n"
+    _write(pending)
+
+
+def _write(lines: bytes | bytearray) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.buffer.write(lines)
+        sys.stderr.buffer.flush()
 
 
 def _dumps(line: Any, **_: Any) -> bytes:

@@ -43,10 +43,11 @@ def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
 def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> None:
     """Serves until a signal ends it; calls `on_ready` in a thread once /readyz says so."""
     os.environ["ADDTOCRM_DATABASE_URL"] = database_url
+    if settings.workers > 1:
+        # Read when the metrics are imported.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="addtocrm-metrics-"))
     # Workers are forked: what they import is loaded before any thread could hold an import lock at that moment.
     importlib.import_module(APPLICATION.partition(":")[0])
-    if settings.workers > 1:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="addtocrm-metrics-"))
     threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
     jobs = JobsProcess()
     jobs.start()

@@ -12,7 +12,6 @@ import structlog
 import uuid_utils
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from addtocrm import metrics
 from addtocrm.accounts.model import PLAN_CREDITS
 from addtocrm.errors import ApiError, envelope
 from addtocrm.gate import idempotency
@@ -20,6 +19,7 @@ from addtocrm.gate.address import client_address, is_loopback, networks
 from addtocrm.gate.context import Passed, Route, require_scope
 from addtocrm.gate.idempotency import Idempotency
 from addtocrm.gate.limits import Limiter, Standing
+from addtocrm.gate.record import Record, Recorder
 from addtocrm.keys.model import Principal
 from addtocrm.keys.service import KeyRing
 from addtocrm.keys.token import is_well_formed
@@ -48,6 +48,8 @@ class Services(Protocol):
     def ring(self) -> KeyRing: ...
     @property
     def limiter(self) -> Limiter: ...
+    @property
+    def recorder(self) -> Recorder: ...
     @property
     def hot(self) -> HotResults: ...
     @property
@@ -158,6 +160,7 @@ class Gate:
         self._find = find
         self._ring = services.ring
         self._limiter = services.limiter
+        self._recorder = services.recorder
         self._hot = services.hot
         self._idempotency = services.idempotency
         settings = services.settings
@@ -344,16 +347,18 @@ class Gate:
     def _record(self, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.began
         scope = exchange.scope
-        metrics.REQUESTS.labels(exchange.template, exchange.result).inc()
-        metrics.LATENCY.labels(exchange.template).observe(seconds)
-        log.info(
-            "request",
-            method=scope["method"],
-            path=scope["path"],
-            status=exchange.status,
-            result=exchange.result,
-            ms=round(seconds * 1000, 2),
-            key_id=exchange.key_id,
+        self._recorder.add(
+            Record(
+                time.time(),
+                seconds,
+                scope["method"],
+                scope["path"],
+                exchange.template,
+                exchange.status,
+                exchange.result,
+                exchange.key_id,
+                exchange.request_id,
+            )
         )
 
 
