@@ -98,7 +98,12 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     await lookups.sweep()
     tasks = [
         asyncio.create_task(work)
-        for work in (events.keep_publishing(pool), lookups.keep_sweeping(), idempotency.keep_sweeping())
+        for work in (
+            events.keep_publishing(pool),
+            events.keep_deleting(pool, settings.event_days),
+            lookups.keep_sweeping(),
+            idempotency.keep_sweeping(),
+        )
     ]
     try:
         yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, recorder, waterfall, engine)

@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache_days: Annotated[
         float, Meta(description="Days for which a result is kept and free; fractions allowed.", gt=0)
     ] = 30.0
+    event_days: Annotated[int, Meta(description="Days for which events are kept.", ge=1, le=36500)] = 400
     max_body_bytes: Annotated[int, Meta(description="Largest request body in bytes.", ge=1024)] = 4_194_304
     metrics_token: Annotated[
         str, Meta(description="Bearer token for /metrics; read from this machine only when empty.")
