@@ -23,6 +23,8 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 LAST_ID = "~"
 """After every id, so that a cursor may stand behind all events of a time."""
 PUBLISH_SECONDS = 0.5
+ANEW_SECONDS = 3600.0
+"""After so long, what was published before is not relied on once: the database may have been restored meanwhile."""
 DELETE_SECONDS = 3600.0
 DELETED_AT_ONCE = 1000
 FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -101,11 +103,15 @@ def _event(row: asyncpg.Record) -> Event:
 
 async def keep_publishing(pool: Pool) -> None:
     """Publishes for as long as the process lives, so that an event's time is that of its happening."""
-    anew = True
+    loop = asyncio.get_running_loop()
+    begun_anew = -ANEW_SECONDS
     while True:
         try:
-            await store.publish(pool, anew=anew)
-            anew = False
+            if loop.time() - begun_anew < ANEW_SECONDS:
+                await store.publish(pool)
+            else:
+                await store.publish(pool, anew=True)
+                begun_anew = loop.time()
         except FAILURES as error:
             log.warning("publish_failed", error=type(error).__name__)
         await asyncio.sleep(PUBLISH_SECONDS)
