@@ -29,7 +29,7 @@ from addtocrm.emails.postgres_slots import PostgresSlots
 from addtocrm.events import routes as event_routes
 from addtocrm.events import service as events
 from addtocrm.gate.asgi import Gate
-from addtocrm.gate.context import Route
+from addtocrm.gate.context import Route, require_normal
 from addtocrm.gate.idempotency import Idempotency
 from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
 from addtocrm.gate.record import Recorder
@@ -156,6 +156,7 @@ def build(services: Services) -> Gate:
 
     @lru_cache(1024)
     def find(path: str, method: str) -> Route | None:
+        require_normal(path)
         try:
             _, handler, _, _, template = routes.asgi_router.handle_routing(path=path, method=cast(Any, method))
         except HTTPException:

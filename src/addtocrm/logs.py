@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -14,12 +15,17 @@ PIPE_BYTES = 4096
 NEVER = ("authorization", "token", "key", "password", "secret")
 
 
+request_id: ContextVar[str] = ContextVar("request_id")
+"""The request that this context works for."""
+
+
 def configure(level: str, *, pretty: bool = False) -> None:
     """Sets the process's logging up: JSON lines, or readable ones for a person at a terminal."""
     renderer: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(_dumps)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _hide_secrets,
@@ -33,6 +39,12 @@ def configure(level: str, *, pretty: bool = False) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+
+def _add_request_id(_logger: Any, _method: str, line: Any) -> Any:
+    if id := request_id.get(None):
+        line.setdefault("request_id", id)
+    return line
 
 
 def write(documents: Iterable[Any]) -> None:

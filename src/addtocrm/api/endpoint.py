@@ -7,8 +7,8 @@ from litestar import Request, Response
 
 from addtocrm.api import requests
 from addtocrm.errors import ErrorType
-from addtocrm.gate.asgi import JSON, answer_body
 from addtocrm.gate.context import Passed, Scopes, passed
+from addtocrm.gate.exchange import JSON, answer_body
 from addtocrm.lookups.model import Answer
 
 T = TypeVar("T")

@@ -1,6 +1,7 @@
 """Rate limits: fixed windows of a minute and an hour, aligned to the epoch."""
 
 import time
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -9,6 +10,7 @@ from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
 from addtocrm import metrics
+from addtocrm.errors import ApiError
 
 log = structlog.get_logger()
 
@@ -36,15 +38,36 @@ class Standing(msgspec.Struct, frozen=True):
         return (int(self.now) // HOUR + 1) * HOUR
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        minute, hour = self.per_minute, self.per_hour
+        """The `X-RateLimit-…` headers."""
         return [
-            (b"x-ratelimit-limit-minute", b"%d" % minute),
-            (b"x-ratelimit-remaining-minute", b"%d" % max(0, minute - self.used_minute)),
-            (b"x-ratelimit-reset-minute", b"%d" % self.reset_minute),
-            (b"x-ratelimit-limit-hour", b"%d" % hour),
-            (b"x-ratelimit-remaining-hour", b"%d" % max(0, hour - self.used_hour)),
-            (b"x-ratelimit-reset-hour", b"%d" % self.reset_hour),
+            *_window_headers(self.per_minute, self.per_hour, self.reset_minute, self.reset_hour),
+            (b"x-ratelimit-remaining-minute", b"%d" % max(0, self.per_minute - self.used_minute)),
+            (b"x-ratelimit-remaining-hour", b"%d" % max(0, self.per_hour - self.used_hour)),
         ]
+
+    def refuse_if_spent(self) -> None:
+        """Raises ApiError where the request was one too many; the hour's where both windows are spent."""
+        if self.allowed:
+            return
+        if self.used_hour >= self.per_hour:
+            kind, reset, words = "rate_limit_hour", self.reset_hour, f"{self.per_hour} requests an hour"
+        else:
+            kind, reset, words = "rate_limit_minute", self.reset_minute, f"{self.per_minute} requests a minute"
+        seconds = max(1, int(reset - self.now + 0.999))
+        raise ApiError(kind, f"The limit of {words} is reached; try again in {seconds} s.", retry_after_seconds=seconds)
+
+
+@lru_cache(1024)
+def _window_headers(
+    per_minute: int, per_hour: int, reset_minute: int, reset_hour: int
+) -> tuple[tuple[bytes, bytes], ...]:
+    """What the answers to all requests of a minute have in common."""
+    return (
+        (b"x-ratelimit-limit-minute", b"%d" % per_minute),
+        (b"x-ratelimit-reset-minute", b"%d" % reset_minute),
+        (b"x-ratelimit-limit-hour", b"%d" % per_hour),
+        (b"x-ratelimit-reset-hour", b"%d" % reset_hour),
+    )
 
 
 class Limiter(Protocol):
@@ -71,7 +94,8 @@ class MemoryLimiter:
         at, used_minute, _, used_hour = self._counts.get(subject, (minute, 0, hour, 0))
         if at != minute:
             used_minute = 0
-        allowed = used_minute + max(cost, 1) <= per_minute and used_hour + max(cost, 1) <= per_hour
+        wanted = cost or 1
+        allowed = used_minute + wanted <= per_minute and used_hour + wanted <= per_hour
         if allowed and cost:
             used_minute += cost
             used_hour += cost

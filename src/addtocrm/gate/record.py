@@ -7,9 +7,8 @@ them does.
 import asyncio
 import logging
 from collections import Counter as Tally
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
-from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -22,50 +21,37 @@ FLUSH_SECONDS = 0.1
 MOST = 256
 
 
-class Record(NamedTuple):
-    """An answered request. `route` is the path that metrics are labelled with, `at` the epoch's seconds."""
+class Line(msgspec.Struct, kw_only=True, gc=False):
+    """An answered request's line in the log; metrics are labelled with `route` and `result`."""
 
-    at: float
-    seconds: float
     method: str
     path: str
     route: str
     status: int
     result: str
-    key_id: str | None
-    request_id: str
-
-
-class Line(msgspec.Struct, gc=False):
-    """A request's line in the log."""
-
-    method: str
-    path: str
-    status: int
-    result: str
     ms: float
     key_id: str | None
-    event: str
+    event: str = "request"
     request_id: str
-    level: str
+    level: str = "info"
     timestamp: datetime
 
 
 class Recorder:
-    """Collects records, and writes them when there are MOST or the oldest waits for FLUSH_SECONDS.
+    """Collects lines, and writes them when there are MOST or the oldest waits for FLUSH_SECONDS.
 
     After `close` each is written at once.
     """
 
     def __init__(self) -> None:
-        self._records: list[Record] = []
+        self._lines: list[Line] = []
         self._most = MOST
         self._timer: asyncio.TimerHandle | None = None
         self._latency = cache(metrics.LATENCY.labels)
 
-    def add(self, record: Record) -> None:
-        self._records.append(record)
-        if len(self._records) >= self._most:
+    def add(self, line: Line) -> None:
+        self._lines.append(line)
+        if len(self._lines) >= self._most:
             self.flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
@@ -75,29 +61,14 @@ class Recorder:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        records, self._records = self._records, []
-        for (route, result), requests in Tally((record.route, record.result) for record in records).items():
+        lines, self._lines = self._lines, []
+        for (route, result), requests in Tally((line.route, line.result) for line in lines).items():
             metrics.REQUESTS.labels(route, result).inc(requests)
-        for record in records:
-            self._latency(record.route).observe(record.seconds)
+        for line in lines:
+            self._latency(line.route).observe(line.ms / 1000)
         if log.is_enabled_for(logging.INFO):
-            logs.write(map(_line, records))
+            logs.write(lines)
 
     def close(self) -> None:
         self._most = 1
         self.flush()
-
-
-def _line(record: Record) -> Line:
-    return Line(
-        record.method,
-        record.path,
-        record.status,
-        record.result,
-        round(record.seconds * 1000, 2),
-        record.key_id,
-        "request",
-        record.request_id,
-        "info",
-        datetime.fromtimestamp(record.at, UTC),
-    )
