@@ -24,6 +24,7 @@ from addtocrm.crm import routes as crm
 from addtocrm.db.notify import Listener
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.emails import routes as emails
+from addtocrm.emails.desk import SINGLE, Desk
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.postgres_slots import PostgresSlots
 from addtocrm.events import routes as event_routes
@@ -144,6 +145,7 @@ def build(services: Services) -> Gate:
             "lookups": given(services.lookups),
             "waterfall": given(services.waterfall),
             "engine": given(services.engine),
+            "desk": given(Desk(services.engine, SINGLE)),
             "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),
             "recorder": given(services.recorder),

@@ -225,7 +225,7 @@ def test_a_batch_goes_on_when_postgresql_is_restarted(new_server: Any, tmp_path:
 
 def restart(data_dir: Path, mode: str) -> None:
     embedded._run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")
-    attach(data_dir)
+    attach(data_dir).detach()
 
 
 def test_a_slow_transaction_is_not_jumped_over(server: Server) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from addtocrm import identifiers
 from addtocrm.db.pool import Pool
 from addtocrm.emails import service
-from addtocrm.emails.desk import Desk, Withdrawn
+from addtocrm.emails.desk import BULK, Desk, Withdrawn
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.model import VerifyEmail
 from addtocrm.errors import ApiError
@@ -54,7 +54,7 @@ def _asked(item: VerifyEmail | str) -> VerifyEmail:
 
 def kind(services: Services) -> Kind:
     """The kind of job, bound to the running services."""
-    desk = Desk(services.engine)
+    desk = Desk(services.engine, BULK)
 
     async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
         asked = _asked(msgspec.convert(item.input, VerifyEmail | str))

@@ -6,6 +6,7 @@ import msgspec
 
 from addtocrm import identifiers
 from addtocrm.emails import finder
+from addtocrm.emails.desk import Desk
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.model import Checked, KnownAddress, Verification
 from addtocrm.emails.syntax import parse
@@ -16,12 +17,6 @@ from addtocrm.suppressions.service import subjects
 
 VERIFY = Operation("emails.verify", "email.verified")
 FIND = Operation("emails.find", "email.verified")
-
-
-class Verifier(Protocol):
-    """Who says whether one address takes mail."""
-
-    async def check_one(self, address: str) -> Checked: ...
 
 
 class KnownAddresses(Protocol):
@@ -45,18 +40,18 @@ def verify_key(address: str) -> str:
 
 
 async def verify(
-    lookups: Lookups, verifier: Verifier, caller: Caller, address: str, *, refresh: Refresh = False
+    lookups: Lookups, desk: Desk, caller: Caller, address: str, *, refresh: Refresh = False
 ) -> tuple[Answer, Checked | None]:
     """A Verification of `address`; costs a credit unless it is cached, ends `unknown` or is no address.
 
-    Beside the answer, what the verifier said, where it was asked for this call. Raises ApiError
+    Beside the answer, what the desk said, where it was asked for this call. Raises ApiError
     `insufficient_credits`, `not_found` (free) for somebody who asked to be forgotten.
     """
     checked: Checked | None = None
 
     async def work() -> Outcome:
         nonlocal checked
-        checked = await verifier.check_one(address)
+        checked = await desk.check_one(address)
         found = checked.verification
         told = {"email": found.email, "result": found.result, "reason": found.reason}
         return Outcome(msgspec.json.encode(found), told, billable=is_billable(found))
