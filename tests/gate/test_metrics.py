@@ -51,17 +51,17 @@ def test_without_a_token_only_from_the_machine(new_server: Any, forwarded: str, 
 
 
 def test_with_a_token_only_with_it(new_server: Any) -> None:
-    server: Server = new_server(ADDTOCRM_METRICS_TOKEN="only-mine-é", ADDTOCRM_RATE_PER_MINUTE="5")
+    server: Server = new_server(ADDTOCRM_METRICS_TOKEN="only-mine", ADDTOCRM_RATE_PER_MINUTE="5")
     account = server.account()
 
     def status(authorization: str | None) -> int:
         headers = {"authorization": authorization.encode()} if authorization else {}
         return server.client().get("/metrics", headers=headers).status_code
 
-    assert status("Bearer only-mine-é") == 200
-    assert [status(wrong) for wrong in (None, "Bearer wrong", "Bearer only-mine-é2", f"Bearer {account.token}")] == [
+    assert status("Bearer only-mine") == 200
+    assert [status(wrong) for wrong in (None, "Bearer wrong", "Bearer only-mine2", f"Bearer {account.token}")] == [
         401
     ] * 4
     assert [status("Bearer wrong") for _ in range(2)] == [401, 429]
-    assert status("Bearer only-mine-é") == 200
+    assert status("Bearer only-mine") == 200
     assert "only-mine" not in server.log.read_text()

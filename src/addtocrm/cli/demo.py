@@ -31,7 +31,7 @@ PERSON = "https://www.linkedin.com/in/jane-doe-example"
 
 
 def demo() -> None:
-    """The main job, end to end, on the sample data; then serves."""
+    """Walk through the main job on the sample data; then serve."""
     settings = settings_module.load()
     os.environ.setdefault("ADDTOCRM_LOG_LEVEL", "warning")
     logs.configure("warning", pretty=sys.stderr.isatty())

@@ -35,7 +35,10 @@ class Problem(Exception):
 
 
 def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """Check everything that AddToCRM needs; exit code 1 where something is wrong."""
+    """Check everything that AddToCRM needs.
+
+    Exit code 1 where something is wrong.
+    """
     settings = settings_module.load()
     checks = [
         _check("data folder", lambda: _folder(settings)),

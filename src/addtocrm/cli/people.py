@@ -8,17 +8,16 @@ from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
 from addtocrm.suppressions import service
 
-app = App(name="people", help="The people in the data.")
+app = App(name="people", help="Forget a person who asks for it.")
 
 
 @app.command
 def forget(identifier: str, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
     """Forget a person who asks for it: they are taken out everywhere, and never returned, stored or written again.
 
-    Parameters
-    ----------
-    identifier: a LinkedIn URL or an e-mail address
-    json: one JSON document instead of text
+    Args:
+        identifier: a LinkedIn URL or an e-mail address
+        json: one JSON document instead of text
     """
     done = with_pool(lambda pool: service.forget(pool, identifier))
     places = ", ".join(f"{count} in {place}" for place, count in done.removed.items() if count)

@@ -32,7 +32,10 @@ STANDARD_ERROR = {
 
 
 def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Start everything; prints the URL when it is ready. SIGTERM or Ctrl-C ends it within 30 s."""
+    """Start everything; prints the URL when it is ready.
+
+    SIGTERM or Ctrl-C ends it within 30 s.
+    """
     settings = settings_module.load()
     logs.configure(settings.log_level)
     ready = {"url": settings.base_url, "docs": f"{settings.base_url}/docs"}

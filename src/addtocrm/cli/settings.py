@@ -9,7 +9,7 @@ from addtocrm.cli.output import emit
 
 
 def settings(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Every setting: its variable, its value now and what it does."""
+    """Show every setting, its value and what it does."""
     now = settings_module.load()
     emit(
         [

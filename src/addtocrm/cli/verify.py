@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.types import ExistingFile
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from addtocrm import logs
@@ -60,25 +61,26 @@ class Verified(msgspec.Struct):
 
 
 def verify(
-    file: Path,
+    file: ExistingFile,
     *,
     account: str | None = None,
     column: str | None = None,
     output: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Verify the addresses of FILE.csv; writes FILE.verified.csv, the same rows with the result columns.
+    """Verify the email addresses of a CSV file.
+
+    Writes FILE.verified.csv, the same rows with the result columns.
 
     Each address costs a credit once in 30 days; `unknown` and what is no address are free. A run that was
     interrupted can be started again: what is known already is not asked or paid again.
 
-    Parameters
-    ----------
-    file: a CSV file, separated by commas, semicolons or tabs
-    account: the account that pays; may be left out where there is only one
-    column: the column of the addresses; the one named email, or alike, by default
-    output: where to write
-    json: one JSON document instead of text
+    Args:
+        file: a CSV file, separated by commas, semicolons or tabs
+        account: the account that pays; may be left out where there is only one
+        column: the column of the addresses; the one named email, or alike, by default
+        output: where to write
+        json: one JSON document instead of text
     """
     output = output or file.with_name(f"{file.stem}.verified.csv")
     if output.resolve() == file.resolve():

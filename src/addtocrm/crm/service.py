@@ -1,10 +1,10 @@
 """What can be done in the account's active CRM. The rules of sameness and merging: `matching`, `merge`, `writer`."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
-from addtocrm import cursors
+from addtocrm import cursors, times
 from addtocrm.crm import matching, values, writer
 from addtocrm.crm.connections import OpenForWriting, hold, reading, writing
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task, Values
@@ -220,7 +220,6 @@ def _page(items: list[T], cursor: str | None, limit: int) -> tuple[list[T], str 
 
 def _time(path: str, text: str) -> datetime:
     try:
-        time = datetime.fromisoformat(text.strip())
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return times.parse(text)
+    except ValueError:
         raise invalid(path, "is an ISO 8601 date or time such as 2026-01-31T09:00:00Z.") from None

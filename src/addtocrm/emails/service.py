@@ -47,6 +47,9 @@ async def verify(
     Beside the answer, what the desk said, where it was asked for this call. Raises ApiError
     `insufficient_credits`, `not_found` (free) for somebody who asked to be forgotten.
     """
+    if parse(address) is None:
+        no_address = await verifier.check_one(address)
+        return lookups.free(caller, msgspec.json.encode(no_address.verification)), no_address
     checked: Checked | None = None
 
     async def work() -> Outcome:

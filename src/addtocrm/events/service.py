@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
 import msgspec
 import structlog
+from msgspec import Meta
 
 from addtocrm import cursors
 from addtocrm.db.ids import new_id
@@ -75,12 +76,7 @@ async def page(
     unknown = sorted(wanted - set(EVENT_TYPES))
     if unknown:
         raise invalid("type", f"{unknown[0]} is not an event type; there are {', '.join(EVENT_TYPES)}.")
-    if cursor is not None:
-        after = cursors.decode(cursor, tuple[datetime, str])
-        if after[0].tzinfo is None:
-            raise invalid("cursor", "is not a cursor of this collection; leave it out to start over.")
-    else:
-        after = (since or BEGINNING, "")
+    after = (since or BEGINNING, "") if cursor is None else _place(cursor)
     await store.publish(pool)
     rows, complete_until = await store.page(pool, account_id, after, sorted(wanted), limit)
     if rows:
@@ -88,6 +84,14 @@ async def page(
     if wanted and len(rows) < limit:
         after = max(after, (complete_until, LAST_ID))
     return EventPage([_event(row) for row in rows], cursors.encode(after))
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    inserted, id = cursors.decode(cursor, tuple[Annotated[datetime, Meta(tz=True)], str])
+    try:
+        return inserted.astimezone(UTC), id
+    except OverflowError:
+        raise invalid("cursor", "is not a cursor of this collection; leave it out to start over.") from None
 
 
 def _event(row: asyncpg.Record) -> Event:

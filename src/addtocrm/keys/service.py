@@ -15,6 +15,7 @@ from addtocrm.events import service as events
 from addtocrm.keys import store
 from addtocrm.keys.model import SCOPES, Key, NewKey, Principal, Scope
 from addtocrm.keys.token import PREFIX, hash_token, new_token
+from addtocrm.settings import MOST_REQUESTS
 
 FRESH_SECONDS = 1.0
 """How long a principal is believed without asking; the safety net below NOTIFY."""
@@ -33,8 +34,11 @@ async def create(
     rate_per_hour: int | None = None,
     actor: str = "operator",
 ) -> NewKey:
-    """A new key; its token is in the answer and nowhere else. Raises ApiError off Pro or for a wrong scope."""
+    """A new key; its token is in the answer and nowhere else. Raises ApiError off Pro, for a wrong scope or limit."""
     chosen = _scopes(scopes)
+    for field, rate in (("rate_per_minute", rate_per_minute), ("rate_per_hour", rate_per_hour)):
+        if rate is not None and not 1 <= rate <= MOST_REQUESTS:
+            raise invalid(field, f"is a whole number from 1 to {MOST_REQUESTS}.")
     async with pool.acquire() as connection, connection.transaction():
         account = await account_store.by_email(connection, email.strip())
         if account is None:
