@@ -8,6 +8,7 @@ from addtocrm import identifiers
 from addtocrm.emails import finder
 from addtocrm.emails.desk import Desk
 from addtocrm.emails.engine import Engine
+from addtocrm.emails.inquiry import conclude_invalid
 from addtocrm.emails.model import Checked, KnownAddress, Verification
 from addtocrm.emails.syntax import parse
 from addtocrm.errors import ApiError, invalid
@@ -48,7 +49,7 @@ async def verify(
     `insufficient_credits`, `not_found` (free) for somebody who asked to be forgotten.
     """
     if parse(address) is None:
-        no_address = await verifier.check_one(address)
+        no_address = conclude_invalid(address)
         return lookups.free(caller, msgspec.json.encode(no_address.verification)), no_address
     checked: Checked | None = None
 
