@@ -31,10 +31,10 @@ from addtocrm.events import routes as event_routes
 from addtocrm.events import service as events
 from addtocrm.gate.asgi import Gate
 from addtocrm.gate.context import Route, require_normal
-from addtocrm.gate.idempotency import Idempotency
 from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
 from addtocrm.gate.record import Recorder
 from addtocrm.health import routes as health
+from addtocrm.idempotency.service import Idempotency
 from addtocrm.jobs import routes as jobs
 from addtocrm.keys.service import KeyRing
 from addtocrm.lists import routes as lists
@@ -82,6 +82,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             ring.forget(subject)
         elif kind == "results":
             hot.forget(subject)
+        elif kind == "result":
+            hot.forget_one(*subject.split(":"))
 
     def on_lost() -> None:
         ring.forget_all()

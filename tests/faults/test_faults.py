@@ -139,7 +139,7 @@ def test_jobs_that_waited_for_long_are_done(new_server: Any) -> None:
     first.kill()
 
     async def submit(pool: Pool) -> list[str]:
-        caller = Caller(account.id, "operator", "queued", 1000)
+        caller = Caller(account.id, "operator", "queued")
         jobs = [await batch.submit(pool, caller, ["linkedin.com/in/waited-example"]) for _ in range(20)]
         await pool.execute("update dbos.workflow_status set updated_at = updated_at - 3600000")
         return [job.id for job in jobs]

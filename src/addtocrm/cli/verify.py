@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.accounts import service as accounts
-from addtocrm.accounts.model import PLAN_CREDITS, Account
+from addtocrm.accounts.model import Account
 from addtocrm.cells import cell
 from addtocrm.cli.database import database
 from addtocrm.cli.jobs_process import JobsProcess
@@ -166,7 +166,7 @@ async def _results(
     asked = [address for address in addresses if address]
     if not asked:
         return [None] * len(addresses)
-    caller = Caller(account.id, "operator", str(uuid4()), PLAN_CREDITS[account.plan])
+    caller = Caller(account.id, "operator", str(uuid4()))
     job = await batch.submit(pool, caller, asked)
     try:
         while job.status in ("queued", "running"):

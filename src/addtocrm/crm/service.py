@@ -23,6 +23,7 @@ from addtocrm.db.pool import Pool
 from addtocrm.errors import invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
+from addtocrm.idempotency.service import done_before, keep
 from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
 from addtocrm.suppressions.service import first_suppressed, subjects
@@ -38,6 +39,8 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
 
     Raises ApiError: `validation_error`, `crm_not_connected` and what the CRM answers (`crm_…`, `not_found`).
     """
+    if before := done_before(caller.once, WriteResult):
+        return before
     person = {**values.of_person(write.person), **values.of_custom(write.custom_fields)}
     company = values.company_of_person(write.person, write.company)
     if not any(name in company for name in ("name", *matching.KEYS["company"])):
@@ -79,11 +82,15 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
         linked = person.get("company_id") if "company_id" in written.fields else company_id
         linked = None if linked in (None, TO_BE_MADE) else str(linked)
         await _tell(crm, caller, "contact", written, write.dry_run, company_id=linked)
-        return WriteResult(name, written.id, linked, written.url, written.action, written.fields, written.kept)
+        result = WriteResult(name, written.id, linked, written.url, written.action, written.fields, written.kept)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def upsert_company(pool: Pool, settings: Settings, caller: Caller, write: CompanyWrite) -> CompanyResult:
     """Puts a company into the active CRM, once. Raises ApiError as `upsert_contact`."""
+    if before := done_before(caller.once, CompanyResult):
+        return before
     company = {**values.of_company(write.company), **values.of_custom(write.custom_fields)}
     async with writing(pool, settings, caller.account_id, write.expected_crm, "company") as crm:
         name = crm.definition.name
@@ -97,26 +104,36 @@ async def upsert_company(pool: Pool, settings: Settings, caller: Caller, write: 
             crm, "company", choice, _and(company, owner=owner), write.on_conflict, dry_run=write.dry_run
         )
         await _tell(crm, caller, "company", written, write.dry_run)
-        return CompanyResult(name, written.id, written.url, written.action, written.fields, written.kept)
+        result = CompanyResult(name, written.id, written.url, written.action, written.fields, written.kept)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def add_note(pool: Pool, settings: Settings, caller: Caller, write: NoteWrite) -> NoteResult:
     """Writes a note on a contact. Raises ApiError, `not_found` for a contact that there is not."""
+    if before := done_before(caller.once, NoteResult):
+        return before
     async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
         writer.require(crm, "notes", "")
         note_id = await crm.connector.add_note(write.contact_id, write.text)
-        return NoteResult(crm.definition.name, write.contact_id, note_id)
+        result = NoteResult(crm.definition.name, write.contact_id, note_id)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def add_task(pool: Pool, settings: Settings, caller: Caller, write: TaskWrite) -> TaskResult:
     """Makes a task about a contact. Raises ApiError, `not_found` for a contact that there is not."""
+    if before := done_before(caller.once, TaskResult):
+        return before
     due_at = _time("due_at", write.due_at) if write.due_at else None
     async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
         writer.require(crm, "tasks", "")
         owner = await writer.owner_id(crm, write.owner)
         task = Task(write.title, write.description, due_at, owner)
         task_id = await crm.connector.add_task(write.contact_id, task)
-        return TaskResult(crm.definition.name, write.contact_id, task_id)
+        result = TaskResult(crm.definition.name, write.contact_id, task_id)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def contacts(

@@ -4,19 +4,21 @@ import hmac
 from collections.abc import Callable, Collection, MutableMapping
 from typing import Any, Protocol, cast
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from addtocrm import logs
-from addtocrm.accounts.model import PLAN_CREDITS
 from addtocrm.errors import ApiError
-from addtocrm.gate import body, idempotency
+from addtocrm.gate import body
 from addtocrm.gate.address import client_address, is_loopback, networks
 from addtocrm.gate.context import Passed, Route, require_scope
 from addtocrm.gate.exchange import JSON, Exchange, answer_body
-from addtocrm.gate.idempotency import Idempotency
 from addtocrm.gate.limits import Limiter, Standing
 from addtocrm.gate.record import Recorder
+from addtocrm.idempotency import service as idempotency
+from addtocrm.idempotency.model import Stored
+from addtocrm.idempotency.service import Idempotency
 from addtocrm.keys.model import Principal
 from addtocrm.keys.service import KeyRing
 from addtocrm.keys.token import is_well_formed
@@ -28,6 +30,7 @@ log = structlog.get_logger("addtocrm.requests")
 
 METRICS_PATH = "/metrics"
 BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS")
+REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Services(Protocol):
@@ -191,12 +194,11 @@ class Gate:
         owner = passed.caller.key_id or passed.caller.account_id
         scope = exchange.scope
         mark = idempotency.fingerprint(scope["method"], scope["path"], scope["query_string"], asked)
-        stored = await self._idempotency.begin(owner, key, mark)
-        if stored:
-            await exchange.answer(
-                stored.status, stored.body, [(b"idempotent-replayed", b"true")], stored.content_type.encode()
-            )
+        begun = await self._idempotency.begin(owner, key, mark)
+        if isinstance(begun, Stored):
+            await exchange.answer(begun.status, begun.body, [REPLAYED], begun.content_type.encode())
             return
+        passed.caller = msgspec.structs.replace(passed.caller, once=begun)
         start: MutableMapping[str, Any] = {}
         chunks: list[bytes] = []
 
@@ -209,11 +211,13 @@ class Gate:
         try:
             await self._app(cast(Scope, scope), body.given(asked, receive), capture)
         except BaseException:
-            await self._idempotency.free(owner, key)
+            self._idempotency.leave(begun)
             raise
         content_type = dict(start["headers"]).get(b"content-type", JSON).decode()
-        answer = idempotency.Stored(start["status"], content_type, b"".join(chunks))
-        await self._idempotency.finish(owner, key, answer)
+        answer = Stored(start["status"], content_type, b"".join(chunks))
+        await self._idempotency.finish(begun, answer)
+        if begun.outcome:
+            start["headers"] = [*start["headers"], REPLAYED]
         await exchange.forward(start)  # type: ignore[arg-type]
         await exchange.send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
@@ -224,7 +228,6 @@ def _pass(exchange: Exchange, principal: Principal) -> Passed:
         account_id=principal.account_id,
         actor=f"key:{principal.key_id}",
         request_id=exchange.request_id,
-        plan_credits=PLAN_CREDITS["pro"],
         key_id=principal.key_id,
     )
     passed = Passed(caller, principal.scopes)

@@ -12,6 +12,7 @@ from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError
 from addtocrm.events import service as events
+from addtocrm.idempotency.service import done_before, keep
 from addtocrm.jobs import store
 from addtocrm.jobs.model import ItemError, Job, JobResult, NewItem
 from addtocrm.lookups.model import Caller
@@ -24,7 +25,8 @@ GROUP_ROUND = 10
 async def create(connection: Connection, caller: Caller, kind: str, options: Any, items: Sequence[NewItem]) -> Job:
     """A queued job, made in the transaction of `connection`: it runs once that commits.
 
-    `kind` names its handler (see `runner`); `options` are JSON-encodable.
+    `kind` names its handler (see `runner`); `options` are JSON-encodable. The job is what the caller's request does:
+    it is kept with its Idempotency-Key.
     """
     id = new_id("job")
     await store.insert(
@@ -32,7 +34,7 @@ async def create(connection: Connection, caller: Caller, kind: str, options: Any
         id,
         caller.account_id,
         kind,
-        _json(caller),
+        _json(msgspec.structs.replace(caller, once=None)),
         _json(options),
         [_json(one.input) for one in items],
         _repeats(items),
@@ -40,11 +42,15 @@ async def create(connection: Connection, caller: Caller, kind: str, options: Any
     )
     row = await store.get(connection, caller.account_id, id)
     assert row is not None
-    return _job(row)
+    job = _job(row)
+    await keep(connection, caller.once, job)
+    return job
 
 
 async def submit(pool: Pool, caller: Caller, kind: str, items: Sequence[NewItem]) -> Job:
     """As `create`, without options, in a transaction of its own."""
+    if before := done_before(caller.once, Job):
+        return before
     async with pool.acquire() as connection, connection.transaction():
         return await create(connection, caller, kind, {}, items)
 

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from asyncpg import Record
 
 from addtocrm.accounts import store as account_store
-from addtocrm.accounts.model import PLAN_CREDITS
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError, invalid
@@ -89,6 +88,7 @@ class KeyRing:
         self._pool = pool
         self._rates = (rate_per_minute, rate_per_hour)
         self._known: dict[str, Principal] = {}
+        self._tokens: dict[str, set[str]] = {}
         self._guesses: set[str] = set()
         self._guessing: asyncio.Task[dict[str, Principal]] | None = None
         self._next_guesses = 0.0
@@ -126,7 +126,7 @@ class KeyRing:
     async def _fetch(self, tokens: Collection[str]) -> dict[str, Principal]:
         began = time.monotonic()
         hashed = {hash_token(token): token for token in tokens}
-        rows = {hashed[row["hash"]]: row for row in await store.principals(self._pool, list(hashed), PLAN_CREDITS)}
+        rows = {hashed[row["hash"]]: row for row in await store.principals(self._pool, list(hashed))}
         for token in tokens:
             self._known.pop(token, None)
         if len(self._known) + len(rows) > REMEMBERED:
@@ -134,6 +134,8 @@ class KeyRing:
         found = {token: self._principal(row, began) for token, row in rows.items()}
         self.balances.update((row["account_id"], row["credits_available"]) for row in rows.values())
         self._known.update(found)
+        for token, principal in found.items():
+            self._tokens.setdefault(principal.account_id, set()).add(token)
         return found
 
     def _principal(self, row: Record, began: float) -> Principal:
@@ -150,9 +152,10 @@ class KeyRing:
 
     def forget(self, account_id: str) -> None:
         """Drops what is known of an account's keys."""
-        for token in [t for t, p in self._known.items() if p.account_id == account_id]:
-            del self._known[token]
+        for token in self._tokens.pop(account_id, ()):
+            self._known.pop(token, None)
 
     def forget_all(self) -> None:
         self._known.clear()
+        self._tokens.clear()
         self.balances.clear()

@@ -14,6 +14,7 @@ from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
+from addtocrm.idempotency.service import done_before, keep
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job, NewItem
 from addtocrm.lists import store
@@ -27,11 +28,15 @@ PUSH = "lists.push"
 
 async def create(pool: Pool, caller: Caller, new: NewList) -> PeopleList:
     """A new, empty list."""
+    if before := done_before(caller.once, PeopleList):
+        return before
     id = new_id("lst")
     async with pool.acquire() as connection, connection.transaction():
         await store.insert(connection, id, caller.account_id, new.name.strip(), new.description)
         await _tell(connection, caller, "list.created", {"id": id, "name": new.name.strip()})
-        return await _get(connection, caller.account_id, id)
+        made = await _get(connection, caller.account_id, id)
+        await keep(connection, caller.once, made)
+    return made
 
 
 async def page(pool: Pool, account_id: str, cursor: str | None, limit: int) -> tuple[list[PeopleList], str | None]:
@@ -82,6 +87,8 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
     The same person: the same LinkedIn URL, else (where one of the two has none) the same e-mail, else the same
     name at the same company. Raises ApiError `not_found`, `validation_error` (with the person's place).
     """
+    if before := done_before(caller.once, AddedMembers):
+        return before
     keys = [_keys(person, f"people[{position}]") for position, person in enumerate(people)]
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, caller.account_id, id)
@@ -109,7 +116,9 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
         ]
         if told:
             await events.append_many(connection, caller.account_id, caller.actor, caller.request_id, told)
-    return AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
+        added = AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
+        await keep(connection, caller.once, added)
+    return added
 
 
 async def remove(pool: Pool, caller: Caller, id: str, member_id: str) -> None:
@@ -124,6 +133,8 @@ async def remove(pool: Pool, caller: Caller, id: str, member_id: str) -> None:
 async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
     """A job that writes the list's people to the CRM. Raises ApiError `not_found`, `crm_not_connected`,
     `validation_error` (another CRM is active than expected)."""
+    if before := done_before(caller.once, Job):
+        return before
     await _get(pool, caller.account_id, id)
     active = await connections.info(pool, caller.account_id)
     if options.expected_crm is not None and options.expected_crm != active.crm:

@@ -26,7 +26,8 @@ PLACES = {
         where lower(concat(input::text, result::text)) ~ $3""",
     "events": f"update events set data = {GONE} where lower(data::text) ~ $3",
     "events_outbox": f"update events_outbox set data = {GONE} where lower(data::text) ~ $3",
-    "idempotency": "delete from idempotency where lower(convert_from(body, 'UTF8')) ~ $3",
+    "idempotency": """delete from idempotency
+        where lower(concat(convert_from(body, 'UTF8'), outcome::text)) ~ $3""",
 }
 """What is done in each table; $1 are LinkedIn URLs, $2 addresses in lower case, $3 is a pattern of both."""
 
