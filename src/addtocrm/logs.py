@@ -12,6 +12,7 @@ import structlog
 
 PIPE_BYTES = 4096
 """What a pipe takes in one piece, also of several processes (POSIX's PIPE_BUF on Linux)."""
+ENCODER = msgspec.json.Encoder()
 NEVER = ("authorization", "token", "key", "password", "secret")
 
 
@@ -52,24 +53,18 @@ def write(documents: Iterable[Any]) -> None:
 
     What cannot be written (the disk is full, nobody reads) is lost.
     """
-    pending = bytearray()
-    for document in documents:
-        line = msgspec.json.encode(document)
-        if len(pending) + len(line) >= PIPE_BYTES:
-            _write(pending)
-            pending.clear()
-        pending += line + b"\n"
-    _write(pending)
-
-
-def _write(lines: bytes | bytearray) -> None:
+    lines = ENCODER.encode_lines(documents)
+    begin = 0
     with contextlib.suppress(OSError):
-        sys.stderr.buffer.write(lines)
-        sys.stderr.buffer.flush()
+        while begin < len(lines):
+            end = lines.rfind(b"\n", begin, begin + PIPE_BYTES) + 1 or lines.find(b"\n", begin) + 1
+            sys.stderr.buffer.write(lines[begin:end])
+            sys.stderr.buffer.flush()
+            begin = end
 
 
 def _dumps(line: Any, **_: Any) -> bytes:
-    return msgspec.json.encode(line)
+    return ENCODER.encode(line)
 
 
 def _hide_secrets(_logger: Any, _method: str, line: Any) -> Any:

@@ -31,16 +31,16 @@ class Standing(msgspec.Struct, frozen=True):
 
     @property
     def reset_minute(self) -> int:
-        return (int(self.now) // MINUTE + 1) * MINUTE
+        return _end(self.now, MINUTE)
 
     @property
     def reset_hour(self) -> int:
-        return (int(self.now) // HOUR + 1) * HOUR
+        return _end(self.now, HOUR)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The `X-RateLimit-…` headers."""
         return [
-            *_window_headers(self.per_minute, self.per_hour, self.reset_minute, self.reset_hour),
+            *_window_headers(self.per_minute, self.per_hour, int(self.now) // MINUTE),
             (b"x-ratelimit-remaining-minute", b"%d" % max(0, self.per_minute - self.used_minute)),
             (b"x-ratelimit-remaining-hour", b"%d" % max(0, self.per_hour - self.used_hour)),
         ]
@@ -58,16 +58,19 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 @lru_cache(1024)
-def _window_headers(
-    per_minute: int, per_hour: int, reset_minute: int, reset_hour: int
-) -> tuple[tuple[bytes, bytes], ...]:
+def _window_headers(per_minute: int, per_hour: int, minute: int) -> tuple[tuple[bytes, bytes], ...]:
     """What the answers to all requests of a minute have in common."""
     return (
         (b"x-ratelimit-limit-minute", b"%d" % per_minute),
-        (b"x-ratelimit-reset-minute", b"%d" % reset_minute),
+        (b"x-ratelimit-reset-minute", b"%d" % _end(minute * MINUTE, MINUTE)),
         (b"x-ratelimit-limit-hour", b"%d" % per_hour),
-        (b"x-ratelimit-reset-hour", b"%d" % reset_hour),
+        (b"x-ratelimit-reset-hour", b"%d" % _end(minute * MINUTE, HOUR)),
     )
+
+
+def _end(now: float, window: int) -> int:
+    """When the window that holds `now` ends."""
+    return (int(now) // window + 1) * window
 
 
 class Limiter(Protocol):
