@@ -78,7 +78,7 @@ def invalid(path: str, message: str) -> ApiError:
 
 
 def lacks_scope(wanted: Sequence[str], has: Collection[str], *, all_of_them: bool = False) -> ApiError:
-    """A `scope_required` that names what the call needs: one of `wanted`, or all of them, of which the key lacks some."""
+    """A `scope_required` that names what the call needs: one of `wanted`, or all, of which the key lacks some."""
     if all_of_them:
         lacks = _named([name for name in wanted if name not in has], "and")
         needs = f"the scopes {_named(wanted, 'and')}, and this key lacks {lacks}; make a key that has them"

@@ -78,7 +78,7 @@ class Runner:
     async def _look(self) -> None:
         """Takes jobs, and hears of those that are cancelled, not allowed any more, or another process's now."""
         await store.orphan(self._pool, self._instance)
-        ours = await store.carried(self._pool, self._instance)
+        ours = await store.carried(self._pool, self._instance, list(self._jobs))
         refused = await keys.unusable(self._pool, _keys(job.caller for job in self._jobs.values()))
         for job in self._jobs.values():
             if job.id not in ours or ours[job.id]:
@@ -167,7 +167,7 @@ class Runner:
     async def _let_go(self, job: Carried) -> None:
         """Ends the job where all of it is done or it may not go on, else gives it back until there is something due."""
         rest = max(job.rests_until - asyncio.get_running_loop().time(), 0.0)
-        ours = await store.carried(self._pool, self._instance)
+        ours = await store.carried(self._pool, self._instance, [job.id])
         if job.id in ours:
             wait = await store.wait_seconds(self._pool, job.id)
             if wait is None or ours[job.id] or job.error:

@@ -125,10 +125,13 @@ async def take(
     )
 
 
-async def carried(pool: Pool, instance: int) -> dict[str, bool]:
-    """The jobs that this process carries, and whether each is to be cancelled."""
+async def carried(pool: Pool, instance: int, ids: Sequence[str]) -> dict[str, bool]:
+    """Those of the jobs that are this process's and have not ended, and whether each is to be cancelled."""
     rows = await pool.fetch(
-        f"select id, cancelled_by is not null as cancelled from jobs where {OPEN} and instance = $1", instance
+        f"""select id, cancelled_by is not null as cancelled from jobs
+            where id = any($2::text[]) and {OPEN} and instance = $1""",
+        instance,
+        ids,
     )
     return {row["id"]: row["cancelled"] for row in rows}
 
