@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
@@ -70,8 +70,11 @@ class Services(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Services]:
-    """The services of one server process, started; `settings.database_url` must be set."""
+async def running(
+    settings: Settings, hear: Callable[[str, str], None] = lambda kind, subject: None
+) -> AsyncIterator[Services]:
+    """The services of one server process, started; `settings.database_url` must be set. `hear` is told of every notice
+    (see `Listener`)."""
     assert settings.database_url is not None
     pool = await open_pool(settings.database_url)
     ring = KeyRing(pool, settings.rate_per_minute, settings.rate_per_hour)
@@ -84,6 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             hot.forget(subject)
         elif kind == "result":
             hot.forget_one(*subject.split(":"))
+        hear(kind, subject)
 
     def on_lost() -> None:
         ring.forget_all()
@@ -166,7 +170,7 @@ def build(services: Services) -> Gate:
         except HTTPException:
             return None
         endpoint: Endpoint | None = handler.opt.get("endpoint")
-        return Route(template, endpoint.scopes, endpoint.body is not None) if endpoint else None
+        return Route(template, endpoint.scopes, endpoint.all_scopes, endpoint.body is not None) if endpoint else None
 
     return Gate(routes, services, {path for handler in open_to_all for path in handler.paths}, find)
 

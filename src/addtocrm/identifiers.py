@@ -3,6 +3,7 @@
 Every function is pure and idempotent, and raises ValueError with a sentence that helps who typed the text.
 """
 
+import hashlib
 import re
 import unicodedata
 from functools import lru_cache
@@ -142,6 +143,19 @@ def _host(text: str) -> str:
     return ascii_host
 
 
+LONGEST_KEY = 400
+
+
+def bounded(key: str) -> str:
+    """A key that fits an index (of PostgreSQL's B-tree: 2,704 bytes a row): one longer than LONGEST_KEY in UTF-8 bytes
+    becomes its beginning and its SHA-256."""
+    encoded = key.encode("utf-8", "surrogatepass")
+    if len(encoded) <= LONGEST_KEY:
+        return key
+    beginning = encoded[: LONGEST_KEY // 2].decode("utf-8", "ignore").rstrip()
+    return f"{beginning} {hashlib.sha256(encoded).hexdigest()}"
+
+
 NOT_WORD = re.compile(r"[^a-z0-9]+")
 APOSTROPHES = re.compile(r"['’`ʼ]")
 LEGAL = frozenset(
@@ -199,7 +213,7 @@ LEGAL = frozenset(
 def name_key(text: str) -> str:
     """A name for exact comparison: lower-case ASCII words, accents and punctuation gone."""
     plain = text.casefold() if text.isascii() else anyascii(unicodedata.normalize("NFC", text)).casefold()
-    return NOT_WORD.sub(" ", APOSTROPHES.sub("", plain)).strip()
+    return bounded(NOT_WORD.sub(" ", APOSTROPHES.sub("", plain)).strip())
 
 
 @lru_cache(maxsize=65_536)
@@ -208,4 +222,4 @@ def company_key(text: str) -> str:
     words = name_key(text.replace(".", "")).split()
     while len(words) > 1 and words[-1] in LEGAL:
         words.pop()
-    return " ".join(words)
+    return bounded(" ".join(words))

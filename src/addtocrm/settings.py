@@ -72,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(description="Days for which a result is kept and free; fractions allowed.", gt=0, le=36500)
     ] = 30.0
     event_days: Annotated[int, Meta(description="Days for which events are kept.", ge=1, le=36500)] = 400
+    job_days: Annotated[
+        float,
+        Meta(description="Days for which an ended job and its results are kept; fractions allowed.", gt=0, le=36500),
+    ] = 30.0
     max_body_bytes: Annotated[int, Meta(description="Largest request body in bytes.", ge=1024, le=2**30)] = 4_194_304
     metrics_token: Annotated[
         str, Meta(description="Bearer token for /metrics; read from this machine only when empty.")

@@ -16,12 +16,14 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """What is promised of an endpoint. `answer` is the type inside `data`; a list type is a collection."""
+    """What is promised of an endpoint. `answer` is the type inside `data`; a list type is a collection. A key needs one
+    of `scopes`, or all of them with `all_scopes`."""
 
     summary: str
     scopes: Scopes
     answer: Any
     tag: str
+    all_scopes: bool = False
     body: Any = None
     query: Any = None
     billable: bool = False

@@ -14,8 +14,8 @@ from addtocrm.emails.engine import Engine
 from addtocrm.emails.model import VerifyEmail
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
+from addtocrm.jobs.kind import Kind, Postponed
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.jobs.runner import Kind, Postponed
 from addtocrm.lookups.model import Answer, Caller
 from addtocrm.lookups.service import Lookups
 
@@ -25,6 +25,8 @@ ATTEMPTS = 5
 """How often a server that puts us off is asked, over up to about an hour, before the answer is `unknown`."""
 SHORTAGE_SECONDS = 3.0
 JOINED_SECONDS = 60.0
+WITHDRAWN_SECONDS = 1.0
+"""Another one who asked about the same address took the question back."""
 
 
 class Services(Protocol):
@@ -36,7 +38,7 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str]) -> Job:
     """A queued job with one item for each address."""
-    return await jobs.submit(pool, caller, service.VERIFY.name, [_new(item) for item in items])
+    return await jobs.submit(pool, caller, service.VERIFY.name, "enrich", [_new(item) for item in items])
 
 
 def _new(item: VerifyEmail | str) -> NewItem:
@@ -60,18 +62,20 @@ def kind(services: Services) -> Kind:
         asked = _asked(msgspec.convert(item.input, VerifyEmail | str))
         try:
             async with desk.turn(asked.email):
-                answer, checked = await service.verify(
-                    services.lookups, desk, caller, asked.email, refresh=asked.refresh and item.since
+                asking = asyncio.ensure_future(
+                    service.verify(services.lookups, desk, caller, asked.email, refresh=asked.refresh and item.since)
                 )
-        except asyncio.CancelledError:
-            desk.withdraw(asked.email)
-            raise
+                try:
+                    answer, checked = await asyncio.shield(asking)
+                except asyncio.CancelledError:
+                    desk.withdraw(asked.email)
+                    answer, checked = await asking
         except Withdrawn:
-            raise Postponed(JOINED_SECONDS) from None
+            raise Postponed(WITHDRAWN_SECONDS) from None
         except ApiError as error:
             # Credits that others hold come back where those end as unknown.
             if error.type == "insufficient_credits" and await services.lookups.has_holds(caller.account_id):
-                raise Postponed(SHORTAGE_SECONDS) from None
+                raise Postponed(SHORTAGE_SECONDS, all_items=True) from None
             raise
         if answer.cached or answer.credits_deducted or item.attempts >= ATTEMPTS:
             return answer

@@ -35,7 +35,7 @@ async def verify(request: AnyRequest, lookups: Lookups, desk: Desk) -> Response[
     passed = caller_of(request)
     answer, _ = await service.verify(lookups, desk, passed.caller, body.email, refresh=body.refresh)
     if not body.refresh:
-        passed.ref = Ref(passed.caller.account_id, service.VERIFY.name, service.verify_key(body.email))
+        passed.ref = Ref.of(passed.caller.account_id, service.VERIFY, service.verify_key(body.email))
     return billed(answer)
 
 
@@ -60,7 +60,7 @@ async def find(request: AnyRequest, lookups: Lookups, engine: Engine, dataset: D
     name = service.name_of(body.first_name, body.last_name, body.domain)
     answer = await service.find(lookups, engine, dataset, passed.caller, name, refresh=body.refresh)
     if not body.refresh:
-        passed.ref = Ref(passed.caller.account_id, service.FIND.name, service.find_key(name))
+        passed.ref = Ref.of(passed.caller.account_id, service.FIND, service.find_key(name))
     return billed(answer)
 
 

@@ -117,7 +117,7 @@ class Gate:
             await self._app(cast(Scope, scope), receive, exchange.forward)
             return
         exchange.template = route.template
-        require_scope(principal.scopes, route.scopes)
+        require_scope(principal.scopes, route.scopes, all_of_them=route.all_scopes)
         if method in BODILESS:
             _pass(exchange, principal)
             await self._app(cast(Scope, scope), receive, exchange.forward)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import msgspec
 
-from addtocrm.errors import ApiError
+from addtocrm.errors import ApiError, lacks_scope
 from addtocrm.keys.model import Scope
 from addtocrm.lookups.model import Caller, Ref
 
@@ -20,10 +20,11 @@ single slashes between them, none of them `.` or `..`, nothing escaped."""
 
 class Route(msgspec.Struct, frozen=True):
     """What the gate needs to know of where a request goes: its path with parameters unfilled, the scopes of which a
-    key must have one, and whether it takes a JSON body."""
+    key must have one (or all), and whether it takes a JSON body."""
 
     template: str
     scopes: Scopes
+    all_scopes: bool
     takes_json: bool
 
 
@@ -46,8 +47,8 @@ def passed(scope: Any) -> Passed:
     return cast(Passed, scope["addtocrm.passed"])
 
 
-def require_scope(scopes: frozenset[str], wanted: Scopes) -> None:
-    """Raises ApiError `scope_required` unless a key with `scopes` has one of `wanted`."""
-    if scopes.isdisjoint(wanted):
-        names = " or ".join(f"`{name}`" for name in wanted)
-        raise ApiError("scope_required", f"This call needs the scope {names}; make a key that has it in the dashboard.")
+def require_scope(scopes: frozenset[str], wanted: Scopes, *, all_of_them: bool = False) -> None:
+    """Raises ApiError `scope_required` unless a key with `scopes` has one of `wanted`, or all of them."""
+    has = scopes.issuperset(wanted) if all_of_them else not scopes.isdisjoint(wanted)
+    if not has:
+        raise lacks_scope(wanted, scopes, all_of_them=all_of_them)

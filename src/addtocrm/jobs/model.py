@@ -65,3 +65,16 @@ class Item(msgspec.Struct, frozen=True):
     input: Any
     attempts: int
     since: datetime
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an item that was tried: an end (JSON texts), or `put_off` by so many seconds."""
+
+    job_id: str
+    position: int
+    status: ItemStatus = "pending"
+    result: str | None = None
+    error: str | None = None
+    cached: bool | None = None
+    credits_deducted: int | None = None
+    put_off: float | None = None

@@ -21,6 +21,8 @@ FRESH_SECONDS = 1.0
 REMEMBERED = 10_000
 GUESS_SECONDS = 1.0
 MOST_GUESSES = 1000
+REVOKED = "The API key was revoked."
+SUSPENDED = "The account is off the Pro plan, on which API keys work."
 
 
 async def create(
@@ -68,6 +70,12 @@ async def revoke(pool: Pool, id: str, actor: str = "operator") -> None:
             await events.append(connection, key.account_id, "key.revoked", actor, None, {"id": id, "name": key.name})
         elif not await store.exists(connection, id):
             raise ApiError("not_found", f"There is no key {id}; `addtocrm keys list EMAIL` shows them.")
+
+
+async def unusable(pool: Pool, ids: Collection[str]) -> dict[str, str]:
+    """Those of the keys that may do nothing any more, or not now, with the reason in words."""
+    rows = await store.unusable(pool, list(ids)) if ids else []
+    return {row["id"]: REVOKED if row["revoked"] else SUSPENDED for row in rows}
 
 
 def _scopes(given: list[str]) -> tuple[Scope, ...]:

@@ -69,6 +69,15 @@ async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record
     )
 
 
+async def unusable(pool: Pool, ids: Sequence[str]) -> list[asyncpg.Record]:
+    """(id, revoked) of the keys that are revoked, or whose account is off Pro."""
+    return await pool.fetch(
+        """select k.id, k.revoked_at is not null as revoked from keys k join accounts a on a.id = k.account_id
+           where k.id = any($1::text[]) and (k.revoked_at is not null or a.plan <> 'pro')""",
+        ids,
+    )
+
+
 def _key(row: asyncpg.Record) -> Key:
     values: dict[str, Any] = dict(row)
     values["scopes"] = tuple(row["scopes"])

@@ -16,7 +16,7 @@ from addtocrm.events import service as events
 from addtocrm.events.model import EventType
 from addtocrm.idempotency.service import done_before, keep
 from addtocrm.jobs import service as jobs
-from addtocrm.jobs.model import Job, NewItem
+from addtocrm.jobs.model import Job
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push
 from addtocrm.lookups.model import Caller
@@ -140,9 +140,7 @@ async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
     if options.expected_crm is not None and options.expected_crm != active.crm:
         raise invalid("expected_crm", f"the active CRM is {active.crm}; nothing was written.")
     async with pool.acquire() as connection, connection.transaction():
-        rows = await store.all_members(connection, id)
-        items = [NewItem({"member_id": row["id"], "person": msgspec.Raw(row["person"].encode())}) for row in rows]
-        return await jobs.create(connection, caller, PUSH, options, items)
+        return await jobs.create_selected(connection, caller, PUSH, "lists", options, store.MEMBERS_TO_PUSH, id)
 
 
 class _Index:

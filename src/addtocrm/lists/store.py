@@ -9,6 +9,9 @@ from addtocrm.db.pool import Connection, Pool
 LIST = """select l.id, l.name, l.description, l.created_at, l.updated_at,
                  (select count(*)::int from list_members m where m.list_id = l.id) as members from lists l"""
 
+MEMBERS_TO_PUSH = """select id as place, json_build_object('member_id', id, 'person', person) as input
+                     from list_members where list_id = $1"""
+
 
 async def insert(connection: Connection, id: str, account_id: str, name: str, description: str | None) -> None:
     await connection.execute(
@@ -99,7 +102,3 @@ async def remove(connection: Connection, list_id: str, member_id: str) -> bool:
             "delete from list_members where list_id = $1 and id = $2 returning true", list_id, member_id
         )
     )
-
-
-async def all_members(connection: Connection, list_id: str) -> list[asyncpg.Record]:
-    return await connection.fetch("select id, person from list_members where list_id = $1 order by id", list_id)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from addtocrm import identifiers
 from addtocrm.events.model import EventType
 from addtocrm.idempotency.model import Once
 
@@ -35,6 +36,11 @@ class Ref(NamedTuple):
     account_id: str
     operation: str
     key: str
+
+    @classmethod
+    def of(cls, account_id: str, operation: Operation, key: str) -> "Ref":
+        """`key` is the normalised question, however long."""
+        return cls(account_id, operation.name, identifiers.bounded(key))
 
 
 Refresh = bool | datetime

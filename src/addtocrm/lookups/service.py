@@ -69,7 +69,7 @@ class Lookups:
         """
         if before := idempotency.done_before(caller.once, Charged):
             return Answer(bytes(before.data), False, 1, before.credits_remaining)
-        ref = Ref(caller.account_id, operation.name, key)
+        ref = Ref.of(caller.account_id, operation, key)
         if not refresh and (data := self.hot.get(ref)) is not None and (accept is None or accept(data)):
             metrics.CACHE.labels(operation.name, "hit").inc()
             return Answer(data, True, 0, self._balances.get(ref.account_id, 0))
