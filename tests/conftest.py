@@ -18,6 +18,15 @@ from addtocrm.db.migrate import migrate
 DATABASES = itertools.count(1)
 
 
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In place of pytest's own, which is closed to the user that PostgreSQL runs as where we are root."""
+    folder = Path(tempfile.mkdtemp(prefix="addtocrm-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a migrated database that is only copied, never used."""

@@ -16,6 +16,7 @@ from msgspec import Meta
 PREFIX = "ADDTOCRM_"
 MOST_REQUESTS = 2**31 - 1
 """The highest rate limit there can be."""
+DATA_FILES = ("postgres", "secret.key")
 
 
 class SettingsError(Exception):
@@ -23,12 +24,17 @@ class SettingsError(Exception):
 
 
 def default_data_dir() -> Path:
-    """The platform's folder for application data (XDG on Linux)."""
+    """The platform's folder for application data (XDG on Linux). For root on Linux /var/lib/addtocrm, unless there is
+    data in root's home already: PostgreSQL runs as another user then, to whom that home is closed."""
     if os.name == "nt":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "addtocrm"
     if os.uname().sysname == "Darwin":
         return Path.home() / "Library" / "Application Support" / "addtocrm"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "addtocrm"
+    chosen = os.environ.get("XDG_DATA_HOME")
+    folder = Path(chosen or Path.home() / ".local" / "share") / "addtocrm"
+    if os.geteuid() or chosen or any((folder / name).exists() for name in DATA_FILES):
+        return folder
+    return Path("/var/lib/addtocrm")
 
 
 class Vendor(msgspec.Struct, frozen=True):
@@ -96,6 +102,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def base_url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """Where the server is found from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def helo(self) -> str:

@@ -14,10 +14,10 @@ import httpx2 as httpx
 from harness import Account, Server, until, with_pool
 from world import WorldBeside
 
-from addtocrm.db import embedded
-from addtocrm.db.embedded import attach, binaries
+from addtocrm.db.embedded import attach
 from addtocrm.db.migrate import migrate
 from addtocrm.db.pool import Pool
+from addtocrm.db.postmaster import binaries, run
 from addtocrm.lookups.model import Caller
 from addtocrm.people import batch
 
@@ -222,7 +222,7 @@ def test_a_batch_goes_on_when_postgresql_is_restarted(new_server: Any, tmp_path:
 
 
 def restart(data_dir: Path, mode: str) -> None:
-    embedded._run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")
+    run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")
     attach(data_dir).detach()
 
 

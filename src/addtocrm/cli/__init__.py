@@ -1,5 +1,6 @@
 """The command line: the same services as the API, for the operator."""
 
+import os
 import sys
 
 from cyclopts import CycloptsError
@@ -10,6 +11,7 @@ from addtocrm.cli.output import failing
 
 def main() -> None:
     """The entry point `addtocrm`. Exit codes: 0, 1 (failed), 2 (usage)."""
+    os.umask(0o077)  # Backups, exports and refused rows are people's data: what we write is its owner's alone.
     with failing():
         _check_text(sys.argv[1:])
         load_for_help(sys.argv[1:])

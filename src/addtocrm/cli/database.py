@@ -23,18 +23,27 @@ T = TypeVar("T")
 def database(settings: Settings, *, migrated: bool = True) -> Iterator[str]:
     """The URL of the database, up and on the newest schema, for as long as the block lasts."""
     if settings.database_url:
-        yield _checked(settings.database_url, migrated)
+        if migrated:
+            bring_up_to_date(settings.database_url)
+        yield settings.database_url
     else:
         with attach(settings.data_dir) as attachment:
-            yield _checked(attachment.url, migrated)
+            if migrated:
+                bring_up_to_date(attachment.url)
+            yield attachment.url
 
 
-def _checked(url: str, migrated: bool) -> str:
-    if migrated and asyncio.run(_version(url)) != _newest():
+def bring_up_to_date(url: str) -> None:
+    """Migrates the database where its schema is not the newest. Raises DatabaseError."""
+    if not asyncio.run(is_up_to_date(url)):
         from addtocrm.db.migrate import migrate
 
         migrate(url)
-    return url
+
+
+async def is_up_to_date(url: str) -> bool:
+    """Whether the database has the newest schema. Raises DatabaseError."""
+    return await _version(url) == _newest()
 
 
 async def _version(url: str) -> str | None:

@@ -16,9 +16,8 @@ from rich.syntax import Syntax
 from addtocrm import logs, sample
 from addtocrm import settings as settings_module
 from addtocrm.accounts import service as accounts
-from addtocrm.cli.database import database
 from addtocrm.cli.output import out
-from addtocrm.cli.serve import run
+from addtocrm.cli.serve import place, run
 from addtocrm.crm import connections
 from addtocrm.dataset import service as dataset
 from addtocrm.db.pool import open_pool
@@ -35,9 +34,9 @@ def demo() -> None:
     settings = settings_module.load()
     os.environ.setdefault("ADDTOCRM_LOG_LEVEL", "warning")
     logs.configure("warning", pretty=sys.stderr.isatty())
-    with database(settings) as url:
-        token = asyncio.run(_prepare(settings, url))
-        run(settings, url, lambda: Tour(settings.base_url, token).walk())
+    with place(settings) as taken:
+        token = asyncio.run(_prepare(settings, taken.database_url))
+        run(settings, taken, lambda: Tour(settings.base_url, token).walk())
 
 
 async def _prepare(settings: Settings, url: str) -> str:

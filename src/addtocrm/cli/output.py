@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from addtocrm.db.backup import BackupError
-from addtocrm.db.embedded import EmbeddedError
+from addtocrm.db.folders import EmbeddedError
 from addtocrm.db.pool import DatabaseError
 from addtocrm.errors import ApiError
 from addtocrm.settings import SettingsError
