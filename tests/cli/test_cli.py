@@ -28,7 +28,7 @@ def run(*arguments: str, environment: dict[str, str], input: str | None = None) 
         capture_output=True,
         text=True,
         input=input,
-        timeout=60,
+        timeout=200,
         cwd=environment["ADDTOCRM_DATA_DIR"],
     )
 

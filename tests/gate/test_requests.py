@@ -3,14 +3,12 @@
 import asyncio
 import re
 import socket
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-from harness import Account, Server, until
-from test_limits import not_at_the_turn_of_a_minute
+from harness import Account, Server, early_in_a_minute, until
 
 from addtocrm.keys.token import checksum
 
@@ -150,7 +148,7 @@ def test_revoked(server: Server) -> None:
     account = server.account()
     assert account.client.get("/v1/usage").status_code == 200
     account.revoke()
-    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r, 1)
+    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r)
     refused(response, 401, "key_revoked")
     assert [event["type"] for event in server_events(server, account)] == ["key.created", "key.revoked"]
 
@@ -165,10 +163,10 @@ def test_off_pro_and_back(server: Server) -> None:
     account = server.account()
     assert account.client.get("/v1/usage").status_code == 200
     account.set_plan("free")
-    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r, 1)
+    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r)
     refused(response, 403, "key_suspended_plan")
     account.set_plan("pro")
-    until(lambda: account.client.get("/v1/usage").status_code == 200, 1)
+    until(lambda: account.client.get("/v1/usage").status_code == 200)
     types = [event["type"] for event in account.events()]
     assert types == ["key.created", "key.suspended", "key.reactivated"]
 
@@ -233,8 +231,7 @@ def test_bad_queries_name_the_parameter(account: Account, query: str) -> None:
 def test_limits_count_down_and_refuse(new_server: Any) -> None:
     server = new_server(ADDTOCRM_RATE_PER_MINUTE="5", ADDTOCRM_RATE_PER_HOUR="8")
     account = server.account()
-    if time.time() % 60 > 55:
-        time.sleep(61 - time.time() % 60)
+    early_in_a_minute()
     remaining = []
     for _ in range(5):
         answer = account.client.get("/v1/nothing")
@@ -256,6 +253,7 @@ def test_guessing_keys_is_slow(new_server: Any) -> None:
     server = new_server(ADDTOCRM_RATE_PER_MINUTE="10", ADDTOCRM_RATE_PER_HOUR="10")
     account = server.account(rate_per_minute=1000, rate_per_hour=1000)
     guesser = server.client(WELL_FORMED)
+    early_in_a_minute()
     statuses = [guesser.get("/v1/usage").status_code for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
     assert account.client.get("/v1/usage").status_code == 200
@@ -284,7 +282,7 @@ def test_guesses_of_a_spent_address_share_their_queries(new_server: Any) -> None
             known = await status(account.token)
             return await asyncio.gather(*guesses), known
 
-    not_at_the_turn_of_a_minute()
+    early_in_a_minute()
     for number in range(10):
         server.client(guess(2000 + number)).get("/v1/usage")
     before = commits(server)

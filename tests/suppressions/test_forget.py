@@ -66,9 +66,9 @@ def test_a_forgotten_person_is_nowhere_and_stays_away(account: Account, tmp_path
 
     done: Any = cli("people", "forget", "linkedin.com/in/Ida-Forgotten", environment=server.environment)
     assert done["identifiers"] == 2
-    until(lambda: not mentions(server), 5)
+    until(lambda: not mentions(server))
 
-    until(lambda: account.enrich("ida-forgotten").status_code == 404, 1)
+    until(lambda: account.enrich("ida-forgotten").status_code == 404)
     assert account.client.post("/v1/people/enrich", **asked).status_code == 404
     assert account.client.post("/v1/people/enrich", json={"email": EMAIL}).status_code == 404
     verified = account.client.post("/v1/emails/verify", json={"email": EMAIL.upper()})
