@@ -87,7 +87,7 @@ def test_each_format_and_a_second_run(
     assert ana["company"] == {"name": "Import, Inc.", "domain": "import.example.com"}
     assert ana["skills"] == ["Sales", "CRM"]
     again = cli("import", "people", str(file), environment=environment)
-    assert (again["rows"], again["created"], again["updated"]) == (2, 0, 2)
+    assert (again["rows"], again["created"], again["updated"], again["unchanged"]) == (2, 0, 0, 2)
     assert people(database_url) == known
 
 

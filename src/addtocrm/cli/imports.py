@@ -65,7 +65,8 @@ def _import(work: Callable[[Pool, service.Report], Awaitable[ImportResult]], jso
         result = with_pool(lambda pool: work(pool, report))
     rate = (result.rows - result.resumed_from) / max(result.seconds, 0.001)
     text = (
-        f"{result.rows:,} rows: {result.created:,} new, {result.updated:,} updated, {result.refused:,} refused "
+        f"{result.rows:,} rows: {result.created:,} new, {result.updated:,} updated, {result.unchanged:,} unchanged, "
+        f"{result.refused:,} refused "
         f"in {result.seconds:.1f} s ({rate:,.0f} rows/s)"
     )
     if result.suppressed:

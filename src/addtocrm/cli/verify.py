@@ -24,7 +24,7 @@ from addtocrm.cells import cell
 from addtocrm.cli.database import database
 from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.output import emit, err
-from addtocrm.dataset.readers import Table, table
+from addtocrm.dataset.delimited import Table, table
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.emails import batch
 from addtocrm.errors import invalid
@@ -149,9 +149,8 @@ async def _verify(url: str, email: str | None, source: Table, place: int, output
 
 
 def _chunks(source: Table) -> Iterator[list[list[str]]]:
-    lines: Iterator[list[str]] = source.rows
-    while rows := list(islice(lines, ROWS_A_JOB)):
-        yield [row for row in rows if row]
+    while rows := list(islice(source.rows, ROWS_A_JOB)):
+        yield [row.values for row in rows if row.values]
 
 
 def _cell(row: list[str], place: int) -> str:

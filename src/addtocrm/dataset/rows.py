@@ -1,7 +1,10 @@
 """From a row's fields to what the tables have: pure functions, and the rules of what is refused."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
 
@@ -12,6 +15,11 @@ from addtocrm.dataset import columns
 from addtocrm.dataset.model import RefusedError, Row
 
 LONGEST = 10_000
+LONGEST_KEY = 500
+"""Names are found by an index, which cannot hold everything."""
+
+MOST_COUNTED = 10**12
+LARGEST = 2**64
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -29,8 +37,8 @@ def person(fields: Mapping[str, Any]) -> Row:
     first, last, company_name = get("first_name"), get("last_name"), get("company_name")
     full = get("full_name") or " ".join(part for part in (first, last) if part) or None
     # A name in its own script is shown; the parts in Latin letters are what a caller can type.
-    name_key = identifiers.name_key(f"{first} {last}" if first and last else full or "") or None
-    company_key = (identifiers.company_key(company_name) or None) if company_name else None
+    name_key = _key("full_name", f"{first} {last}" if first and last else full, identifiers.name_key)
+    company_key = _key("company_name", company_name, identifiers.company_key)
     if url:
         identity = "in:" + url.rpartition("/")[2]
     elif email:
@@ -61,7 +69,7 @@ def person(fields: Mapping[str, Any]) -> Row:
                 "size": get("company_size"),
             }
         ),
-        "skills": _list(fields.get("skills")),
+        "skills": _list("skills", fields.get("skills")),
         "experience": _history(fields.get("experience"), _job),
         "education": _history(fields.get("education"), _school),
     }
@@ -74,7 +82,7 @@ def company(fields: Mapping[str, Any]) -> Row:
     domain = _checked("domain", get("domain"), identifiers.domain)
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.company_url)
     name = get("name")
-    name_key = (identifiers.company_key(name) or None) if name else None
+    name_key = _key("name", name, identifiers.company_key)
     if domain:
         identity = "do:" + domain
     elif url:
@@ -102,7 +110,7 @@ def company(fields: Mapping[str, Any]) -> Row:
             get("country") or _text("country", place.get("country")),
         ),
         "phones": [{"number": phone}] if (phone := get("phone")) else None,
-        "technologies": _list(fields.get("technologies", fields.get("tags"))),
+        "technologies": _list("technologies", fields.get("technologies", fields.get("tags"))),
     }
     return Row(identity, (domain, url, name_key), _known(data) or {})
 
@@ -134,9 +142,25 @@ def _text(name: str, value: Any) -> str | None:
     if isinstance(value, dict):
         entry = cast(dict[str, Any], value)
         return _text(name, entry.get("address") or entry.get("number") or entry.get("name"))
+    if isinstance(value, bytes):
+        return _text(name, value.decode("utf-8", "surrogateescape"))
     if value is None or isinstance(value, bool):
         return None  # People Data Labs writes `true` where a field is there but not part of the plan.
-    return str(value)
+    if isinstance(value, float | Decimal):
+        return _decimal(value)
+    if isinstance(value, int) and abs(value) < LARGEST:
+        return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise RefusedError(f"{name} is neither text nor a number or date")
+
+
+def _decimal(value: float | Decimal) -> str | None:
+    """A number as people write it: a whole one without a fraction, one that is none not at all."""
+    if not math.isfinite(value):
+        return None
+    number = Decimal(str(value))
+    return f"{number.to_integral_value() if number == number.to_integral_value() else number:f}"
 
 
 def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str | None:
@@ -148,6 +172,14 @@ def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str |
         raise RefusedError(f"{name} {error}".rstrip(".")) from None
 
 
+def _key(name: str, text: str | None, normal: Callable[[str], str]) -> str | None:
+    """The normal form by which a name is found. Raises RefusedError for one that no index can hold."""
+    key = normal(text) if text else ""
+    if len(key) > LONGEST_KEY:
+        raise RefusedError(f"{name} is longer than {LONGEST_KEY} letters")
+    return key or None
+
+
 def _number(name: str, text: str | None) -> int | None:
     if text is None:
         return None
@@ -155,12 +187,14 @@ def _number(name: str, text: str | None) -> int | None:
         number = int(float(text.replace(",", "")))
     except (ValueError, OverflowError):
         raise RefusedError(f"{name} is no number") from None
+    if not 0 <= number < MOST_COUNTED:
+        raise RefusedError(f"{name} cannot be {text}")
     return number
 
 
-def _list(value: Any) -> list[str] | None:
-    entries = cast(list[Any], value) if isinstance(value, list) else str(value).split(";") if value else []
-    found = [text for one in entries if (text := _text("list", one))]
+def _list(name: str, value: Any) -> list[str] | None:
+    entries = cast(list[Any], value) if isinstance(value, list) else (_text(name, value) or "").split(";")
+    found = [text for one in entries if (text := _text(name, one))]
     return list(dict.fromkeys(found)) or None
 
 
