@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from harness import Account, Server, until
 
 from addtocrm.accounts import service as accounts
@@ -33,14 +34,14 @@ class Slow:
 
 
 @asynccontextmanager
-async def process(url: str, size: int) -> AsyncIterator[tuple[Pool, Lookups, Caller]]:
-    """The look-ups of one living process, and an account."""
-    pool = await open_pool(url, size=size)
+async def process(url: str) -> AsyncIterator[tuple[Pool, int, Caller]]:
+    """A living process: its pool and instance, and an account."""
+    pool = await open_pool(url, size=4)
     listener = Listener(url, lambda kind, subject: None, lambda: None)
     await listener.start()
     account = await accounts.create(pool, "holds@example.com", credits=10)
     try:
-        yield pool, Lookups(pool, listener.instance, 30, HotResults(), {}), Caller(account.id, "operator", "request")
+        yield pool, listener.instance, Caller(account.id, "operator", "request")
     finally:
         await listener.stop()
         await pool.close()
@@ -56,22 +57,31 @@ def run(work: Callable[[], Awaitable[Any]]) -> Any:
 
 def test_a_hold_placed_while_the_sweep_waits_for_its_connection(database_url: str) -> None:
     async def work() -> None:
-        async with process(database_url, 2) as (pool, lookups, caller):
-            first, second = await pool.acquire(), await pool.acquire()
+        acquired = 0
+        connected = asyncio.Event()
+
+        async def keep_the_first_waiting(_: Any) -> None:
+            nonlocal acquired
+            acquired += 1
+            if acquired == 1:
+                await connected.wait()
+
+        async with process(database_url) as (pool, instance, caller):
+            slow_pool = await asyncpg.create_pool(database_url, setup=keep_the_first_waiting)
+            lookups = Lookups(slow_pool, instance, 30, HotResults(), {})
             sweep = asyncio.create_task(lookups.sweep())
-            await asyncio.sleep(0)
+            while not acquired:
+                await asyncio.sleep(0)
             slow = Slow()
             look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
-            await asyncio.sleep(0)
-            await first.close()  # the sweep has to open a connection anew; the look-up finds one ready
-            await pool.release(first)
-            await pool.release(second)
-            await asyncio.gather(sweep, slow.begun.wait())
-            await lookups.sweep()
+            await slow.begun.wait()
+            connected.set()
+            await sweep
             assert len(await pool.fetch("select from holds")) == 1
             slow.go_on.set()
             assert await look_up == Answer(b'{"full_name": "Slow"}', False, 1, 9)
             assert slow.calls == 1
+            await slow_pool.close()
 
     run(work)
 
@@ -80,7 +90,8 @@ def test_what_was_found_is_kept_also_where_its_hold_was_lost(database_url: str) 
     """As where the process could not be seen to live for a moment: somebody released its hold."""
 
     async def work() -> None:
-        async with process(database_url, 4) as (pool, lookups, caller):
+        async with process(database_url) as (pool, instance, caller):
+            lookups = Lookups(pool, instance, 30, HotResults(), {})
             slow = Slow()
             look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
             await slow.begun.wait()
@@ -98,7 +109,8 @@ def test_a_hold_that_nobody_settles_is_released(database_url: str) -> None:
     """Its own process's, which does not know it, and that of a process which died."""
 
     async def work() -> None:
-        async with process(database_url, 4) as (pool, lookups, caller):
+        async with process(database_url) as (pool, instance, caller):
+            lookups = Lookups(pool, instance, 30, HotResults(), {})
             slow = Slow()
             look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
             await slow.begun.wait()
