@@ -19,9 +19,17 @@ import asyncpg
 from addtocrm.db.embedded import attach
 
 BIN = Path(sys.executable).parent
-PORT, THEIR_PORT = 8911, 8912
 CACHED = '{"linkedin_url": "https://www.linkedin.com/in/b1-example"}'
 FRESH = '{"linkedin_url": "https://www.linkedin.com/in/b%d-example"}'
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+PORT, THEIR_PORT = free_port(), free_port()
 
 
 def output(*command: Any, **environment: str) -> str:
