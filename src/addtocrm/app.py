@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
@@ -181,12 +181,11 @@ class Server:
     def __init__(self) -> None:
         self._gate: Gate | None = None
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Any, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            assert self._gate is not None
-            await self._gate(scope, receive, send)
+            return self._live(receive, send)
+        assert self._gate is not None
+        return self._gate(scope, receive, send)
 
     async def _live(self, receive: Any, send: Any) -> None:
         settings = settings_module.load()

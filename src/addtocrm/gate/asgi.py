@@ -83,7 +83,6 @@ class Gate:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(cast(dict[str, Any], scope), send)
-        exchange.scope["addtocrm.exchange"] = exchange
         logs.request_id.set(exchange.request_id)
         try:
             await self._judge(exchange, receive)
@@ -108,19 +107,19 @@ class Gate:
         if path in self._public:
             exchange.template = path
             await self._admit(exchange)
-            await self._app(cast(Scope, scope), receive, exchange.forward)
+            await self._route(exchange, receive, exchange.forward)
             return
         principal = await self._authenticate(exchange)
         method: str = scope["method"]
         route = self._find(path, method)
         if route is None:
-            await self._app(cast(Scope, scope), receive, exchange.forward)
+            await self._route(exchange, receive, exchange.forward)
             return
         exchange.template = route.template
         require_scope(principal.scopes, route.scopes, all_of_them=route.all_scopes)
         if method in BODILESS:
             _pass(exchange, principal)
-            await self._app(cast(Scope, scope), receive, exchange.forward)
+            await self._route(exchange, receive, exchange.forward)
             return
         if route.takes_json and not body.is_json(exchange.headers.get(b"content-type", b"")):
             raise ApiError("validation_error", "Send JSON with `Content-Type: application/json`.", status=415)
@@ -134,9 +133,14 @@ class Gate:
             await exchange.answer(200, answer_body(repeated, True, 0, remaining), [])
             return
         passed = _pass(exchange, principal)
-        await self._app(cast(Scope, scope), body.given(asked, receive), exchange.forward)
+        await self._route(exchange, body.given(asked, receive), exchange.forward)
         if passed.ref and exchange.status == 200:
             self._hot.remember(principal.account_id, path, asked, passed.ref)
+
+    async def _route(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """Lets the application answer."""
+        exchange.scope["addtocrm.exchange"] = exchange
+        await self._app(cast(Scope, exchange.scope), receive, send)
 
     async def _admit(self, exchange: Exchange) -> None:
         """Lets a request to a public path in. Raises ApiError for /metrics from outside without its token."""
@@ -209,7 +213,7 @@ class Gate:
                 chunks.append(message.get("body", b""))
 
         try:
-            await self._app(cast(Scope, scope), body.given(asked, receive), capture)
+            await self._route(exchange, body.given(asked, receive), capture)
         except BaseException:
             self._idempotency.leave(begun)
             raise

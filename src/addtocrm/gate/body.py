@@ -34,7 +34,7 @@ async def read(receive: Receive, most: int) -> bytes:
                 await _drain(receive)
             raise ApiError("validation_error", "The body is too large.", status=413)
         if not more:
-            return b"".join(parts)
+            return part if size == len(part) else b"".join(parts)
 
 
 async def _drain(receive: Receive) -> None:

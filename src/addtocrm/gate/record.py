@@ -6,9 +6,8 @@ them does.
 
 import asyncio
 import logging
-from collections import Counter as Tally
+from collections import defaultdict
 from datetime import datetime
-from functools import cache
 
 import msgspec
 import structlog
@@ -47,7 +46,6 @@ class Recorder:
         self._lines: list[Line] = []
         self._most = MOST
         self._timer: asyncio.TimerHandle | None = None
-        self._latency = cache(metrics.LATENCY.labels)
 
     def add(self, line: Line) -> None:
         self._lines.append(line)
@@ -62,10 +60,12 @@ class Recorder:
             self._timer.cancel()
             self._timer = None
         lines, self._lines = self._lines, []
-        for (route, result), requests in Tally((line.route, line.result) for line in lines).items():
-            metrics.REQUESTS.labels(route, result).inc(requests)
+        seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         for line in lines:
-            self._latency(line.route).observe(line.ms / 1000)
+            seconds[line.route, line.result].append(line.ms / 1000)
+        for (route, result), taken in seconds.items():
+            metrics.REQUESTS.labels(route, result).inc(len(taken))
+            metrics.LATENCY.labels(route).observe_all(taken)
         if log.is_enabled_for(logging.INFO):
             logs.write(lines)
 

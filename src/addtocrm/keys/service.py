@@ -97,6 +97,7 @@ class KeyRing:
         self._rates = (rate_per_minute, rate_per_hour)
         self._known: dict[str, Principal] = {}
         self._tokens: dict[str, set[str]] = {}
+        self._finding: dict[str, asyncio.Task[dict[str, Principal]]] = {}
         self._guesses: set[str] = set()
         self._guessing: asyncio.Task[dict[str, Principal]] | None = None
         self._next_guesses = 0.0
@@ -113,8 +114,12 @@ class KeyRing:
         return token in self._known
 
     async def find(self, token: str) -> Principal | None:
-        """Whose token this is, by the database; `token` is well formed."""
-        return (await self._fetch([token])).get(token)
+        """Whose token this is, by the database; `token` is well formed. All who ask at once share one query."""
+        finding = self._finding.get(token)
+        if finding is None:
+            finding = self._finding[token] = asyncio.create_task(self._fetch([token]))
+            finding.add_done_callback(lambda _: self._finding.pop(token, None))
+        return (await asyncio.shield(finding)).get(token)
 
     async def find_with_others(self, token: str) -> Principal | None:
         """As `find`, for what may well be a guess: all who ask within GUESS_SECONDS share one query."""
