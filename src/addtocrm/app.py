@@ -31,8 +31,9 @@ from addtocrm.events import routes as event_routes
 from addtocrm.events import service as events
 from addtocrm.gate.asgi import Gate
 from addtocrm.gate.context import Route, require_normal
-from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
+from addtocrm.gate.limits import Limiter, ValkeyLimiter
 from addtocrm.gate.record import Recorder
+from addtocrm.gate.shared import SharedLimiter
 from addtocrm.health import routes as health
 from addtocrm.idempotency.service import Idempotency
 from addtocrm.jobs import routes as jobs
@@ -97,7 +98,7 @@ async def running(
     await listener.start()
     lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
     idempotency = Idempotency(pool, listener.instance)
-    limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else MemoryLimiter()
+    limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else SharedLimiter(pool, listener)
     recorder = Recorder()
     slots = PostgresSlots(settings.database_url)
     engine = Engine(settings, slots)
@@ -120,8 +121,8 @@ async def running(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await slots.close()
-        await listener.stop()
         await limiter.close()
+        await listener.stop()
         await pool.close()
         recorder.close()
 
@@ -194,6 +195,7 @@ class Server:
         try:
             async with AsyncExitStack() as stack:
                 services = await stack.enter_async_context(running(settings))
+                await services.limiter.start()
                 self._gate = build(services)
                 parent = asyncio.create_task(_end_with(os.getppid()))
                 await send({"type": "lifespan.startup.complete"})

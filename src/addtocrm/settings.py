@@ -58,13 +58,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="An own PostgreSQL, 15 or newer; the embedded one when empty.")
     ] = None
     valkey_url: Annotated[
-        str | None, Meta(description="An own Valkey or Redis for exact rate limits across workers and hosts.")
+        str | None, Meta(description="An own Valkey or Redis to count rate limits of several workers or hosts in.")
     ] = None
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port to listen on.", ge=1, le=65535)] = 8000
-    workers: Annotated[
-        int, Meta(description="Server processes; more than one needs ADDTOCRM_VALKEY_URL.", ge=1, le=256)
-    ] = 1
+    workers: Annotated[int, Meta(description="Server processes.", ge=1, le=256)] = 1
     public_url: Annotated[
         str | None, Meta(description="Address for links and OAuth redirects; http://HOST:PORT when empty.")
     ] = None
@@ -171,11 +169,6 @@ def _convert(variable: str, text: str, hint: Any) -> Any:
 
 
 def _check(settings: Settings) -> None:
-    if settings.workers > 1 and not settings.valkey_url:
-        raise SettingsError(
-            f"ADDTOCRM_WORKERS={settings.workers} needs ADDTOCRM_VALKEY_URL: without a shared counter "
-            "each worker would grant the whole rate limit."
-        )
     for name, (allowed, takes) in FORMS.items():
         value: str | tuple[str, ...] | None = getattr(settings, name)
         for part in value if isinstance(value, tuple) else (value,):

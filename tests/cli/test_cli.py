@@ -82,7 +82,7 @@ def test_keys_need_pro_and_known_scopes(environment: dict[str, str]) -> None:
 SETTINGS = {
     "PORT": ["many", "70000", "0"],
     "HOST": ["localhost", "example.com", "127.0.0.1:80", "300.1.1.1", "[::1]"],
-    "WORKERS": ["0", "-1", "1000", "2"],
+    "WORKERS": ["0", "-1", "1000"],
     "PUBLIC_URL": ["example.com", "ftp://example.com", "https://", "http://x:70000", "https://x/?a=b", "https://x y"],
     "DATABASE_URL": ["mysql://x", "postgresql://x:port/y"],
     "VALKEY_URL": ["http://x", "valkey://x:99999"],

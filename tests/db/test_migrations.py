@@ -7,9 +7,11 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from harness import with_pool
 from sqlalchemy import create_engine, make_url
 
 import addtocrm.db.migrations
+from addtocrm.cli.database import _newest
 from addtocrm.db.migrate import migrate
 
 
@@ -70,3 +72,8 @@ def test_earlier_charges_are_added_up(postgres: str) -> None:
         ("2026-02-01", None, 6),
         ("2026-02-01", "key_1", 2),
     ]
+
+
+def test_a_migrated_database_is_seen_to_be_so(postgres: str) -> None:
+    """Whatever the numbers of the files: else every command would begin with a migration."""
+    assert with_pool(postgres, lambda pool: pool.fetchval("select version_num from alembic_version")) == _newest()

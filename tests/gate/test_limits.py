@@ -75,12 +75,72 @@ def test_without_valkey_each_process_counts_and_nobody_gets_503(new_server: Any,
     assert float(lost[0].rpartition(" ")[2]) >= 60
 
 
-def test_more_workers_need_valkey(new_server: Any) -> None:
-    server = new_server(start=False, ADDTOCRM_WORKERS="3")
-    with pytest.raises(AssertionError, match="ADDTOCRM_VALKEY_URL"):
-        server.start()
-    assert server.process is not None
-    assert server.process.wait() == 1
+LIMITS = {"ADDTOCRM_RATE_PER_MINUTE": "30", "ADDTOCRM_RATE_PER_HOUR": "40"}
+
+
+def counts_in_memory(server: Server) -> bool:
+    """Whether one server lives, and it counts in its memory."""
+    return [row["shares"] for row in server.query("select shares from rate_servers")] == [False]
+
+
+async def floods(token: str, requests: int, *servers: Server) -> list[httpx.Response]:
+    answers = await asyncio.gather(*(flood(server, token, requests) for server in servers))
+    return [answer for answered in answers for answer in answered]
+
+
+def test_exactly_the_limit_passes_with_many_workers_and_hosts_without_valkey(new_server: Any) -> None:
+    one = new_server(ADDTOCRM_WORKERS="3", **LIMITS)
+    two = new_server(one.database_url, **LIMITS)
+    account = one.account()
+    not_at_the_turn_of_a_minute()
+    answers = asyncio.run(floods(account.token, 100, one, two))
+    assert passed(answers) == 30
+    left = sorted(int(answer.headers["x-ratelimit-remaining-minute"]) for answer in answers if answer.is_success)
+    assert left == list(range(30))
+    spent = account.client.get("/v1/usage")
+    assert spent.json()["error"]["type"] == "rate_limit_minute"
+    assert spent.headers["x-ratelimit-remaining-hour"] == "10"
+    lost = [
+        line
+        for server in (one, two)
+        for line in server.client().get("/metrics").text.splitlines()
+        if line.startswith("addtocrm_rate_limit_fallbacks_total")
+    ]
+    assert all(float(line.rpartition(" ")[2]) == 0 for line in lost)
+
+
+def test_a_server_that_comes_or_goes_in_a_window_grants_no_more(new_server: Any) -> None:
+    limits = {**LIMITS, "ADDTOCRM_RATE_PER_MINUTE": "1000"}  # so that the hour's 40 are what counts
+    one = new_server(**limits)
+    account = one.account()
+    assert counts_in_memory(one)
+    if time.time() % 3600 > 3480:
+        time.sleep(3601 - time.time() % 3600)
+    assert passed(asyncio.run(flood(one, account.token, 10))) == 10
+    two = new_server(one.database_url, **limits)
+    assert passed(asyncio.run(floods(account.token, 5, one, two))) == 10
+    assert two.stop() == 0
+    until(lambda: counts_in_memory(one), 30)
+    assert passed(asyncio.run(flood(one, account.token, 10))) == 10
+    killed = new_server(one.database_url, **limits)
+    killed.kill()
+    until(lambda: counts_in_memory(one), 30)
+    assert one.stop() == 0
+    three = new_server(one.database_url, **limits)
+    assert passed(asyncio.run(flood(three, account.token, 30))) == 10
+
+
+def test_limits_go_on_when_the_database_restarts(new_server: Any) -> None:
+    one = new_server(**LIMITS)
+    two = new_server(one.database_url, **LIMITS)
+    account = one.account()
+    one.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+              "and pid <> pg_backend_pid()")  # fmt: skip
+    one.query("delete from rate_servers returning 1")  # as an unlogged table is after a crash
+    until(lambda: [row["shares"] for row in one.query("select shares from rate_servers")] == [True, True])
+    until(lambda: all(server.client(account.token).get("/v1/usage").status_code == 200 for server in (one, two)))
+    not_at_the_turn_of_a_minute()
+    assert passed(asyncio.run(floods(account.token, 40, one, two))) <= 30
 
 
 def test_a_key_revoked_under_load_stops_in_every_worker(new_server: Any, valkey: ValkeyServer) -> None:

@@ -1,6 +1,7 @@
 """The database that a command works on: the operator's own, or the embedded one."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from addtocrm.db.pool import DatabaseError, Pool, connect, open_pool
 from addtocrm.settings import Settings
 
 T = TypeVar("T")
+
+REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
+FOLLOWED = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
 
 
 @contextmanager
@@ -60,8 +64,12 @@ async def _version(url: str) -> str | None:
 
 
 def _newest() -> str:
+    """The revision that none follows; Alembic would say it too, but takes longer to import than a command to run."""
     files = (Path(migrations.__path__[0]) / "versions").glob("[0-9]*.py")
-    return max(file.name.partition("_")[0] for file in files)
+    texts = [file.read_text("utf-8") for file in files]
+    revisions, followed = ({found for text in texts for found in which.findall(text)} for which in (REVISION, FOLLOWED))
+    (newest,) = revisions - followed
+    return newest
 
 
 def with_pool(work: Callable[[Pool], Awaitable[T]]) -> T:

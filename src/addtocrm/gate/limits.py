@@ -1,6 +1,7 @@
 """Rate limits: fixed windows of a minute and an hour, aligned to the epoch."""
 
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
@@ -11,6 +12,7 @@ from valkey.exceptions import ValkeyError
 
 from addtocrm import metrics
 from addtocrm.errors import ApiError
+from addtocrm.gate.store import Count
 
 log = structlog.get_logger()
 
@@ -74,6 +76,10 @@ def _end(now: float, window: int) -> int:
 
 
 class Limiter(Protocol):
+    async def start(self) -> None:
+        """To be awaited before the first request."""
+        ...
+
     async def take(self, subject: str, per_minute: int, per_hour: int, cost: int = 1) -> Standing:
         """Uses up `cost` requests of `subject` (0: only looks), unless a window is spent: then none."""
         ...
@@ -82,7 +88,7 @@ class Limiter(Protocol):
 
 
 class MemoryLimiter:
-    """Counts in this process: exact for one worker."""
+    """Counts in this process."""
 
     def __init__(self) -> None:
         self._counts: dict[str, tuple[int, int, int, int]] = {}
@@ -95,7 +101,7 @@ class MemoryLimiter:
             self._counts.clear()
             self._hour = hour
         at, used_minute, _, used_hour = self._counts.get(subject, (minute, 0, hour, 0))
-        if at != minute:
+        if at < minute:
             used_minute = 0
         wanted = cost or 1
         allowed = used_minute + wanted <= per_minute and used_hour + wanted <= per_hour
@@ -105,8 +111,21 @@ class MemoryLimiter:
             self._counts[subject] = (minute, used_minute, hour, used_hour)
         return Standing(allowed, now, per_minute, per_hour, used_minute, used_hour)
 
-    async def close(self) -> None:
-        return
+    def counts(self) -> list[Count]:
+        """All that is counted."""
+        return [(subject, *count) for subject, count in self._counts.items()]
+
+    def load(self, counts: Iterable[Count]) -> None:
+        """Goes on with what was counted elsewhere."""
+        self._hour = int(time.time()) // HOUR
+        self._counts = {
+            subject: (minute, used_minute, hour, used_hour)
+            for subject, minute, used_minute, hour, used_hour in counts
+            if hour >= self._hour
+        }
+
+    def clear(self) -> None:
+        self._counts.clear()
 
 
 # The server's clock, so that all hosts see the same window; both counters or neither.
@@ -145,6 +164,9 @@ class ValkeyLimiter:
         self._script = self._valkey.register_script(SCRIPT)
         self._own = MemoryLimiter()
         self._lost_at: float | None = None
+
+    async def start(self) -> None:
+        return
 
     async def take(self, subject: str, per_minute: int, per_hour: int, cost: int = 1) -> Standing:
         if self._lost_at is None or time.monotonic() - self._lost_at > RETRY_SECONDS:
