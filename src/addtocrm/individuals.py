@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
+import msgspec
+
 from addtocrm import identifiers
 
 ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:/?#]+")
@@ -87,6 +89,11 @@ def digest(identifier: str) -> bytes:
 def digests(people: Iterable[Individual]) -> list[bytes]:
     """The digests of all identifiers of `people`, each once."""
     return [digest(one) for one in sorted({name for person in people for name in person.identifiers})]
+
+
+def packed(subjects: Iterable[bytes]) -> str:
+    """Digests as JSON, which the SQL function `digests_of` reads: an array of arrays has no other form."""
+    return msgspec.json.encode([one.hex() for one in subjects]).decode()
 
 
 def _canonical(normalise: Callable[[str], str], text: str | None) -> str | None:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import asyncpg
-import msgspec
 
 from addtocrm.db.pool import Connection, Pool
+from addtocrm.individuals import packed
 
 LIST = "select id, name, description, created_at, updated_at, members from lists l"
 
-MEMBERS_TO_PUSH = """select id as place, json_build_object('member_id', id, 'person', person) as input
+MEMBERS_TO_PUSH = """select id as place, json_build_object('member_id', id, 'person', person) as input, subjects
                      from list_members where list_id = $1"""
 
 
@@ -75,8 +75,7 @@ async def add(
     ids, identities, emails, people, subjects = zip(*rows, strict=True)
     return await connection.fetch(
         """insert into list_members (id, list_id, identity, email, person, subjects)
-           select m.id, $1, m.identity, m.email, m.person,
-                  (select array_agg(decode(one, 'hex')) from json_array_elements_text(m.subjects) as one)
+           select m.id, $1, m.identity, m.email, m.person, digests_of(m.subjects)
            from unnest($2::text[], $3::text[], $4::text[], $5::json[], $6::json[])
                as m (id, identity, email, person, subjects)
            returning id, identity, email, person, added_at""",
@@ -85,7 +84,7 @@ async def add(
         identities,
         emails,
         people,
-        [msgspec.json.encode([digest.hex() for digest in one]).decode() for one in subjects],
+        [packed(one) for one in subjects],
     )
 
 

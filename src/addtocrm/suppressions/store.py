@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import asyncpg
+import msgspec
 
 from addtocrm.db.pool import Connection
 from addtocrm.individuals import digest
+from addtocrm.jobs.model import FORGOTTEN, FORGOTTEN_ERROR
 
 LOCK = (1096041286, 0)
 """Held shared (`suppression_lock()`) by those who read the list for what they are about to write."""
@@ -42,8 +44,8 @@ PLACES: Mapping[str, str] = {
         where (account_id, operation, lookup_key) = (k::json->>0, k::json->>1, k::json->>2)""",
     "list_members": "delete from list_members where id = any($1)",
     "crm_contacts": "delete from crm_contacts where id = any($1)",
-    "job_items": """update job_items set input = '"(forgotten)"', result = null, subjects = null,
-            error = '{"type": "not_found", "message": "This person asked to be forgotten."}'
+    "job_items": f"""update job_items set input = '"{FORGOTTEN}"', result = null, subjects = null,
+            error = '{msgspec.json.encode(FORGOTTEN_ERROR).decode()}'
         from unnest($1::text[]) as k where (job_id, position) = (k::json->>0, (k::json->>1)::int)""",
     "events": f"""update events e set data = {GONE}, subjects = null from unnest($1::text[]) as k
         where (account_id, inserted, id) = (k::json->>0, (k::json->>1)::timestamptz, k::json->>2)""",

@@ -11,7 +11,7 @@ from addtocrm import identifiers
 from addtocrm.individuals import digest, digests, individual, mentioned, spoken_of
 
 revision = "0011"
-down_revision = "0010"
+down_revision = "0008"
 
 SUBJECTS = """
 alter table results add column subjects bytea[];
@@ -24,6 +24,10 @@ alter table crm_contacts
 alter table crm_companies add column mentions bytea[];
 alter table crm_notes add column mentions bytea[];
 alter table crm_tasks add column mentions bytea[];
+create function digests_of(packed json) returns bytea[] language sql immutable as $$
+    select array_agg(decode(one, 'hex')) from json_array_elements_text(packed) as one
+$$;
+comment on function digests_of is 'an array of hexadecimal texts as subjects have it; null where it is empty';
 comment on column results.subjects is 'whom it is about: the SHA-256 of each of their identifiers';
 comment on column crm_contacts.mentions is 'whom its free texts mention: the SHA-256 of each identifier';
 """
@@ -82,7 +86,7 @@ comment on function suppression_check is 'whether anybody is on the list; nobody
 
 create or replace function is_suppressed(hashes bytea[]) returns boolean language plpgsql as $$
 begin
-    if hashes = '{}' or not suppression_check() then
+    if hashes is null or hashes = '{}' or not suppression_check() then
         return false;
     end if;
     return exists (select from suppressions where hash = any(array(select suppression_hash(unnest(hashes)))));
