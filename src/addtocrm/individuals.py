@@ -9,8 +9,8 @@ import msgspec
 
 from addtocrm import identifiers
 
-ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:/?#]+")
-PROFILE = re.compile(r"(?:https?://)?(?:[\w-]+\.)?linkedin\.com/(?:mwlite/)?(?:in|pub)/[^\s<>\"'(),;]+", re.IGNORECASE)
+TOKEN = re.compile(r"[\s<>\"'“”‘’(),;]+")
+LINKEDIN = re.compile(r"linkedin\.com/\S*", re.IGNORECASE)
 
 
 class Individual(NamedTuple):
@@ -76,9 +76,15 @@ def _person(fields: Mapping[str, Any]) -> Individual:
 
 def mentioned(text: str) -> set[str]:
     """The identifiers of people in a free text."""
-    urls = (_canonical(identifiers.person_url, found.rstrip(".!?")) for found in PROFILE.findall(text))
-    emails = (_canonical(identifiers.email_key, found.strip(".!?")) for found in ADDRESS.findall(text))
-    return {f"linkedin:{url}" for url in urls if url} | {f"email:{email}" for email in emails if email}
+    found: set[str] = set()
+    for token in TOKEN.split(text):
+        if "@" in token:
+            email = _canonical(identifiers.email_key, token.rpartition(":")[2].strip(".!?"))
+            found |= {f"email:{email}"} if email else set()
+        if profile := LINKEDIN.search(token):
+            url = _canonical(identifiers.person_url, profile.group().rstrip(".!?"))
+            found |= {f"linkedin:{url}"} if url else set()
+    return found
 
 
 def digest(identifier: str) -> bytes:

@@ -1,6 +1,5 @@
 """Who is spoken of where, so that a person is found in every place by an index; a keyed suppression list; counters."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -228,14 +227,11 @@ def upgrade() -> None:
     op.execute(PUBLISH)
     op.execute(COUNTERS)
     op.execute(EMPLOYMENT)
-    _each("list_members", "id, person", "true", lambda row: {"subjects": digests(spoken_of(_json(row.person)))})
+    _each("list_members", "id, person", "true", lambda row: {"subjects": digests(spoken_of(row.person))})
     _each("job_items", "job_id, position, input, result", "true", lambda row: {"subjects": _of_item(row)})
-    _each(
-        "events",
-        "account_id, inserted, id, data",
-        "type in ('person.enriched', 'email.verified')",
-        lambda row: {"subjects": digests(spoken_of(_json(row.data)))},
-    )
+    for feed in ("events", "events_outbox"):
+        about_people = "type in ('person.enriched', 'email.verified')"
+        _each(feed, "id, data", about_people, lambda row: {"subjects": digests(spoken_of(row.data))})
     _each("crm_contacts", "id, linkedin_url, email, other_emails, company_name, headline, custom", "true", _of_contact)
     _each("crm_companies", "id, description, custom", "true", lambda row: _mentions(row.description, *_texts(row)))
     _each("crm_notes", "id, text", "true", lambda row: _mentions(row.text))
@@ -258,16 +254,12 @@ def _each(table: str, columns: str, where: str, change: Callable[[Row[Any]], Cha
             connection.execute(text(f"update {table} set {sets} where ctid = cast(:ctid as tid)"), changes)
 
 
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
-
-
 def _of_item(row: Row[Any]) -> list[bytes]:
-    return digests([*spoken_of(_json(row.input)), *spoken_of(_json(row.result))])
+    return digests([*spoken_of(row.input), *spoken_of(row.result)])
 
 
 def _texts(row: Row[Any]) -> Iterable[str]:
-    return (str(value) for value in _json(row.custom).values())
+    return (str(value) for value in row.custom.values())
 
 
 def _mentions(*texts: str | None) -> Change:
@@ -290,7 +282,7 @@ def _results() -> None:
         "results",
         "data",
         "operation <> 'companies.lookup'",
-        lambda row: {"subjects": digests(spoken_of(_json(row.data)))},
+        lambda row: {"subjects": digests(spoken_of(row.data))},
     )
     rows = connection.execute(
         text(
