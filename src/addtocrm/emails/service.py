@@ -35,9 +35,10 @@ class Name(msgspec.Struct, frozen=True):
 
 
 def verify_key(address: str) -> str:
-    """What makes two addresses the same look-up: the canonical address; of a text that is none, the text itself."""
+    """What makes two addresses the same look-up: the address as it is sent, for a server may tell `Jane@` from `jane@`;
+    of a text that is none, the text itself."""
     parsed = parse(address)
-    return identifiers.email_key(parsed.envelope) if parsed else address.strip()
+    return parsed.envelope if parsed else address.strip()
 
 
 async def verify(

@@ -92,12 +92,12 @@ begin
 end $$;
 """
 
-# As in 0007, and the result and its event know whom they are about.
+# As in 0009, and the result and its event know whom they are about.
 CAPTURE = """
 create or replace function credits_capture(
     the_hold text, the_charge text, the_event text, the_event_type text, the_actor text,
     the_data json, the_expiry timestamptz, event_data json, subjects bytea[],
-    out captured boolean, out suppressed boolean, out available int
+    out captured boolean, out suppressed boolean, out available bigint
 ) language plpgsql as $$
 declare
     hold holds;
@@ -277,7 +277,7 @@ def _of_contact(row: Row[Any]) -> Change:
 def _results() -> None:
     """Results know whom they are about; those of an address are found by its key."""
     connection = op.get_bind()
-    op.execute("alter table results disable trigger notify_results")
+    op.execute("alter table results disable trigger user")
     _each(
         "results",
         "data",
@@ -293,7 +293,7 @@ def _results() -> None:
     )
     for some in rows.partitions(CHUNK):
         for row in some:
-            new = _key(row.lookup_key)
+            new = _key(row.lookup_key, identifiers.email if row.operation == "emails.verify" else identifiers.email_key)
             if new and new != row.lookup_key:
                 connection.execute(
                     text(
@@ -307,7 +307,7 @@ def _results() -> None:
                     ),
                     {**_where(row), "new": new},
                 )
-    op.execute("alter table results enable trigger notify_results")
+    op.execute("alter table results enable trigger user")
 
 
 def _where(row: Row[Any]) -> Change:
@@ -320,7 +320,7 @@ def _people() -> None:
     rows = connection.execute(text("select id, identity, email from people where email ~ '[A-Z]|[^ -~]'"), **STREAMED)
     for some in rows.partitions(CHUNK):
         for row in some:
-            key = _key(row.email)
+            key = _key(row.email, identifiers.email_key)
             if not key:
                 continue
             connection.execute(text("update people set email = :key where id = :id"), {"key": key, "id": row.id})
@@ -344,8 +344,8 @@ def _identities() -> None:
     )
 
 
-def _key(address: str) -> str | None:
+def _key(address: str, normalise: Callable[[str], str]) -> str | None:
     try:
-        return identifiers.email_key(address)
+        return normalise(address)
     except ValueError:
         return None
