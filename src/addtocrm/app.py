@@ -47,6 +47,7 @@ from addtocrm.providers.contract import Setup
 from addtocrm.providers.dataset import Dataset
 from addtocrm.providers.waterfall import Waterfall
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 from addtocrm.usage import routes as usage
 
 log = structlog.get_logger()
@@ -77,7 +78,8 @@ async def running(
     """The services of one server process, started; `settings.database_url` must be set. `hear` is told of every notice
     (see `Listener`)."""
     assert settings.database_url is not None
-    pool = await open_pool(settings.database_url)
+    session = await suppressions.session(settings.database_url, settings.data_dir, replace=True)
+    pool = await open_pool(settings.database_url, session=session)
     ring = KeyRing(pool, settings.rate_per_minute, settings.rate_per_hour)
     hot = HotResults()
 

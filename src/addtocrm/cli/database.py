@@ -14,8 +14,9 @@ from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.db import migrations
 from addtocrm.db.embedded import attach
-from addtocrm.db.pool import DatabaseError, Pool, connect, open_pool
+from addtocrm.db.pool import NO_SETTINGS, DatabaseError, Pool, connect, open_pool
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppression_list
 
 T = TypeVar("T")
 
@@ -72,13 +73,15 @@ def _newest() -> str:
     return newest
 
 
-def with_pool(work: Callable[[Pool], Awaitable[T]]) -> T:
-    """Runs `work` on the database of the settings, and gives its result."""
+def with_pool(work: Callable[[Pool], Awaitable[T]], *, suppressions: bool = False) -> T:
+    """Runs `work` on the database of the settings, and gives its result; `suppressions` for one that reads the
+    suppression list."""
     settings = settings_module.load()
     logs.configure(settings.log_level, pretty=sys.stderr.isatty())
 
     async def run(url: str) -> T:
-        pool = await open_pool(url, size=4)
+        session = await suppression_list.session(url, settings.data_dir) if suppressions else NO_SETTINGS
+        pool = await open_pool(url, size=4, session=session)
         try:
             return await work(pool)
         finally:

@@ -23,6 +23,7 @@ from addtocrm.dataset import service as dataset
 from addtocrm.db.pool import open_pool
 from addtocrm.keys import service as keys
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 
 log = structlog.get_logger()
 
@@ -41,7 +42,8 @@ def demo() -> None:
 
 async def _prepare(settings: Settings, url: str) -> str:
     """Imports the sample, and makes a Pro account with the built-in CRM and a key; gives the key."""
-    pool = await open_pool(url, size=4)
+    session = await suppressions.session(url, settings.data_dir)
+    pool = await open_pool(url, size=4, session=session)
     try:
         for name, imports, file in (
             ("people", dataset.import_people, sample.people_file()),

@@ -5,6 +5,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -22,6 +23,7 @@ from addtocrm.db.keeper import keeper_url
 from addtocrm.db.pool import open_pool
 from addtocrm.emails.dns import MailDns
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 
 LEAST_FREE_BYTES = 2**30
 MAIL_DOMAIN = "gmail.com"
@@ -121,9 +123,9 @@ def _folder(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     """Looks at a database that runs; starting the embedded one here would hide that it was down."""
     if settings.database_url:
-        return asyncio.run(_look(settings.database_url, "own"))
+        return asyncio.run(_look(settings.database_url, "own", settings.data_dir))
     if postmaster.answers(settings.data_dir / "postgres"):
-        return asyncio.run(_look(postmaster.url(settings.data_dir / "postgres"), "embedded"))
+        return asyncio.run(_look(postmaster.url(settings.data_dir / "postgres"), "embedded", settings.data_dir))
     if is_kept(settings.data_dir):
         raise Problem(
             "the embedded PostgreSQL does not answer, though the server runs; it starts it again, see its log."
@@ -131,9 +133,10 @@ def _database(settings: Settings) -> str:
     raise NotChecked("the embedded PostgreSQL does not run; `addtocrm serve` starts it")
 
 
-async def _look(url: str, kind: str) -> str:
+async def _look(url: str, kind: str, data_dir: Path) -> str:
     if not await is_up_to_date(url):
         raise Problem("the database has an older schema; `addtocrm db migrate`, or the next start of the server.")
+    await suppressions.session(url, data_dir)
     pool = await open_pool(url, size=1)
     try:
         version = await pool.fetchval("select current_setting('server_version')")

@@ -62,7 +62,7 @@ def _import(work: Callable[[Pool, service.Report], Awaitable[ImportResult]], jso
                 refused=progress.refused,
             )
 
-        result = with_pool(lambda pool: work(pool, report))
+        result = with_pool(lambda pool: work(pool, report), suppressions=True)
     rate = (result.rows - result.resumed_from) / max(result.seconds, 0.001)
     text = (
         f"{result.rows:,} rows: {result.created:,} new, {result.updated:,} updated, {result.unchanged:,} unchanged, "

@@ -8,6 +8,7 @@ from addtocrm import cursors, times
 from addtocrm.crm import matching, values, writer
 from addtocrm.crm.connections import OpenForWriting, hold, reading, writing
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task, Values
+from addtocrm.crm.merge import left_behind, of_employment
 from addtocrm.crm.model import (
     CompanyResult,
     CompanyWrite,
@@ -62,8 +63,9 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
         choice = await writer.find(crm, "contact", person)
         there: Values = choice.record.values if choice.record else {}
         company_id = there.get("company_id")
-        if write.on_conflict == "fill_empty" and matching.elsewhere(person, there):
-            choice = choice._replace(taken=choice.taken | matching.EMPLOYER)
+        moves = matching.elsewhere(person, there)
+        if moves and write.on_conflict == "fill_empty":
+            choice = choice._replace(taken=choice.taken | of_employment(person))
             company = {}
         kept_company = company_id and write.on_conflict != "overwrite" and not write.company
         if company and not kept_company and not (choice.record and write.on_conflict == "skip"):
@@ -73,7 +75,13 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
             await _tell(crm, caller, "company", done, write.dry_run)
             person["company_id"] = done.id or TO_BE_MADE
         written = await writer.write(
-            crm, "contact", choice, _and(person, owner=owner), write.on_conflict, dry_run=write.dry_run
+            crm,
+            "contact",
+            choice,
+            _and(person, owner=owner),
+            write.on_conflict,
+            empty=left_behind(there, person) if moves and write.on_conflict == "overwrite" else (),
+            dry_run=write.dry_run,
         )
         if write.list and written.action != "skipped":
             await writer.put_on_list(crm, write.list, written, dry_run=write.dry_run)

@@ -19,11 +19,15 @@ from addtocrm.dataset.model import Kind, Record, RefusedError, Row
 from addtocrm.dataset.readers import Source
 from addtocrm.dataset.text import storable
 from addtocrm.db.ids import new_id
+from addtocrm.individuals import same_name
 
 CHUNK_ROWS = 10_000
 SMALL_BYTES = 1_000_000
 """Up to this size, starting a process takes longer than reading the file (of text: a damaged Parquet file may end the
 process that reads it)."""
+
+EMPLOYMENT = ("company", "job_title", "seniority", "department")
+"""What belongs to a person's employment (as crm/merge.py has it for contacts)."""
 
 CHUNK_BYTES = 32_000_000
 """What was read after which a chunk ends early: rows may be long."""
@@ -152,24 +156,49 @@ def _chunk(rules: Rules, source: Source, *, with_header: bool) -> Chunk:
 
 
 def _both(before: Row, row: Row) -> Row:
-    """One row of two: what the later one says counts, where it says anything."""
-    keys = tuple(new or old for new, old in zip(row.keys, before.keys, strict=True))
-    return Row(row.identity, keys, {**before.data, **row.data})
+    """One row of two: what the later one says counts, where it says anything. An employment is one thing."""
+    keys, data = before.keys, before.data
+    employer, new = data.get("company"), row.data.get("company")
+    if employer and new:
+        if _elsewhere(before, row):
+            keys = (*keys[:2], None, None)
+            data = {name: value for name, value in data.items() if name not in EMPLOYMENT}
+        else:
+            new = {**employer, **new}
+    merged = {**data, **row.data, **({"company": new} if new else {})}
+    return Row(row.identity, tuple(new or old for new, old in zip(row.keys, keys, strict=True)), merged)
+
+
+def _elsewhere(before: Row, row: Row) -> bool:
+    """Whether two rows of a person name different employers: as `crm.matching.elsewhere` says of contacts."""
+    (_, _, domain, company), (_, _, new_domain, new_company) = before.keys, row.keys
+    if not (domain or company) or not (new_domain or new_company):
+        return False
+    if domain and new_domain:
+        return domain != new_domain
+    return not company or company != new_company
 
 
 def _join_by_email(merged: dict[str, Row]) -> None:
-    """A row without a URL belongs to the one row with its e-mail that has one."""
-    with_url: dict[str, list[str]] = {}
-    without = [row for identity, row in merged.items() if identity.startswith("em:")]
-    if without:
-        for identity, row in merged.items():
-            if identity.startswith("in:") and row.keys[0]:
-                with_url.setdefault(row.keys[0], []).append(identity)
-    for row in without:
-        owners = with_url.get(row.keys[0] or "", [])
-        if len(owners) == 1:
+    """A row without a URL belongs to the one row with its email address that is the same person's."""
+    by_email: dict[str, list[Row]] = {}
+    for row in merged.values():
+        if row.keys[0]:
+            by_email.setdefault(row.keys[0], []).append(row)
+    for row in [row for row in merged.values() if row.identity.startswith("em:")]:
+        name = row.keys[1] or ""
+        others = [
+            one
+            for one in by_email[row.keys[0] or ""]
+            if one.identity in merged
+            and one.identity != row.identity
+            and (one.identity.startswith("in:") or not name)
+            and same_name(name, one.keys[1] or "")
+        ]
+        if len(others) == 1:
+            owner = others[0].identity
             del merged[row.identity]
-            merged[owners[0]] = _both(row, merged[owners[0]])
+            merged[owner] = msgspec.structs.replace(_both(row, merged[owner]), identity=owner)
 
 
 def _rejected(refused: list[tuple[Record, str]], with_header: bool) -> bytes:

@@ -24,7 +24,7 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def person(fields: Mapping[str, Any]) -> Row:
-    """A person's row, with the keys (email, name_key, company_domain, company_key).
+    """A person's row, with the keys (email as `identifiers.email_key`, name_key, company_domain, company_key).
 
     Raises RefusedError for a URL, address or domain that is none (the row cannot be trusted then), and where
     nothing says who it is.
@@ -32,6 +32,7 @@ def person(fields: Mapping[str, Any]) -> Row:
     get = _reader(fields, columns.PEOPLE)
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.person_url)
     email = _checked("email", get("email"), identifiers.email)
+    email_key = identifiers.email_key(email) if email else None
     domain = _checked("company_domain", get("company_domain"), identifiers.domain)
     company_url = _checked("company_linkedin_url", get("company_linkedin_url"), identifiers.company_url)
     first, last, company_name = get("first_name"), get("last_name"), get("company_name")
@@ -41,8 +42,8 @@ def person(fields: Mapping[str, Any]) -> Row:
     company_key = _key("company_name", company_name, identifiers.company_key)
     if url:
         identity = "in:" + url.rpartition("/")[2]
-    elif email:
-        identity = "em:" + email
+    elif email_key:
+        identity = f"em:{email_key}|{name_key}" if name_key else f"em:{email_key}"
     elif name_key:
         identity = f"nc:{name_key}|{domain or company_key or ''}"
     else:
@@ -73,7 +74,7 @@ def person(fields: Mapping[str, Any]) -> Row:
         "experience": _history(fields.get("experience"), _job),
         "education": _history(fields.get("education"), _school),
     }
-    return Row(identity, (email, name_key, domain, company_key), _known(data) or {})
+    return Row(identity, (email_key, name_key, domain, company_key), _known(data) or {})
 
 
 def company(fields: Mapping[str, Any]) -> Row:

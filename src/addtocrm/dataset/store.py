@@ -43,15 +43,22 @@ SESSION = """
 """
 """For a chunk: it is sorted in memory, and its rows are found by indexes, not by reading all people."""
 
-# A row without a URL is the one person with its e-mail; who was known by e-mail only gains the URL.
+ONE = """split_part({o}.email, '@', 2) = split_part(s.email, '@', 2) and {o}.email = s.email
+    and (s.name_key is null or {o}.name_key is null
+         or string_to_array(s.name_key, ' ') <@ string_to_array({o}.name_key, ' ')
+         or string_to_array({o}.name_key, ' ') <@ string_to_array(s.name_key, ' '))"""
+"""The same address, and `individuals.same_name`."""
+
+# A row without a URL is the one person with its email address and no other name; who was known by the address only
+# gains the URL.
 SAME_PERSON = (
-    """update people p set identity = s.identity from staging s
-       where s.identity like 'in:%' and p.identity = 'em:' || s.email
-         and not exists (select from people q where q.identity = s.identity)""",
-    """update staging s set identity = p.identity from people p
-       where s.identity like 'em:%' and split_part(p.email, '@', 2) = split_part(s.email, '@', 2) and p.email = s.email
-         and (select count(*) from people q
-              where split_part(q.email, '@', 2) = split_part(s.email, '@', 2) and q.email = s.email) = 1""",
+    f"""update people p set identity = s.identity from staging s
+        where s.identity like 'in:%' and {ONE.format(o="p")} and p.identity like 'em:%'
+          and (select count(*) from people o where {ONE.format(o="o")}) = 1
+          and not exists (select from people q where q.identity = s.identity)""",
+    f"""update staging s set identity = p.identity from people p
+        where s.identity like 'em:%' and {ONE.format(o="p")}
+          and (select count(*) from people o where {ONE.format(o="o")}) = 1""",
 )
 
 
@@ -149,16 +156,16 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
 
 async def _leave_out_suppressed(connection: Connection) -> int:
     """Takes people who asked to be forgotten out of the staged rows; gives how many."""
-    await connection.execute("select suppression_lock()", timeout=CHUNK_SECONDS)
-    if not await connection.fetchval("select exists (select from suppressions)"):
+    if not await connection.fetchval("select suppression_check()", timeout=CHUNK_SECONDS):
         return 0
     done = await connection.fetch(
         """with left_out as (
                select s.ctid from staging s join suppressions x
-                   on x.hash = sha256(convert_to('email:' || lower(s.email), 'UTF8'))
+                   on x.hash = suppression_hash(sha256(convert_to('email:' || s.email, 'UTF8')))
                union
                select s.ctid from staging s join suppressions x
-                   on x.hash = sha256(convert_to('linkedin:' || (s.data->>'linkedin_url'), 'UTF8')))
+                   on x.hash = suppression_hash(
+                       sha256(convert_to('linkedin:' || (s.data->>'linkedin_url'), 'UTF8'))))
            delete from staging where ctid in (select ctid from left_out) returning 1"""
     )
     return len(done)
@@ -178,12 +185,12 @@ async def _write(connection: Connection, kind: Kind, turn: int | None) -> tuple[
                 insert into {kind} as t (id, identity, {keys}, data)
                 select s.id, s.identity, {", ".join(f"s.{key}" for key in names)}, s.data
                 from {source} as s left join {kind} as t on t.identity = s.identity
-                where t.identity is null or (t.data || s.data) is distinct from t.data
-                   or {" or ".join(f"s.{key} <> t.{key} or s.{key} is not null and t.{key} is null" for key in names)}
+                where t.identity is null
+                   or {" or ".join(f"{value} is distinct from t.{name}" for name, value in _merged(kind, "s").items())}
                 order by s.identity
                 on conflict (identity) do update
-                    set data = t.data || excluded.data, observed_at = now(),
-                        {", ".join(f"{key} = coalesce(excluded.{key}, t.{key})" for key in names)}
+                    set observed_at = now(),
+                        {", ".join(f"{name} = {value}" for name, value in _merged(kind, "excluded").items())}
                 returning (xmax = 0) as created)
             select count(*) filter (where created)::int as created,
                    count(*) filter (where not created)::int as updated from merged""",
@@ -191,3 +198,15 @@ async def _write(connection: Connection, kind: Kind, turn: int | None) -> tuple[
     )
     assert counts is not None
     return counts["created"], counts["updated"]
+
+
+def _merged(kind: Kind, row: str) -> dict[str, str]:
+    """SQL of each column of a stored row t into which `row` is merged: what `row` says counts, where it says anything,
+    and an employment is one thing."""
+    merged = {"data": f"t.data || {row}.data", **{key: f"coalesce({row}.{key}, t.{key})" for key in KEYS[kind]}}
+    if kind == "people":
+        moved = f"works_elsewhere(t.company_domain, t.company_key, {row}.company_domain, {row}.company_key)"
+        merged["data"] = f"merged_person(t.data, {row}.data, {moved})"
+        for key in ("company_domain", "company_key"):
+            merged[key] = f"case when {moved} then {row}.{key} else {merged[key]} end"
+    return merged

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from addtocrm import identifiers
 from addtocrm.db.pool import Pool
 from addtocrm.emails import service
 from addtocrm.emails.desk import BULK, Desk, Withdrawn
@@ -43,11 +42,8 @@ async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str])
 
 def _new(item: VerifyEmail | str) -> NewItem:
     asked = _asked(item)
-    try:
-        address = identifiers.email(asked.email)
-    except ValueError:
-        return NewItem(item, f"{asked.email.strip()} {asked.refresh}")
-    return NewItem(item, f"{address} {asked.refresh}", address.rpartition("@")[2])
+    key = service.verify_key(asked.email)
+    return NewItem(item, f"{key} {asked.refresh}", key.rpartition("@")[2])
 
 
 def _asked(item: VerifyEmail | str) -> VerifyEmail:

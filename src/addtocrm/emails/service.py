@@ -35,9 +35,10 @@ class Name(msgspec.Struct, frozen=True):
 
 
 def verify_key(address: str) -> str:
-    """What makes two addresses the same look-up: trimmed, the domain lower-case; else the text itself."""
+    """What makes two addresses the same look-up: the address as it is sent, for a server may tell `Jane@` from `jane@`;
+    of a text that is none, the text itself."""
     parsed = parse(address)
-    return parsed.email if parsed else address.strip()
+    return parsed.envelope if parsed else address.strip()
 
 
 async def verify(
@@ -58,10 +59,10 @@ async def verify(
         checked = await desk.check_one(address)
         found = checked.verification
         told = {"email": found.email, "result": found.result, "reason": found.reason}
-        return Outcome(msgspec.json.encode(found), told, billable=is_billable(found))
+        return Outcome(msgspec.json.encode(found), told, billable=is_billable(found), subjects=about)
 
-    key = verify_key(address)
-    answer = await lookups.run(caller, VERIFY, key, work, refresh=refresh, subjects=subjects(None, [key]))
+    about = subjects(None, [address])
+    answer = await lookups.run(caller, VERIFY, verify_key(address), work, refresh=refresh, subjects=about)
     if answer is None:
         raise ApiError("not_found", "Who has this address asked to be forgotten: it is not verified. Free.")
     return answer, checked

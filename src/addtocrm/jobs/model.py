@@ -1,5 +1,6 @@
 """What a job is."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -67,8 +68,14 @@ class Item(msgspec.Struct, frozen=True):
     since: datetime
 
 
+FORGOTTEN = "(forgotten)"
+"""The input of an item whose person asked to be forgotten."""
+FORGOTTEN_ERROR = ItemError("not_found", "This person asked to be forgotten.")
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an item that was tried: an end (JSON texts), or `put_off` by so many seconds."""
+    """What became of an item that was tried: an end (JSON texts) with whom the result is about, or `put_off` by so many
+    seconds."""
 
     job_id: str
     position: int
@@ -78,3 +85,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool | None = None
     credits_deducted: int | None = None
     put_off: float | None = None
+    subjects: Sequence[bytes] = ()

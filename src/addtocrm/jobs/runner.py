@@ -13,10 +13,11 @@ import structlog
 
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
+from addtocrm.individuals import digests, spoken_of
 from addtocrm.jobs import service, store
 from addtocrm.jobs.kind import Kind, Postponed
 from addtocrm.jobs.lanes import BEGINNING, Carried, Lane
-from addtocrm.jobs.model import Item, ItemError, Outcome
+from addtocrm.jobs.model import FORGOTTEN, FORGOTTEN_ERROR, Item, ItemError, Outcome
 from addtocrm.jobs.outage import Outage
 from addtocrm.keys import service as keys
 from addtocrm.lookups.model import Answer, Caller
@@ -214,6 +215,8 @@ class Runner:
         position, tries = row["position"], 0
         while True:
             try:
+                if row["input"] == f'"{FORGOTTEN}"':
+                    return _failed(job, position, FORGOTTEN_ERROR)
                 item = Item(position, msgspec.json.decode(row["input"]), row["attempts"], job.since)
                 return _succeeded(job, position, await job.kind.handle(job.caller, job.options, item))
             except Postponed as later:
@@ -323,6 +326,7 @@ def _succeeded(job: Carried, position: int, result: Any) -> Outcome:
             result=result.data.decode(),
             cached=result.cached,
             credits_deducted=result.credits_deducted,
+            subjects=digests(spoken_of(msgspec.json.decode(result.data))),
         )
     encoded = msgspec.json.encode(result).decode()
     return Outcome(job_id=job.id, position=position, status="succeeded", result=encoded)

@@ -15,6 +15,7 @@ from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, lacks_scope
 from addtocrm.events import service as events
 from addtocrm.idempotency.service import done_before, keep
+from addtocrm.individuals import digests, packed, spoken_of
 from addtocrm.jobs import store
 from addtocrm.jobs.model import ItemError, Job, JobResult, JobStatus, NewItem
 from addtocrm.keys.model import Scope
@@ -42,14 +43,17 @@ async def create(
     JSON-encodable. The job is what the caller's request does: it is kept with its Idempotency-Key.
     """
     id = await _open(connection, caller, kind, scope, options)
-    await store.add_items(connection, id, [_json(one.input) for one in items], _repeats(items), _turns(items))
+    inputs = [_json(one.input) for one in items]
+    subjects = [packed(digests(spoken_of(msgspec.json.decode(one)))) for one in inputs]
+    await store.add_items(connection, id, inputs, subjects, _repeats(items), _turns(items))
     return await _made(connection, caller, id)
 
 
 async def create_selected(
     connection: Connection, caller: Caller, kind: str, scope: Scope, options: Any, query: str, *values: object
 ) -> Job:
-    """As `create`, its items by a query that gives each its `place` (their order) and `input` (JSON): however many
+    """As `create`, its items by a query that gives each its `place` (their order), `input` (JSON) and
+    `subjects` (see individuals.py): however many
     they are, they do not pass through this process."""
     id = await _open(connection, caller, kind, scope, options)
     await store.add_selected(connection, id, query, *values)

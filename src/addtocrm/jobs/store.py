@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from addtocrm.db.pool import Connection, Pool
-from addtocrm.jobs.model import Outcome
+from addtocrm.individuals import packed
+from addtocrm.jobs.model import FORGOTTEN_ERROR, Outcome
 
 OPEN = "status in ('queued', 'running')"
 LONG_SECONDS = 600.0
@@ -31,15 +33,22 @@ async def insert(
 
 
 async def add_items(
-    connection: Connection, id: str, inputs: Sequence[str], same_as: Sequence[int | None], turns: Sequence[int]
+    connection: Connection,
+    id: str,
+    inputs: Sequence[str],
+    subjects: Sequence[str],
+    same_as: Sequence[int | None],
+    turns: Sequence[int],
 ) -> None:
-    """Adds a job's items: for each its JSON, the position that it repeats, and its turn."""
+    """Adds a job's items: for each its JSON, whom it is about (packed), the position that it repeats, and its turn."""
     await connection.execute(
-        """insert into job_items (job_id, position, input, same_as, turn)
-           select $1, position, input, same_as, turn
-           from unnest($2::json[], $3::int[], $4::int[]) with ordinality as items (input, same_as, turn, position)""",
+        """insert into job_items (job_id, position, input, subjects, same_as, turn)
+           select $1, position, input, digests_of(subjects), same_as, turn
+           from unnest($2::json[], $3::json[], $4::int[], $5::int[])
+               with ordinality as items (input, subjects, same_as, turn, position)""",
         id,
         list(inputs),
+        list(subjects),
         list(same_as),
         list(turns),
     )
@@ -47,11 +56,12 @@ async def add_items(
 
 
 async def add_selected(connection: Connection, id: str, query: str, *values: object) -> None:
-    """Adds a job's items by a query with the columns `place` (their order) and `input` (JSON); $1 … are `values`."""
+    """Adds a job's items by a query with the columns `place` (their order), `input` (JSON) and `subjects`; $1 … are its
+    `values`."""
     mark = f"${len(values) + 1}::text"
     done = await connection.execute(
-        f"""insert into job_items (job_id, position, input, turn)
-            select {mark}, row_number() over (order by place), input, row_number() over (order by place)
+        f"""insert into job_items (job_id, position, input, subjects, turn)
+            select {mark}, row_number() over (order by place), input, subjects, row_number() over (order by place)
             from ({query}) as items""",
         *values,
         id,
@@ -173,7 +183,8 @@ async def wait_seconds(pool: Pool, id: str) -> float | None:
 
 async def settle(pool: Pool, outcomes: Sequence[Outcome]) -> None:
     """Ends items (and with each those that are the same: what it cost is told of it alone), puts others off, and
-    keeps the jobs' counters, in one commit. What has ended already stays as it is."""
+    keeps the jobs' counters, in one commit. What has ended already stays as it is, and what was found of somebody who
+    asked to be forgotten meanwhile is left out."""
     ended = [one for one in outcomes if one.put_off is None]
     later = [one for one in outcomes if one.put_off is not None]
     async with pool.acquire() as connection, connection.transaction():
@@ -189,18 +200,24 @@ async def settle(pool: Pool, outcomes: Sequence[Outcome]) -> None:
         if ended:
             await connection.execute(
                 """with ended as (
-                       select * from unnest($1::text[], $2::int[], $3::text[], $4::json[], $5::json[], $6::bool[],
-                                            $7::int[])
-                           as e (job_id, position, status, result, error, cached, credits)
+                       select job_id, position, status, cached, credits,
+                              case when gone then null else result end as result,
+                              case when gone then $9::json else error end as error,
+                              case when gone then null else subjects end as subjects
+                       from unnest($1::text[], $2::int[], $3::text[], $4::json[], $5::json[], $6::bool[], $7::int[],
+                                   $8::json[])
+                           as e (job_id, position, status, result, error, cached, credits, packed),
+                           digests_of(packed) as subjects, is_suppressed(subjects) as gone
                    ), same as (
                        select e.*, i.position as at from ended e
                        join job_items i on i.job_id = e.job_id and i.same_as = e.position
                    ), done as (
                        update job_items i set status = o.status, result = o.result, error = o.error,
-                           cached = o.cached, credits_deducted = o.credits
-                       from (select job_id, position as at, status, result, error, cached, credits from ended
+                           cached = o.cached, credits_deducted = o.credits, subjects = i.subjects || o.subjects
+                       from (select job_id, position as at, status, result, error, cached, credits, subjects from ended
                              union all
-                             select job_id, at, status, result, error, cached or credits > 0, credits * 0 from same) o
+                             select job_id, at, status, result, error, cached or credits > 0, credits * 0, subjects
+                             from same) o
                        where i.job_id = o.job_id and i.position = o.at and i.status = 'pending'
                        returning i.job_id, i.status, i.credits_deducted
                    ), counted as (
@@ -219,6 +236,8 @@ async def settle(pool: Pool, outcomes: Sequence[Outcome]) -> None:
                 [one.error for one in ended],
                 [one.cached for one in ended],
                 [one.credits_deducted for one in ended],
+                [packed(one.subjects) for one in ended],
+                msgspec.json.encode(FORGOTTEN_ERROR).decode(),
             )
 
 
