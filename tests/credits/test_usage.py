@@ -14,17 +14,18 @@ from addtocrm.usage import service, store
 
 
 def charge(url: str, account_id: str, charges: int) -> None:
-    """Adds charges to the account's ledger, as captures do."""
+    """Adds charges to the account's ledger, some in each transaction."""
 
     async def insert(pool: Pool) -> None:
-        await pool.execute(
-            """insert into ledger (id, account_id, kind, amount, operation, request_id, period_start)
-               select new_id('led'), a.id, 'charge', -1, case n % 2 when 0 then 'people.enrich' else 'emails.find' end,
-                      'request', a.period_start
-               from accounts a, generate_series(1, $2) n where a.id = $1""",
-            account_id,
-            charges,
-        )
+        for begun in range(0, charges, 200):
+            await pool.execute(
+                """insert into ledger (id, account_id, kind, amount, operation, request_id, period_start)
+                   select new_id('led'), a.id, 'charge', -1,
+                          case n % 2 when 0 then 'people.enrich' else 'emails.find' end, 'request', a.period_start
+                   from accounts a, generate_series(1, $2) n where a.id = $1""",
+                account_id,
+                min(200, charges - begun),
+            )
         await pool.execute("vacuum usage")
 
     with_pool(url, insert)
@@ -105,8 +106,8 @@ def test_its_cost_does_not_grow_with_the_ledger(database_url: str) -> None:
 
     charge(database_url, account.id, 2_000)
     few = with_pool(database_url, pages)
-    charge(database_url, account.id, 20_000)
+    charge(database_url, account.id, 18_000)
     many = with_pool(database_url, pages)
     told = with_pool(database_url, lambda pool: service.of_account(pool, account.id))
-    assert [one.credits for one in told.by_operation] == [11_000, 11_000]
+    assert [one.credits for one in told.by_operation] == [10_000, 10_000]
     assert many <= few + 5
