@@ -48,7 +48,7 @@ class NotChecked(Exception):
 
 
 def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """Check everything that AddToCRM needs, and the running server; changes nothing.
+    """Check all that AddToCRM needs, and that it runs.
 
     Exit code 1 where something is wrong.
     """
