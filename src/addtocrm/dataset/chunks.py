@@ -1,6 +1,7 @@
 """A file as chunks of rows ready for the table; a large one is read by a process of its own."""
 
 import csv
+import gc
 import io
 import multiprocessing
 import signal
@@ -88,6 +89,7 @@ def reading(kind: Kind, file: Path, skip: int, refused: int) -> Iterator[Callabl
 def _produce(sender: Connection, chunks: Callable[[], Iterator[Chunk]]) -> None:
     """Sends the chunks, then None, or why there are no more; ends when nobody listens any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(100_000)  # a chunk is many objects, none of them in a cycle
     try:
         for chunk in chunks():
             sender.send(chunk)

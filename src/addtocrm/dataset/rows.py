@@ -1,6 +1,5 @@
 """From a row's fields to what the tables have: pure functions, and the rules of what is refused."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, time
@@ -20,7 +19,10 @@ LONGEST_KEY = 500
 
 MOST_COUNTED = 10**12
 LARGEST = 2**64
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+Known = tuple[tuple[str, tuple[str, ...]], ...]
+PEOPLE: Known = tuple(columns.PEOPLE.items())
+COMPANIES: Known = tuple(columns.COMPANIES.items())
 
 
 def person(fields: Mapping[str, Any]) -> Row:
@@ -29,7 +31,7 @@ def person(fields: Mapping[str, Any]) -> Row:
     Raises RefusedError for a URL, address or domain that is none (the row cannot be trusted then), and where
     nothing says who it is.
     """
-    get = _reader(fields, columns.PEOPLE)
+    get = _reader(fields, PEOPLE)
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.person_url)
     email = _checked("email", get("email"), identifiers.email)
     email_key = identifiers.email_key(email) if email else None
@@ -79,7 +81,7 @@ def person(fields: Mapping[str, Any]) -> Row:
 
 def company(fields: Mapping[str, Any]) -> Row:
     """A company's row, with the keys (domain, linkedin_url, name_key). Raises RefusedError as `person` does."""
-    get = _reader(fields, columns.COMPANIES)
+    get = _reader(fields, COMPANIES)
     domain = _checked("domain", get("domain"), identifiers.domain)
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.company_url)
     name = get("name")
@@ -116,16 +118,23 @@ def company(fields: Mapping[str, Any]) -> Row:
     return Row(identity, (domain, url, name_key), _known(data) or {})
 
 
-def _reader(fields: Mapping[str, Any], known: Mapping[str, tuple[str, ...]]) -> Callable[[str], str | None]:
+def _reader(fields: Mapping[str, Any], known: Known) -> Callable[[str], str | None]:
+    there = _there(known, tuple(fields))
+
     def get(field: str) -> str | None:
-        for name in known[field]:
-            if value := fields.get(name):
-                text = _text(name, value)
-                if text:
-                    return text
+        for name in there.get(field, ()):
+            if text := _text(name, fields[name]):
+                return text
         return None
 
     return get
+
+
+@lru_cache(maxsize=1024)
+def _there(known: Known, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The columns for each field of a row that has the columns `names`: mostly those of the row before."""
+    columns_of = {field: tuple(name for name in columns if name in names) for field, columns in known}
+    return {field: columns for field, columns in columns_of.items() if columns}
 
 
 def _text(name: str, value: Any) -> str | None:
@@ -134,7 +143,7 @@ def _text(name: str, value: Any) -> str | None:
         text = value.strip()
         if len(text) > LONGEST:
             raise RefusedError(f"{name} is longer than {LONGEST} characters")
-        if UNSTORABLE.search(text):
+        if "\0" in text or (not text.isascii() and SURROGATE.search(text)):
             raise RefusedError(f"{name} holds a character that cannot be stored")
         return text or None
     if isinstance(value, list):
@@ -147,21 +156,21 @@ def _text(name: str, value: Any) -> str | None:
         return _text(name, value.decode("utf-8", "surrogateescape"))
     if value is None or isinstance(value, bool):
         return None  # People Data Labs writes `true` where a field is there but not part of the plan.
-    if isinstance(value, float | Decimal):
-        return _decimal(value)
-    if isinstance(value, int) and abs(value) < LARGEST:
-        return str(value)
+    if isinstance(value, int | float | Decimal):
+        return _digits(name, Decimal(str(value)) if isinstance(value, float) else Decimal(value))
     if isinstance(value, date | time):
         return value.isoformat()
     raise RefusedError(f"{name} is neither text nor a number or date")
 
 
-def _decimal(value: float | Decimal) -> str | None:
-    """A number as people write it: a whole one without a fraction, one that is none not at all."""
-    if not math.isfinite(value):
+def _digits(name: str, number: Decimal) -> str | None:
+    """A number as people write it, without zeros after its fraction; NaN and infinity are none."""
+    if not number.is_finite():
         return None
-    number = Decimal(str(value))
-    return f"{number.to_integral_value() if number == number.to_integral_value() else number:f}"
+    if abs(number) >= LARGEST:
+        raise RefusedError(f"{name} is too large a number")
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str | None:
@@ -194,6 +203,8 @@ def _number(name: str, text: str | None) -> int | None:
 
 
 def _list(name: str, value: Any) -> list[str] | None:
+    if not value:
+        return None
     entries = cast(list[Any], value) if isinstance(value, list) else (_text(name, value) or "").split(";")
     found = [text for one in entries if (text := _text(name, one))]
     return list(dict.fromkeys(found)) or None
@@ -221,6 +232,8 @@ def _country(text: str) -> tuple[str, str | None]:
 
 
 def _history(value: Any, read: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]] | None:
+    if not value:
+        return None
     entries = cast(list[Any], value) if isinstance(value, list) else []
     return [read(cast(dict[str, Any], one)) for one in entries if isinstance(one, dict)] or None
 

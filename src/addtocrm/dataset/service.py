@@ -119,12 +119,11 @@ async def _ahead(next_chunk: Callable[[], Chunk | None]) -> AsyncIterator[Chunk]
 
 
 def _truncate(file: Path, size: int) -> None:
-    if file.exists():
-        if size:
-            with file.open("r+b") as opened:
-                opened.truncate(size)
-        else:
-            file.unlink()
+    """Takes away what an interrupted run wrote after its last chunk, or what an earlier import left."""
+    if not size:
+        file.unlink(missing_ok=True)
+    elif file.exists() and file.stat().st_size > size:
+        os.truncate(file, size)
 
 
 def _append(file: Path, text: bytes) -> None:
