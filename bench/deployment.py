@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,9 +19,17 @@ import asyncpg
 from addtocrm.db.embedded import attach
 
 BIN = Path(sys.executable).parent
-PORT, THEIR_PORT = 8911, 8912
 CACHED = '{"linkedin_url": "https://www.linkedin.com/in/b1-example"}'
 FRESH = '{"linkedin_url": "https://www.linkedin.com/in/b%d-example"}'
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+PORT, THEIR_PORT = free_port(), free_port()
 
 
 def output(*command: Any, **environment: str) -> str:
@@ -28,7 +37,7 @@ def output(*command: Any, **environment: str) -> str:
     done = subprocess.run(
         [str(part) for part in command], env={**os.environ, **environment}, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
     return done.stdout
 
 
@@ -40,24 +49,28 @@ def load(port: int, requests: int, connections: int, token: str, body: str) -> f
 
 @contextmanager
 def process(*command: Any, port: int, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server that listens on `port`."""
-    started = subprocess.Popen(
-        [str(part) for part in command],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(400):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        time.sleep(1.5)
-        yield started
-    finally:
-        started.terminate()
-        started.wait()
+    """A server that listens on `port`; its log goes to a file, as an operator's would."""
+    with tempfile.TemporaryFile() as log:
+        started = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        try:
+            while not is_open(port):
+                assert started.poll() is None, os.pread(log.fileno(), 5000, 0).decode()
+                time.sleep(0.05)
+            time.sleep(1.5)
+            yield started
+        finally:
+            started.terminate()
+            started.wait()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def granian(app: str, **environment: str) -> Any:

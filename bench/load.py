@@ -1,67 +1,63 @@
 """The load generator: `python -m bench.load URL-PATH PORT REQUESTS CONNECTIONS TOKEN BODY-TEMPLATE`; prints requests/s.
 
-Keep-alive connections on raw sockets, one request in flight on each; `%d` in the body becomes the request's number.
+Keep-alive connections on raw sockets, one request in flight on each; `%d` in the body becomes the request's number. It
+takes a third of the time that an event loop would, so that it is the server that is measured.
 """
 
-import asyncio
 import itertools
+import re
+import select
+import socket
 import sys
 import time
 
-import uvloop
+HEAD = re.compile(rb"HTTP/1\.1 200 .*?\r\ncontent-length: (\d+)\r\n.*?\r\n\r\n", re.DOTALL | re.IGNORECASE)
 
 
-class Client(asyncio.Protocol):
-    def __init__(self, requests: "itertools.count[int]", most: int, render, done: asyncio.Future[None]) -> None:
-        self.requests, self.most, self.render, self.done = requests, most, render, done
-        self.buffer = b""
+class Load:
+    """A run against one server."""
 
-    def connection_made(self, transport) -> None:
-        self.transport = transport
-        self.next()
-
-    def next(self) -> None:
-        number = next(self.requests)
-        if number > self.most:
-            self.transport.close()
-            if not self.done.done():
-                self.done.set_result(None)
-        else:
-            self.transport.write(self.render(number))
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        head = self.buffer.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        lines = self.buffer[:head].lower()
-        assert lines.startswith(b"http/1.1 200"), self.buffer[:500]
-        length = int(lines.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(self.buffer) >= head + 4 + length:
-            self.buffer = b""
-            self.next()
-
-
-async def run(path: str, port: int, most: int, connections: int, token: str, template: str) -> float:
-    def render(number: int) -> bytes:
-        body = (template % number if "%d" in template else template).encode()
-        return (
+    def __init__(self, path: str, port: int, connections: int, token: str, template: str) -> None:
+        self.head = (
             f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        ).encode() + body
+            "Content-Type: application/json\r\nContent-Length: "
+        ).encode()
+        self.template = template
+        self.same = None if "%d" in template else self.request(template)
+        self.poll = select.epoll()
+        self.sockets: dict[int, socket.socket] = {}
+        for _ in range(connections):
+            opened = socket.create_connection(("127.0.0.1", port))
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sockets[opened.fileno()] = opened
+            self.poll.register(opened, select.EPOLLIN)
 
-    loop = asyncio.get_running_loop()
-    counter = itertools.count(1)
-    waiting = []
-    began = time.perf_counter()
-    for _ in range(connections):
-        done: asyncio.Future[None] = loop.create_future()
-        await loop.create_connection(lambda done=done: Client(counter, most, render, done), "127.0.0.1", port)
-        waiting.append(done)
-    await asyncio.gather(*waiting)
-    return most / (time.perf_counter() - began)
+    def request(self, text: str) -> bytes:
+        body = text.encode()
+        return self.head + b"%d\r\n\r\n" % len(body) + body
+
+    def run(self, most: int) -> float:
+        """Requests a second of `most` requests."""
+        numbers = itertools.count(1)
+        received: dict[int, bytes] = {}
+        answered = 0
+        began = time.perf_counter()
+        for opened in self.sockets.values():
+            opened.sendall(self.same or self.request(self.template % next(numbers)))
+        while answered < most:
+            for fd, _ in self.poll.poll():
+                opened = self.sockets[fd]
+                data = received.pop(fd, b"") + opened.recv(1 << 18)
+                if not (head := HEAD.match(data)):
+                    assert data and b"\r\n\r\n" not in data, data[:500]
+                if not head or head.end() + int(head[1]) > len(data):
+                    received[fd] = data
+                    continue
+                answered += 1
+                opened.sendall(self.same or self.request(self.template % next(numbers)))
+        return most / (time.perf_counter() - began)
 
 
 if __name__ == "__main__":
     path, port, most, connections, token, template = sys.argv[1:]
-    print(uvloop.run(run(path, int(port), int(most), int(connections), token, template)))
+    print(Load(path, int(port), int(connections), token, template).run(int(most)))

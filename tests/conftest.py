@@ -1,21 +1,79 @@
-"""What the tests stand on: a PostgreSQL from the wheel for each test process, a fresh database where one is needed."""
+"""What the tests stand on: a PostgreSQL from the wheel for each test process, a fresh database where one is needed.
+
+All that a run makes is in one folder, and whoever is at home there is the run's: nobody may be left at its end, and
+whatever becomes of the run, `reaper.py` clears up after it.
+"""
 
 import asyncio
 import itertools
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import reaper
 from harness import Server
+from hypothesis import settings
 
 from addtocrm.db.embedded import attach
 from addtocrm.db.migrate import migrate
 
 DATABASES = itertools.count(1)
+LEAVE_SECONDS = 10.0
+RUN = pytest.StashKey[tuple[Path, "subprocess.Popen[bytes]"]]()
+
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="addtocrm-run-"))
+    folder.chmod(0o711)
+    command = [sys.executable, reaper.__file__, str(folder)]
+    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    config.stash[RUN] = (folder, watcher)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails the run where a process of it lives on."""
+    if RUN not in session.config.stash or session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        return
+    folder, watcher = session.config.stash[RUN]
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while left := {id: command for id, command in reaper.processes(folder).items() if id != watcher.pid}:
+        if time.monotonic() > deadline:
+            print(f"\nThe tests left processes behind: {left}", file=sys.stderr)
+            session.exitstatus = session.exitstatus or 1
+            return
+        time.sleep(0.1)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN in config.stash:
+        _, watcher = config.stash[RUN]
+        watcher.communicate()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In place of pytest's own, which is closed to the user that PostgreSQL runs as where we are root."""
+    folder = Path(tempfile.mkdtemp(prefix="addtocrm-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

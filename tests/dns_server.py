@@ -33,10 +33,15 @@ class DnsServer:
 
     async def start(self) -> str:
         loop = asyncio.get_running_loop()
-        self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = self._tcp.sockets[0].getsockname()[1]
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), ("127.0.0.1", port))
-        return f"127.0.0.1:{port}"
+        while True:
+            self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+            port = self._tcp.sockets[0].getsockname()[1]
+            try:
+                self._udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), ("127.0.0.1", port))
+            except OSError:  # The port is somebody else's for UDP.
+                self._tcp.close()
+            else:
+                return f"127.0.0.1:{port}"
 
     async def stop(self) -> None:
         self._udp.close()

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,12 +26,16 @@ T = TypeVar("T")
 ADDTOCRM = str(Path(sys.executable).with_name("addtocrm"))
 ALL_SCOPES = ["enrich", "write", "lists", "read"]
 NUMBERS = itertools.count(1)
+PORTS = (10_000, 32_000)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(ip: str = "127.0.0.1") -> int:
+    """A port that nobody is given by chance until it is listened on: none that connections go out from."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((ip, port))
+            return port
 
 
 def with_pool(url: str, work: Callable[[Pool], Awaitable[T]]) -> T:
@@ -129,16 +134,16 @@ class Server:
         """SIGTERM; gives the exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(timeout=40)
+        return self.process.wait(timeout=150)
 
     def client(self, token: str | None = None, **more: Any) -> httpx.Client:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False, **more)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=120, trust_env=False, **more)
 
     def async_client(self, token: str | None = None, connections: int = 100) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, limits=limits, trust_env=False)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=120, limits=limits, trust_env=False)
 
     def account(
         self, *, credits: int | None = None, scopes: list[str] | None = None, plan: Any = "pro", **rates: int
@@ -192,13 +197,13 @@ def cli(*arguments: str, environment: dict[str, str], input: str | None = None) 
         capture_output=True,
         text=True,
         input=input,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def until(condition: Callable[[], T], seconds: float = 15) -> T:
+def until(condition: Callable[[], T], seconds: float = 90) -> T:
     """The first truthy value of `condition`; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -206,6 +211,12 @@ def until(condition: Callable[[], T], seconds: float = 15) -> T:
             return value
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.05)
+
+
+def early_in_a_minute() -> None:
+    """Waits for the next minute, where what is to be in one may not be done in what is left of this one."""
+    if time.time() % 60 > 25:
+        time.sleep(60.1 - time.time() % 60)
 
 
 @contextlib.contextmanager

@@ -46,7 +46,8 @@ def tls_context(folder: Path) -> ssl.SSLContext:
 class SmtpServer:
     """Takes `mailboxes`, refuses all others; each `on_…` overrides one answer.
 
-    `sessions` holds, for each connection, the lines it sent; `tls` marks the lines sent encrypted.
+    `sessions` holds, for each connection, the lines it sent; `tls` marks the lines sent encrypted; `ahead` is how many
+    lines had been sent, at the most, before the one before them was answered. A server that is `curt` drops these.
     """
 
     mailboxes: set[str] = field(default_factory=set)
@@ -60,6 +61,8 @@ class SmtpServer:
     tls: ssl.SSLContext | None = None
     starttls: Answer = "220 go ahead"
     delay: float = 0
+    curt: bool = False
+    ahead: int = 0
     sessions: list[list[str]] = field(default_factory=list)
     encrypted: list[str] = field(default_factory=list)
     open: int = 0
@@ -99,6 +102,10 @@ class SmtpServer:
             return
         while line := (await reader.readline()).decode().rstrip("\r\n"):
             session.append(line)
+            unread: bytearray = reader._buffer  # type: ignore[attr-defined]
+            self.ahead = max(self.ahead, unread.count(b"\n"))
+            if self.curt:
+                unread.clear()
             if secure:
                 self.encrypted.append(line)
             answer = self._answer(line, secure)

@@ -116,6 +116,30 @@ def test_email() -> None:
             identifiers.email(bad)
 
 
+@pytest.mark.parametrize(
+    ("text", "ascii"),
+    [
+        ("straße.de", "xn--strae-oqa.de"),
+        ("STRAẞE.de", "xn--strae-oqa.de"),
+        ("strasse.de", "strasse.de"),
+        ("xn--strae-oqa.de", "xn--strae-oqa.de"),
+        ("βόλος.com", "xn--nxasmm1c.com"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("bu\u0308cher.example", "xn--bcher-kva.example"),
+        ("ｅｘａｍｐｌｅ。com", "example.com"),
+    ],
+)
+def test_unicode_domains(text: str, ascii: str) -> None:
+    assert identifiers.domain(text) == ascii
+    assert identifiers.email_key(f"Jo@{text}") == identifiers.email_key(f"jo@{ascii}") == f"jo@{ascii}"
+
+
+def test_an_addresss_key_is_one_for_all_its_spellings() -> None:
+    assert identifiers.email("J\u00d6RG@example.com") == "J\u00d6RG@example.com"
+    keys = {identifiers.email_key(one) for one in ("JÖRG@Example.com", "jo\u0308rg@example.com", "<jörg@example.com.>")}
+    assert keys == {"jörg@example.com"}
+
+
 def test_domain() -> None:
     for text in ("acme.com", "https://www.Acme.com/path?x", "acme.com.", "www.acme.com", "ACME.COM:443"):
         assert identifiers.domain(text) == "acme.com"

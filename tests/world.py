@@ -102,7 +102,7 @@ class WorldBeside:
         self.server("first.test")
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
 
     def server(self, *domains: str, **script: Any) -> SmtpServer:
         return self._run(self.world.server(*domains, **script))

@@ -1,13 +1,13 @@
 """P8: the first start of a data folder against initdb."""
 
-import os
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
-from addtocrm.db import embedded
-from addtocrm.db.embedded import attach, binaries
+from addtocrm.db.embedded import attach
+from addtocrm.db.folders import private_folder
+from addtocrm.db.postmaster import binaries, run
 from bench.deployment import Deployment
 from bench.figure import Figure, ratios
 
@@ -28,11 +28,9 @@ def first_start() -> float:
 
 def initdb() -> float:
     folder = Path(tempfile.mkdtemp(prefix="addtocrm-p8-"))
-    owner = embedded._owner()
-    if owner:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    private_folder(folder)
     began = time.perf_counter()
-    embedded._run(binaries() / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust")
+    run(binaries() / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust")
     seconds = time.perf_counter() - began
     shutil.rmtree(folder)
     return seconds

@@ -3,33 +3,39 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import msgspec
 import structlog
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
 from litestar.types import Receive, Send
 
 from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.api import docs, failures
-from addtocrm.api.endpoint import scope_guard
+from addtocrm.api.endpoint import Endpoint
 from addtocrm.companies import routes as companies
 from addtocrm.crm import routes as crm
 from addtocrm.db.notify import Listener
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.emails import routes as emails
+from addtocrm.emails.desk import SINGLE, Desk
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.postgres_slots import PostgresSlots
 from addtocrm.events import routes as event_routes
 from addtocrm.events import service as events
 from addtocrm.gate.asgi import Gate
-from addtocrm.gate.idempotency import Idempotency
-from addtocrm.gate.limits import Limiter, MemoryLimiter, ValkeyLimiter
+from addtocrm.gate.context import Route, require_normal
+from addtocrm.gate.limits import Limiter, ValkeyLimiter
+from addtocrm.gate.record import Recorder
+from addtocrm.gate.shared import SharedLimiter
 from addtocrm.health import routes as health
+from addtocrm.idempotency.service import Idempotency
 from addtocrm.jobs import routes as jobs
 from addtocrm.keys.service import KeyRing
 from addtocrm.lists import routes as lists
@@ -41,6 +47,7 @@ from addtocrm.providers.contract import Setup
 from addtocrm.providers.dataset import Dataset
 from addtocrm.providers.waterfall import Waterfall
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 from addtocrm.usage import routes as usage
 
 log = structlog.get_logger()
@@ -59,15 +66,20 @@ class Services(msgspec.Struct, frozen=True):
     lookups: Lookups
     idempotency: Idempotency
     limiter: Limiter
+    recorder: Recorder
     waterfall: Waterfall
     engine: Engine
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Services]:
-    """The services of one server process, started; `settings.database_url` must be set."""
+async def running(
+    settings: Settings, hear: Callable[[str, str], None] = lambda kind, subject: None
+) -> AsyncIterator[Services]:
+    """The services of one server process, started; `settings.database_url` must be set. `hear` is told of every notice
+    (see `Listener`)."""
     assert settings.database_url is not None
-    pool = await open_pool(settings.database_url)
+    session = await suppressions.session(settings.database_url, settings.data_dir, replace=True)
+    pool = await open_pool(settings.database_url, session=session)
     ring = KeyRing(pool, settings.rate_per_minute, settings.rate_per_hour)
     hot = HotResults()
 
@@ -76,6 +88,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             ring.forget(subject)
         elif kind == "results":
             hot.forget(subject)
+        elif kind == "result":
+            hot.forget_one(*subject.split(":"))
+        hear(kind, subject)
 
     def on_lost() -> None:
         ring.forget_all()
@@ -85,26 +100,33 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     await listener.start()
     lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
     idempotency = Idempotency(pool, listener.instance)
-    limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else MemoryLimiter()
+    limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else SharedLimiter(pool, listener)
+    recorder = Recorder()
     slots = PostgresSlots(settings.database_url)
     engine = Engine(settings, slots)
     waterfall = Waterfall(registry.load(Setup(settings, pool, engine)))
     await lookups.sweep()
     tasks = [
         asyncio.create_task(work)
-        for work in (events.keep_publishing(pool), lookups.keep_sweeping(), idempotency.keep_sweeping())
+        for work in (
+            events.keep_publishing(pool),
+            events.keep_deleting(pool, settings.event_days),
+            lookups.keep_sweeping(),
+            idempotency.keep_sweeping(),
+        )
     ]
     try:
-        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, waterfall, engine)
+        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, recorder, waterfall, engine)
     finally:
         await lookups.drain()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await slots.close()
-        await listener.stop()
         await limiter.close()
+        await listener.stop()
         await pool.close()
+        recorder.close()
 
 
 def build(services: Services) -> Gate:
@@ -123,24 +145,37 @@ def build(services: Services) -> Gate:
         *usage.handlers,
         *event_routes.handlers,
     ]
+    open_to_all = [*docs.handlers(api, services.settings.base_url), *health.handlers]
     routes = Litestar(
-        route_handlers=[*api, *docs.handlers(api, services.settings.base_url), *health.handlers],
+        route_handlers=[*api, *open_to_all],
         dependencies={
             "settings": given(services.settings),
             "pool": given(services.pool),
             "lookups": given(services.lookups),
             "waterfall": given(services.waterfall),
             "engine": given(services.engine),
+            "desk": given(Desk(services.engine, SINGLE)),
             "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),
+            "recorder": given(services.recorder),
         },
-        guards=[scope_guard],
         exception_handlers=failures.handlers,
         request_max_body_size=services.settings.max_body_bytes,
         openapi_config=None,
         logging_config=None,
     )
-    return Gate(routes, services)
+
+    @lru_cache(1024)
+    def find(path: str, method: str) -> Route | None:
+        require_normal(path)
+        try:
+            _, handler, _, _, template = routes.asgi_router.handle_routing(path=path, method=cast(Any, method))
+        except HTTPException:
+            return None
+        endpoint: Endpoint | None = handler.opt.get("endpoint")
+        return Route(template, endpoint.scopes, endpoint.all_scopes, endpoint.body is not None) if endpoint else None
+
+    return Gate(routes, services, {path for handler in open_to_all for path in handler.paths}, find)
 
 
 class Server:
@@ -149,12 +184,11 @@ class Server:
     def __init__(self) -> None:
         self._gate: Gate | None = None
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Any, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            assert self._gate is not None
-            await self._gate(scope, receive, send)
+            return self._live(receive, send)
+        assert self._gate is not None
+        return self._gate(scope, receive, send)
 
     async def _live(self, receive: Any, send: Any) -> None:
         settings = settings_module.load()
@@ -163,6 +197,7 @@ class Server:
         try:
             async with AsyncExitStack() as stack:
                 services = await stack.enter_async_context(running(settings))
+                await services.limiter.start()
                 self._gate = build(services)
                 parent = asyncio.create_task(_end_with(os.getppid()))
                 await send({"type": "lifespan.startup.complete"})

@@ -1,6 +1,6 @@
 """The closed catalogue of what can go wrong for a caller; nothing else makes an HTTP error."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgspec
@@ -75,6 +75,20 @@ def invalid(path: str, message: str) -> ApiError:
     """A `validation_error` about one field."""
     summary = f"`{path}`: {message}" if path else message
     return ApiError("validation_error", summary, details=[Detail(path, message)])
+
+
+def lacks_scope(wanted: Sequence[str], has: Collection[str], *, all_of_them: bool = False) -> ApiError:
+    """A `scope_required` that names what the call needs: one of `wanted`, or all, of which the key lacks some."""
+    if all_of_them:
+        lacks = _named([name for name in wanted if name not in has], "and")
+        needs = f"the scopes {_named(wanted, 'and')}, and this key lacks {lacks}; make a key that has them"
+    else:
+        needs = f"the scope {_named(wanted, 'or')}; make a key that has it"
+    return ApiError("scope_required", f"This call needs {needs} in the dashboard.")
+
+
+def _named(scopes: Sequence[str], word: str) -> str:
+    return f" {word} ".join(f"`{name}`" for name in scopes)
 
 
 class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):

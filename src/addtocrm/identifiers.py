@@ -1,14 +1,17 @@
 """What identifies people and companies, in its one normal form: two look-ups with the same one are the same.
 
-Every function is pure and idempotent, and raises ValueError with a sentence that helps who typed the text.
+Every function is pure and idempotent, and raises ValueError with a sentence that helps who typed the text. Text is
+NFC; domains are A-labels (UTS 46 non-transitional, IDNA 2008), as DNS has them: `straße.de` is not `strasse.de`.
 """
 
+import hashlib
 import re
 import unicodedata
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import quote, unquote, urlsplit
 
+import idna
 from anyascii import anyascii
 
 PROFILE = "https://www.linkedin.com/in/"
@@ -97,35 +100,40 @@ def _slug(raw: str) -> str:
 
 
 def email(text: str) -> str:
-    """An e-mail address: trimmed, the domain in lower-case ASCII, the local part as typed.
+    """An email address as it is stored and sent: trimmed, NFC, the domain an A-label, the local part as typed.
 
-    A cheap check; POST /v1/emails/verify judges the syntax in full.
+    A cheap check; POST /v1/emails/verify judges the syntax in full. What tells addresses apart is `email_key`.
     """
-    cleaned = text.strip().removeprefix("mailto:").strip("<> ")
+    cleaned = unicodedata.normalize("NFC", text.strip().removeprefix("mailto:").strip("<> "))
     local, at, host = cleaned.rpartition("@")
     if (
         not at
         or not local
         or len(local) > 64
         or len(cleaned) > 320
-        or re.search(r"[\s\x00-\x1f\x7f<>()\[\],;:\\\"@]", local)
+        or re.search(r"[\s\x00-\x1f\x7f<>()\[\],;:\\\"@\ud800-\udfff]", local)
     ):
         raise ValueError("is no e-mail address; it should look like jane@example.com.")
     return f"{local}@{_host(host)}"
 
 
+def email_key(text: str) -> str:
+    """What tells an email address from others: `email` with the local part's case folded."""
+    local, _, host = email(text).rpartition("@")
+    return f"{unicodedata.normalize('NFC', local.casefold())}@{host}"
+
+
 def domain(text: str) -> str:
-    """A domain in lower-case ASCII, without `www.`, from a domain, a web address or one with a path."""
-    cleaned = text.strip().lower()
-    cleaned = re.sub(r"^[a-z][a-z0-9+.-]*://|^//", "", cleaned)
+    """A domain as an A-label, without `www.`, from a domain, a web address or one with a path."""
+    cleaned = re.sub(r"^[a-z][a-z0-9+.-]*://|^//", "", text.strip(), flags=re.IGNORECASE)
     host = re.split(r"[/?#]", cleaned, maxsplit=1)[0].rpartition("@")[2]
-    host = re.sub(r":\d*$", "", host)
-    return _host(host.removeprefix("www.") if host.count(".") > 1 else host)
+    ascii_host = _host(re.sub(r":\d*$", "", host))
+    return ascii_host.removeprefix("www.") if ascii_host.count(".") > 1 else ascii_host
 
 
 @lru_cache(maxsize=65_536)
 def _host(text: str) -> str:
-    host = unicodedata.normalize("NFC", text.strip().rstrip(".").lower())
+    host = text.strip().rstrip(".")
     try:
         ip_address(host.strip("[]"))
     except ValueError:
@@ -133,13 +141,27 @@ def _host(text: str) -> str:
     else:
         raise ValueError("is an IP address; give a domain such as example.com.")
     try:
-        ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
-    except UnicodeError:
+        ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
         ascii_host = ""
+    ascii_host = ascii_host.lower().rstrip(".")
     label = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
     if len(ascii_host) > 253 or not re.fullmatch(rf"{label}(?:\.{label})+", ascii_host, re.ASCII):
         raise ValueError("is no domain; it should look like example.com.")
     return ascii_host
+
+
+LONGEST_KEY = 400
+
+
+def bounded(key: str) -> str:
+    """A key that fits an index (of PostgreSQL's B-tree: 2,704 bytes a row): one longer than LONGEST_KEY in UTF-8 bytes
+    becomes its beginning and its SHA-256."""
+    encoded = key.encode("utf-8", "surrogatepass")
+    if len(encoded) <= LONGEST_KEY:
+        return key
+    beginning = encoded[: LONGEST_KEY // 2].decode("utf-8", "ignore").rstrip()
+    return f"{beginning} {hashlib.sha256(encoded).hexdigest()}"
 
 
 NOT_WORD = re.compile(r"[^a-z0-9]+")
@@ -199,7 +221,7 @@ LEGAL = frozenset(
 def name_key(text: str) -> str:
     """A name for exact comparison: lower-case ASCII words, accents and punctuation gone."""
     plain = text.casefold() if text.isascii() else anyascii(unicodedata.normalize("NFC", text)).casefold()
-    return NOT_WORD.sub(" ", APOSTROPHES.sub("", plain)).strip()
+    return bounded(NOT_WORD.sub(" ", APOSTROPHES.sub("", plain)).strip())
 
 
 @lru_cache(maxsize=65_536)
@@ -208,4 +230,4 @@ def company_key(text: str) -> str:
     words = name_key(text.replace(".", "")).split()
     while len(words) > 1 and words[-1] in LEGAL:
         words.pop()
-    return " ".join(words)
+    return bounded(" ".join(words))

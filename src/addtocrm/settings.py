@@ -1,8 +1,10 @@
 """What an operator may set: `ADDTOCRM_…` variables, or the same lines in a `.env` file."""
 
 import os
+import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -12,6 +14,9 @@ from dotenv import dotenv_values
 from msgspec import Meta
 
 PREFIX = "ADDTOCRM_"
+MOST_REQUESTS = 2**31 - 1
+"""The highest rate limit there can be."""
+DATA_FILES = ("postgres", "secret.key")
 
 
 class SettingsError(Exception):
@@ -19,12 +24,17 @@ class SettingsError(Exception):
 
 
 def default_data_dir() -> Path:
-    """The platform's folder for application data (XDG on Linux)."""
+    """The platform's folder for application data (XDG on Linux). For root on Linux /var/lib/addtocrm, unless there is
+    data in root's home already: PostgreSQL runs as another user then, to whom that home is closed."""
     if os.name == "nt":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "addtocrm"
     if os.uname().sysname == "Darwin":
         return Path.home() / "Library" / "Application Support" / "addtocrm"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "addtocrm"
+    chosen = os.environ.get("XDG_DATA_HOME")
+    folder = Path(chosen or Path.home() / ".local" / "share") / "addtocrm"
+    if os.geteuid() or chosen or any((folder / name).exists() for name in DATA_FILES):
+        return folder
+    return Path("/var/lib/addtocrm")
 
 
 class Vendor(msgspec.Struct, frozen=True):
@@ -48,13 +58,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="An own PostgreSQL, 15 or newer; the embedded one when empty.")
     ] = None
     valkey_url: Annotated[
-        str | None, Meta(description="An own Valkey or Redis for exact rate limits across workers and hosts.")
+        str | None, Meta(description="An own Valkey or Redis to count rate limits of several workers or hosts in.")
     ] = None
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port to listen on.", ge=1, le=65535)] = 8000
-    workers: Annotated[
-        int, Meta(description="Server processes; more than one needs ADDTOCRM_VALKEY_URL.", ge=1, le=256)
-    ] = 1
+    workers: Annotated[int, Meta(description="Server processes.", ge=1, le=256)] = 1
     public_url: Annotated[
         str | None, Meta(description="Address for links and OAuth redirects; http://HOST:PORT when empty.")
     ] = None
@@ -62,12 +70,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Addresses or networks of proxies whose X-Forwarded-For is believed (comma list)."),
     ] = ()
-    rate_per_minute: Annotated[int, Meta(description="Requests a minute for one key.", ge=1)] = 60
-    rate_per_hour: Annotated[int, Meta(description="Requests an hour for one key.", ge=1)] = 1000
+    rate_per_minute: Annotated[int, Meta(description="Requests a minute for one key.", ge=1, le=MOST_REQUESTS)] = 60
+    rate_per_hour: Annotated[int, Meta(description="Requests an hour for one key.", ge=1, le=MOST_REQUESTS)] = 1000
     cache_days: Annotated[
-        float, Meta(description="Days for which a result is kept and free; fractions allowed.", gt=0)
+        float, Meta(description="Days for which a result is kept and free; fractions allowed.", gt=0, le=36500)
     ] = 30.0
-    max_body_bytes: Annotated[int, Meta(description="Largest request body in bytes.", ge=1024)] = 4_194_304
+    event_days: Annotated[int, Meta(description="Days for which events are kept.", ge=1, le=36500)] = 400
+    job_days: Annotated[
+        float,
+        Meta(description="Days for which an ended job and its results are kept; fractions allowed.", gt=0, le=36500),
+    ] = 30.0
+    max_body_bytes: Annotated[int, Meta(description="Largest request body in bytes.", ge=1024, le=2**30)] = 4_194_304
+    metrics_token: Annotated[
+        str, Meta(description="Bearer token for /metrics; read from this machine only when empty.")
+    ] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
     dns_servers: Annotated[
         tuple[str, ...], Meta(description="Resolvers as host:port (comma list); the system's when empty.")
@@ -84,6 +100,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def base_url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """Where the server is found from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def helo(self) -> str:
@@ -147,19 +169,88 @@ def _convert(variable: str, text: str, hint: Any) -> Any:
 
 
 def _check(settings: Settings) -> None:
-    if settings.workers > 1 and not settings.valkey_url:
-        raise SettingsError(
-            f"ADDTOCRM_WORKERS={settings.workers} needs ADDTOCRM_VALKEY_URL: without a shared counter "
-            "each worker would grant the whole rate limit."
-        )
-    if settings.log_level not in ("debug", "info", "warning", "error"):
-        raise SettingsError("ADDTOCRM_LOG_LEVEL takes debug, info, warning or error.")
-    schemes = {
-        "database_url": ("postgresql", "postgres"),
-        "valkey_url": ("valkey", "valkeys", "redis", "rediss", "unix"),
-        "public_url": ("http", "https"),
-    }
-    for name, allowed in schemes.items():
-        value: str | None = getattr(settings, name)
-        if value and urlsplit(value).scheme not in allowed:
-            raise SettingsError(f"{PREFIX}{name.upper()} must start with {' or '.join(allowed)}://.")
+    for name, (allowed, takes) in FORMS.items():
+        value: str | tuple[str, ...] | None = getattr(settings, name)
+        for part in value if isinstance(value, tuple) else (value,):
+            _require(PREFIX + name.upper(), part, allowed, takes)
+    for key, text in settings.vendors.items():
+        allowed, takes = (_is_web_address, WEB_ADDRESS) if key.endswith("_URL") else (_is_token, TOKEN)
+        _require(PREFIX + key, text, allowed, takes)
+
+
+def _require(variable: str, value: str | None, allowed: Callable[[str], object], takes: str) -> None:
+    """Raises SettingsError unless `allowed`, where there is a value; a ValueError is a no."""
+    try:
+        if not value or allowed(value):
+            return
+    except ValueError:
+        pass
+    raise SettingsError(f"{variable} takes {takes}.")
+
+
+def host_and_port(text: str, port: int) -> tuple[str, int]:
+    """`host`, `host:port` or `[IPv6]:port` as (host, port); `port` where none is given. Raises ValueError."""
+    host, given = text, ""
+    if text.count(":") == 1 or text.startswith("["):
+        host, _, given = text.partition("]:") if text.startswith("[") else text.partition(":")
+    host = host.strip("[]")
+    number = int(given) if given else port
+    if not 1 <= number <= 65535 or not (_is_ip(host) or HOST_NAME.fullmatch(host)):
+        raise ValueError(f"{text} is no host and port")
+    return host, number
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_web_address(text: str) -> bool:
+    parts = urlsplit(text)
+    plain = not parts.query and not parts.fragment and not re.search(r"[\s\x00-\x1f\x7f]", text)
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+
+
+def _is_url_of(*schemes: str) -> Callable[[str], bool]:
+    def check(text: str) -> bool:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and (parts.scheme == "unix" or parts.port != 0)
+
+    return check
+
+
+def _is_helo(text: str) -> bool:
+    """A host name or an address literal (RFC 5321, 4.1.3)."""
+    literal = text[1:-1] if text.startswith("[") and text.endswith("]") else ""
+    return _is_ip(literal.removeprefix("IPv6:")) if literal else bool(HOST_NAME.fullmatch(text))
+
+
+def _is_token(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?", re.ASCII
+)
+SENDER = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+WEB_ADDRESS = "an address that starts with http:// or https://"
+TOKEN = "printable ASCII characters without spaces"  # noqa: S105
+FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+    "database_url": (_is_url_of("postgresql", "postgres"), "an address such as postgresql://user:password@host/name"),
+    "valkey_url": (
+        _is_url_of("valkey", "valkeys", "redis", "rediss", "unix"),
+        "an address such as valkey://host:6379 or rediss://user:password@host:6380",
+    ),
+    "host": (_is_ip, "an IP address: 127.0.0.1 for this machine only, 0.0.0.0 or :: for all"),
+    "public_url": (_is_web_address, WEB_ADDRESS),
+    "trusted_proxies": (lambda text: ip_network(text, strict=False), "IP addresses and networks such as 10.0.0.0/8"),
+    "metrics_token": (_is_token, TOKEN),
+    "log_level": (("debug", "info", "warning", "error").__contains__, "debug, info, warning or error"),
+    "dns_servers": (lambda text: host_and_port(text, 53), "resolvers as host:port, such as 1.1.1.1:53 or [::1]:53"),
+    "smtp_helo": (_is_helo, "the public name of this host, such as mail.example.com"),
+    "smtp_from": (SENDER.fullmatch, "an email address such as verify@example.com"),
+}
+"""The settings that are not free text: what is allowed, and how it is said."""

@@ -9,6 +9,8 @@ import jsonschema_rs
 from harness import Account, Server
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
+from addtocrm import cursors
+
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     return [(method, path, one) for path, entry in document["paths"].items() for method, one in entry.items()]
@@ -82,6 +84,43 @@ def test_the_examples_work_when_copied(account: Account, document: dict[str, Any
             example["contact_id"] = contact["contact_id"]
         answer = account.client.request(method.upper(), path.replace("{id}", list_id), json=example)
         assert answer.is_success, (method, path, answer.text)
+
+
+def test_every_query_parameter_works(account: Account, document: dict[str, Any]) -> None:
+    client = account.client
+    people = [{"full_name": f"Parameter {n}", "email": f"p{n}@acme.example.com"} for n in range(3)]
+    lists = [client.post("/v1/lists", json={"name": f"P{n}"}).json()["data"]["id"] for n in range(2)]
+    assert client.post(f"/v1/lists/{lists[0]}/members", json={"people": people}).is_success
+    for person in people:
+        assert client.post("/v1/crm/contacts", json={"person": person}).is_success
+    job = client.post("/v1/batch/companies-lookup", json={"items": ["a.example.com", "b.example.com"]}).json()["data"]
+    values = {
+        "since": ["2026-01-31T09:00:00Z"],
+        "type": ["crm.contact.created", "list.created,list.updated"],
+        "email": ["p1@acme.example.com"],
+        "linkedin_url": ["https://www.linkedin.com/in/jane-doe"],
+        "limit": [1],
+    }
+    used = set()
+    for method, path, operation in operations(document):
+        url = path.replace("{id}", job["id"] if "/jobs/" in path else lists[0])
+        for parameter in operation["parameters"]:
+            if parameter["in"] != "query":
+                continue
+            name, schema = parameter["name"], parameter["schema"]
+            if name == "cursor":
+                first = client.get(url, params={"limit": 1}).json()
+                tried = [first["next_cursor"] or cursors.encode(0)]
+            else:
+                tried = schema.get("enum") or values[name]
+            for value in [*tried, *([tried] if schema.get("type") == "array" else [])]:
+                answer = client.request(method.upper(), url, params={name: value})
+                assert answer.status_code == 200, (url, name, value, answer.text)
+            used.add((path, name))
+    assert len(used) >= 20
+    kinds = {one["type"] for one in client.get("/v1/events?type=list.created&type=crm.contact.created").json()["data"]}
+    assert kinds == {"list.created", "crm.contact.created"}
+    assert client.get("/v1/events?type=crm.switched").json()["data"] == []
 
 
 def test_the_example_answers_are_what_the_schemas_say(document: dict[str, Any]) -> None:

@@ -3,11 +3,16 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import ADDTOCRM, Server, cli
+
+from addtocrm import settings
+from addtocrm.cli.app import COMMANDS, app
+from addtocrm.settings import SettingsError
 
 
 @pytest.fixture
@@ -18,7 +23,13 @@ def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
 
 def run(*arguments: str, environment: dict[str, str], input: str | None = None) -> Any:
     return subprocess.run(
-        [ADDTOCRM, *arguments], env=environment, capture_output=True, text=True, input=input, timeout=60
+        [ADDTOCRM, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        input=input,
+        timeout=200,
+        cwd=environment["ADDTOCRM_DATA_DIR"],
     )
 
 
@@ -68,20 +79,143 @@ def test_keys_need_pro_and_known_scopes(environment: dict[str, str]) -> None:
     assert "admin" in run("keys", "create", "free@example.com", "--scopes", "admin", environment=environment).stderr
 
 
+SETTINGS = {
+    "PORT": ["many", "70000", "0"],
+    "HOST": ["localhost", "example.com", "127.0.0.1:80", "300.1.1.1", "[::1]"],
+    "WORKERS": ["0", "-1", "1000"],
+    "PUBLIC_URL": ["example.com", "ftp://example.com", "https://", "http://x:70000", "https://x/?a=b", "https://x y"],
+    "DATABASE_URL": ["mysql://x", "postgresql://x:port/y"],
+    "VALKEY_URL": ["http://x", "valkey://x:99999"],
+    "TRUSTED_PROXIES": ["proxy", "10.0.0.0/33", "10.0.0.1,x", "300.0.0.1"],
+    "DNS_SERVERS": ["1.1.1.1:port", "1.1.1.1:0", "1.1.1.1:70000", "not a host", "[::1]:x", "1.1.1.1,-x"],
+    "CACHE_DAYS": ["-1", "0", "inf", "nan", "1e300", "soon"],
+    "RATE_PER_MINUTE": ["0", "-1", "many", "99999999999999999999"],
+    "RATE_PER_HOUR": ["0", "2147483648"],
+    "MAX_BODY_BYTES": ["0", "99999999999999"],
+    "METRICS_TOKEN": ["two words", "é"],
+    "LOG_LEVEL": ["loud"],
+    "SMTP_PORT": ["0", "65536"],
+    "SMTP_HELO": ["a\r\nRCPT TO:<x@example.com>", "a\nb", "a b", "-x", "[10.0.0.300]", "ü.example.com"],
+    "SMTP_FROM": ["a@example.com>\r\nRCPT TO:<b@example.com", "a@example.com\nb", "<a@example.com>", "nobody", "a@b@c"],
+    "ALLOW_PRIVATE_NETWORKS": ["perhaps"],
+    "HUBSPOT_URL": ["hubspot", "file:///etc/passwd"],
+    "HUBSPOT_CLIENT_ID": ["a\r\nb"],
+    "NONSENSE": ["1"],
+}
+
+
+def test_a_wrong_setting_is_named() -> None:
+    for name, values in SETTINGS.items():
+        for value in values:
+            with pytest.raises(SettingsError, match=f"ADDTOCRM_{name}"):
+                settings.load({f"ADDTOCRM_{name}": value})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ADDTOCRM_PORT", "many"),
-        ("ADDTOCRM_PORT", "70000"),
-        ("ADDTOCRM_CACHE_DAYS", "-1"),
-        ("ADDTOCRM_DATABASE_URL", "mysql://x"),
-        ("ADDTOCRM_NONSENSE", "1"),
+        ("HOST", "::"),
+        ("PUBLIC_URL", "https://crm.example.com:8443/base"),
+        ("DATABASE_URL", "postgresql:///addtocrm?host=/run/postgresql"),
+        ("DATABASE_URL", "postgres://u:p%40ss@db.example.com:5432/name"),
+        ("VALKEY_URL", "unix:///run/valkey.sock"),
+        ("TRUSTED_PROXIES", "10.0.0.1, 10.0.0.0/8, fd00::/8"),
+        ("DNS_SERVERS", "1.1.1.1, 1.1.1.1:53, [::1]:5353, [::1], 2606:4700::1111, dns.example.com:53, coredns"),
+        ("CACHE_DAYS", "0.5"),
+        ("SMTP_HELO", "[192.0.2.1]"),
+        ("SMTP_HELO", "[IPv6:2001:db8::1]"),
+        ("SMTP_FROM", "verify+x@mail.example.com"),
+        ("HUBSPOT_URL", "http://127.0.0.1:8080"),
     ],
 )
-def test_a_wrong_setting_is_named(environment: dict[str, str], name: str, value: str) -> None:
-    done = run("settings", environment={**environment, name: value})
-    assert done.returncode == 1
-    assert name in done.stderr
+def test_a_right_setting_is_taken(name: str, value: str) -> None:
+    settings.load({f"ADDTOCRM_{name}": value})
+
+
+@pytest.mark.parametrize("command", [["settings"], ["serve"], ["doctor"], ["keys", "list", "a@example.com"]])
+def test_a_wrong_setting_ends_a_command_with_a_sentence(environment: dict[str, str], command: list[str]) -> None:
+    done = run(*command, environment={**environment, "ADDTOCRM_TRUSTED_PROXIES": "proxy"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip() == (
+        "addtocrm: ADDTOCRM_TRUSTED_PROXIES takes IP addresses and networks such as 10.0.0.0/8."
+    )
+
+
+BAD_INPUT = {
+    "accounts create": ["no-address", "a@example.com --credits -1", "a@example.com --credits 99999999999999999999"],
+    "accounts set-plan": ["missing@example.com pro", "missing@example.com gold"],
+    "accounts set-credits": ["missing@example.com 1", "missing@example.com many", f"missing@example.com {10**30}"],
+    "keys create": [
+        "pro@example.com --scopes read --rate-per-minute 0",
+        "pro@example.com --scopes read --rate-per-hour -5",
+        "pro@example.com --scopes read --rate-per-minute 2147483648",
+        "pro@example.com --scopes , --name x",
+    ],
+    "keys list": ["missing@example.com", "\udcff@example.com", ""],
+    "keys revoke": ["key_missing", "\udcff"],
+    "import people": ["missing.csv", ".", "/proc/self/mem", "\udcff.csv"],
+    "import companies": ["missing.csv", "."],
+    "people forget": ["nobody", ""],
+    "verify": ["missing.csv", ".", "missing.csv --output missing.csv"],
+    "crm connect": ["pro@example.com nocrm", "missing@example.com builtin"],
+    "crm disconnect": ["missing@example.com"],
+    "crm info": ["pro@example.com", "missing@example.com"],
+    "crm export": ["pro@example.com out.csv", "pro@example.com out.txt", "missing@example.com /missing/x.csv"],
+    "crm rotate-key": ["surplus"],
+    "db migrate": ["surplus"],
+    "db backup": ["/missing/folder/x.dump", "."],
+    "db restore": ["missing.dump", "/etc/hostname"],
+    "settings": ["surplus"],
+    "doctor": ["surplus"],
+    "serve": ["surplus"],
+    "demo": ["surplus"],
+}
+
+
+def commands(app: Any, prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name in [name for name in app if not name.startswith("-")]:
+        inner = [one for one in app[name] if not one.startswith("-")]
+        found += commands(app[name], f"{prefix}{name} ") if inner else [f"{prefix}{name}"]
+    return found
+
+
+def test_every_command_is_tried_with_bad_input() -> None:
+    assert sorted(commands(app)) == sorted(BAD_INPUT)
+
+
+def test_bad_input_ends_with_a_sentence(environment: dict[str, str]) -> None:
+    cli("accounts", "create", "pro@example.com", "--plan", "pro", environment=environment)
+    tried = [[*command.split(), *(one.split() or [""])] for command, many in BAD_INPUT.items() for one in many]
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("each.py")],
+        env=environment, input=json.dumps(tried), capture_output=True, text=True, timeout=200,
+        cwd=environment["ADDTOCRM_DATA_DIR"],
+    )  # fmt: skip
+    results = json.loads(done.stdout)
+    assert len(results) == len(tried)
+    for arguments, (code, out, err) in zip(tried, results, strict=True):
+        assert code in (1, 2), (arguments, code, err)
+        assert err.strip().startswith("addtocrm: ") and not out, (arguments, out, err)
+        assert "Traceback" not in err, (arguments, err)
+        assert "should not have happened" not in err, (arguments, err)
+
+
+def test_a_rate_limit_of_nothing_is_a_matter_of_usage(environment: dict[str, str]) -> None:
+    done = run("keys", "create", "a@example.com", "--scopes", "read", "--rate-per-minute", "0", environment=environment)
+    assert done.returncode == 2
+    assert "--rate-per-minute" in done.stderr
+
+
+def test_the_help_says_what_each_command_does(environment: dict[str, str]) -> None:
+    lines = {
+        line.strip("│ \n").partition(" ")[0]: line.strip("│ \n").partition(" ")[2].strip()
+        for line in run("--help", environment={**environment, "COLUMNS": "80"}).stdout.splitlines()
+        if line.startswith("│")
+    }
+    for name in COMMANDS:
+        assert lines[name].endswith("."), (name, lines.get(name))
+    assert "the account that pays" in run("verify", "--help", environment=environment).stdout
 
 
 def test_settings_and_doctor(environment: dict[str, str]) -> None:

@@ -36,7 +36,7 @@ class World:
             self.pool = await open_pool(self.url, size=10)
             try:
                 account = await accounts.create(self.pool, "owner@example.com")
-                self.caller = Caller(account.id, "operator", "request-1", 0)
+                self.caller = Caller(account.id, "operator", "request-1")
                 if token:
                     await self.connect(token)
                 return await work(self)

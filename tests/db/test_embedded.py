@@ -37,7 +37,7 @@ def started(process: "subprocess.Popen[str]") -> str:
 
 
 def leave(process: "subprocess.Popen[str]") -> None:
-    process.communicate("\n", timeout=30)
+    process.communicate("\n", timeout=150)
     assert process.returncode == 0
 
 

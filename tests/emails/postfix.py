@@ -1,11 +1,12 @@
 """A Postfix of a test's own: configuration, queue and mailboxes in one folder, as root, without installing anything."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from harness import free_port
 
 POSTFIX = shutil.which("postfix", path="/usr/sbin:/sbin:/usr/local/sbin")
 
@@ -52,7 +53,7 @@ virtual unix - n n - - virtual
 @contextmanager
 def running(folder: Path, ip: str, *, tls: str = "may", clients: str = "static:DUNNO") -> Iterator[int]:
     """Runs it on `ip` and gives its port; `folder` holds the certificate server.pem."""
-    port = _free_port(ip)
+    port = free_port(ip)
     folder.chmod(0o755)
     config = folder / "config"
     for path in (config, folder / "queue", folder / "data", folder / "mail"):
@@ -60,14 +61,8 @@ def running(folder: Path, ip: str, *, tls: str = "may", clients: str = "static:D
     shutil.chown(folder / "data", "postfix")
     (config / "main.cf").write_text(MAIN.format(folder=folder, tls=tls, clients=clients))
     (config / "master.cf").write_text(MASTER.format(ip=ip, port=port))
-    subprocess.run([POSTFIX, "-c", config, "start"], check=True, capture_output=True, timeout=60)
+    subprocess.run([POSTFIX, "-c", config, "start"], check=True, capture_output=True, timeout=200)
     try:
         yield port
     finally:
-        subprocess.run([POSTFIX, "-c", config, "stop"], check=False, capture_output=True, timeout=60)
-
-
-def _free_port(ip: str) -> int:
-    with socket.socket() as found:
-        found.bind((ip, 0))
-        return found.getsockname()[1]
+        subprocess.run([POSTFIX, "-c", config, "stop"], check=False, capture_output=True, timeout=200)

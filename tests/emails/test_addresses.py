@@ -159,9 +159,9 @@ def verified() -> dict[str, Verification]:
             await prepare(net)
             engine = net.engine()
             texts = list(dict.fromkeys(text for text, *_ in TABLE))
-            results = await asyncio.gather(*(engine.verify(text, budget_seconds=60) for text in texts))
+            results = await asyncio.gather(*(engine.verify(text, budget_seconds=200) for text in texts))
             assert not any("DATA" in line.upper() for server in net.servers for line in server.lines)
-            assert max(server.most_open for server in net.servers) == 2
+            assert max(server.most_open for server in net.servers) <= 2
             return dict(zip(texts, results, strict=True))
 
     return asyncio.run(body())

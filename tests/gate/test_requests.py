@@ -1,13 +1,14 @@
 """What every request meets: authentication, plan, scope, body, and the headers and envelope of every answer."""
 
+import asyncio
 import re
 import socket
-import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-from harness import Account, Server, until
+from harness import Account, Server, early_in_a_minute, until
 
 from addtocrm.keys.token import checksum
 
@@ -70,7 +71,7 @@ def test_headers_are_on_every_answer(server: Server, account: Account) -> None:
         400,
         404,
         401,
-        404,
+        401,
         200,
     ]
     ids = set()
@@ -147,7 +148,7 @@ def test_revoked(server: Server) -> None:
     account = server.account()
     assert account.client.get("/v1/usage").status_code == 200
     account.revoke()
-    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r, 1)
+    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r)
     refused(response, 401, "key_revoked")
     assert [event["type"] for event in server_events(server, account)] == ["key.created", "key.revoked"]
 
@@ -162,10 +163,10 @@ def test_off_pro_and_back(server: Server) -> None:
     account = server.account()
     assert account.client.get("/v1/usage").status_code == 200
     account.set_plan("free")
-    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r, 1)
+    response = until(lambda: (r := account.client.get("/v1/usage")).status_code != 200 and r)
     refused(response, 403, "key_suspended_plan")
     account.set_plan("pro")
-    until(lambda: account.client.get("/v1/usage").status_code == 200, 1)
+    until(lambda: account.client.get("/v1/usage").status_code == 200)
     types = [event["type"] for event in account.events()]
     assert types == ["key.created", "key.suspended", "key.reactivated"]
 
@@ -230,8 +231,7 @@ def test_bad_queries_name_the_parameter(account: Account, query: str) -> None:
 def test_limits_count_down_and_refuse(new_server: Any) -> None:
     server = new_server(ADDTOCRM_RATE_PER_MINUTE="5", ADDTOCRM_RATE_PER_HOUR="8")
     account = server.account()
-    if time.time() % 60 > 55:
-        time.sleep(61 - time.time() % 60)
+    early_in_a_minute()
     remaining = []
     for _ in range(5):
         answer = account.client.get("/v1/nothing")
@@ -253,9 +253,162 @@ def test_guessing_keys_is_slow(new_server: Any) -> None:
     server = new_server(ADDTOCRM_RATE_PER_MINUTE="10", ADDTOCRM_RATE_PER_HOUR="10")
     account = server.account(rate_per_minute=1000, rate_per_hour=1000)
     guesser = server.client(WELL_FORMED)
+    early_in_a_minute()
     statuses = [guesser.get("/v1/usage").status_code for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
     assert account.client.get("/v1/usage").status_code == 200
+
+
+def commits(server: Server) -> int:
+    """Transactions of the server's database so far."""
+    return server.query("select xact_commit from pg_stat_database where datname = current_database()")[0][0]
+
+
+def test_guesses_of_a_spent_address_share_their_queries(new_server: Any) -> None:
+    server: Server = new_server(ADDTOCRM_RATE_PER_MINUTE="10", ADDTOCRM_RATE_PER_HOUR="10")
+    account = server.account()
+
+    def guess(number: int) -> str:
+        body = f"addtocrm_live_{number:030}"
+        return body + checksum(body)
+
+    async def storm() -> tuple[list[int], int]:
+        async with server.async_client() as client:
+
+            async def status(token: str) -> int:
+                return (await client.get("/v1/usage", headers={"authorization": f"Bearer {token}"})).status_code
+
+            guesses = [asyncio.create_task(status(guess(number))) for number in range(1000)]
+            known = await status(account.token)
+            return await asyncio.gather(*guesses), known
+
+    early_in_a_minute()
+    for number in range(10):
+        server.client(guess(2000 + number)).get("/v1/usage")
+    before = commits(server)
+    statuses, known = asyncio.run(storm())
+    assert (set(statuses), known) == ({429}, 200)
+    assert server.stop() == 0
+    others = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    until(lambda: not server.query(others))  # what a connection did is counted at its end at the latest
+    assert commits(server) - before < 500
+
+
+def cut_off(server: Server, token: str, method: str, path: str, body: bytes, *, answered: bool) -> bytes:
+    """Sends a request whose body breaks off; gives the answer, where one is waited for."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(head.encode() + body)
+        if not answered:
+            return b""
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/people/enrich"), ("PATCH", "/v1/lists/lst_x")])
+def test_a_body_that_breaks_off_is_no_crash(new_server: Any, method: str, path: str) -> None:
+    server: Server = new_server()
+    account = server.account()
+    bad_chunk = b'Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"ema\r\nzz\r\n'
+    answer = cut_off(server, account.token, method, path, bad_chunk, answered=True)
+    assert answer.startswith(b"HTTP/1.1 400") and b'"validation_error"' in answer and b"x-ratelimit" in answer
+    cut_off(server, account.token, method, path, b'Content-Length: 100\r\n\r\n{"ema', answered=False)
+    lines = until(
+        lambda: (
+            len(found := [line for line in server.log.read_text().splitlines() if '"aborted"' in line]) == 2 and found
+        )
+    )
+    assert all('"result":"aborted"' in line and '"status":400' in line for line in lines)
+    assert "crash" not in server.log.read_text()
+    assert 'result="aborted"' in server.client().get("/metrics").text
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "a\tb"])
+def test_the_scope_is_judged_before_the_idempotency_key(account: Account, key: str) -> None:
+    reader = account.server.client(account.key(["read"]))
+    reader.headers["idempotency-key"] = key
+    refused(reader.post("/v1/lists", json={"name": "A"}), 403, "scope_required")
+    refused(reader.post("/v1/nothing", json={"name": "A"}), 404, "not_found")
+    lister = account.server.client(account.key(["lists", "read"]))
+    assert lister.post("/v1/lists", json={"name": "A"}, headers={"idempotency-key": "used"}).status_code == 201
+    other = lister.post("/v1/people/enrich", json={"email": "a@example.com"}, headers={"idempotency-key": "used"})
+    refused(other, 403, "scope_required")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("APPLICATION/JSON", 200),
+        ("application/json; charset=utf-8", 200),
+        ("application/json ;x", 200),
+        ("application/jsonx", 415),
+        ("application/json-patch+json", 415),
+        ("text/plain", 415),
+        ("", 415),
+    ],
+)
+def test_the_content_type_is_judged_alike_fresh_cached_and_replayed(
+    server: Server, account: Account, content_type: str, status: int
+) -> None:
+    body = b'{"linkedin_url": "https://www.linkedin.com/in/gate-example"}'
+    json = {"content-type": "application/json"}
+    assert account.client.post("/v1/people/enrich", content=body, headers=json).status_code == 200
+    assert account.client.post("/v1/people/enrich", content=body, headers=json).json()["cached"] is True
+    key = {"idempotency-key": "content-type"}
+    assert account.client.post("/v1/people/enrich", content=body, headers={**json, **key}).status_code == 200
+    fresh = b'{"linkedin_url": "https://www.linkedin.com/in/gate-example", "refresh": true}'
+    tried = {"content-type": content_type}
+    for content, headers in ((body, tried), (fresh, tried), (body, {**tried, **key})):
+        assert account.client.post("/v1/people/enrich", content=content, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        "2026-01-31t09:00:00z",
+        "2026-01-31T09:00:00.123456z",
+        "2026-01-31T24:00:00Z",
+        "2026-01-31T24:00",
+        "2026-01-31 09:00",
+        "2026-01-31 09:00:00",
+        "2026-01-31T09:00:00 01:00",
+        "2026-01-31T09:00:00%2B01:00",
+        "2026-01-31T09:00:00-0800",
+        "2026-01-31",
+        "20260131T090000Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999Z",
+    ],
+)
+def test_since_is_iso_8601_and_rfc_3339(account: Account, since: str) -> None:
+    assert account.client.get(f"/v1/events?since={since}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "since",
+    ["2026-01-31T24:00:01Z", "2026-01-31T25:00Z", "9999-12-31T24:00Z", "0001-01-01T00:00%2B14:00", "9" * 5000, "now"],
+)
+def test_what_is_no_time_is_refused(account: Account, since: str) -> None:
+    refused(account.client.get(f"/v1/events?since={since}"), 400, "validation_error")
+
+
+def test_the_end_of_a_day_is_the_next_days_beginning(server: Server) -> None:
+    account = server.account()
+    day = datetime.now(UTC)
+    before, after = (f"{(day + timedelta(days=days)).date()}T24:00:00Z" for days in (-2, 1))
+    assert len(account.client.get(f"/v1/events?since={before}").json()["data"]) == 1
+    assert account.client.get(f"/v1/events?since={after}").json()["data"] == []
+
+
+@pytest.mark.parametrize("text", ["nobody", "a@b@c", "", "@", "x" * 500])
+def test_what_is_no_address_is_free_also_without_credits(server: Server, text: str) -> None:
+    account = server.account(credits=0)
+    answer = account.client.post("/v1/emails/verify", json={"email": text})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["data"]["result"], body["data"]["reason"]) == ("undeliverable", "invalid_syntax")
+    assert (body["cached"], body["credits_deducted"], body["credits_remaining"]) == (False, 0, 0)
+    refused(account.client.post("/v1/emails/verify", json={"email": "a@example.com"}), 402, "insufficient_credits")
 
 
 def test_a_connection_that_sends_garbage_does_not_hurt(server: Server, account: Account) -> None:

@@ -151,7 +151,7 @@ def ended(account: Account, job: str) -> dict[str, Any]:
         shown = account.client.get(f"/v1/jobs/{job}").json()["data"]
         return shown["status"] in ("completed", "failed", "cancelled") and shown
 
-    return until(look, 60)
+    return until(look)
 
 
 def test_push_writes_each_member_once(account: Account) -> None:
@@ -182,7 +182,7 @@ def test_a_push_survives_a_crash(new_server: Any) -> None:
     job = push(account, id)
     for _ in range(2):
         before = account.client.get(f"/v1/jobs/{job}").json()["data"]["succeeded"]
-        until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["succeeded"] > before, 30)
+        until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["succeeded"] > before)
         server.kill()
         server.start()
     shown = ended(account, job)

@@ -7,12 +7,12 @@ import msgspec
 
 Plan = Literal["free", "pro"]
 
-PLAN_CREDITS: dict[Plan, int] = {"free": 50, "pro": 1000}
-"""Credits a month where an account has no number of its own."""
+MOST_CREDITS = 1_000_000_000
+"""More than any account can be given for a month."""
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An account; `credits_available` are neither spent nor held, `period_credits` what the period began with."""
+    """An account; `credits_available` are neither spent nor held, `period_credits` what the period has in all."""
 
     id: str
     email: str

@@ -5,7 +5,7 @@ import secrets
 
 from addtocrm import identifiers
 from addtocrm.accounts import store
-from addtocrm.accounts.model import PLAN_CREDITS, Account, Plan
+from addtocrm.accounts.model import MOST_CREDITS, Account, Plan
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, invalid
@@ -25,8 +25,8 @@ async def create(
         email = identifiers.email(email).lower()
     except ValueError as error:
         raise invalid("email", str(error)) from None
-    if credits is not None and not 0 <= credits <= 2**31 - 1:
-        raise invalid("credits", "is a whole number of at least 0.")
+    if credits is not None:
+        _check_credits(credits)
     if password is not None and len(password) < LEAST_PASSWORD:
         raise invalid("password", f"needs at least {LEAST_PASSWORD} characters.")
     async with pool.acquire() as connection, connection.transaction():
@@ -59,28 +59,40 @@ async def only(pool: Pool) -> Account:
 
 
 async def set_plan(pool: Pool, email: str, plan: Plan, actor: str = "operator") -> Account:
-    """Moves an account to a plan. Its keys work on Pro only; a better plan's extra credits come at once."""
+    """Moves an account to a plan. Its keys work on Pro only.
+
+    A better plan's extra credits come at once, and once in a period, whatever plans it went through.
+    """
     found = await find(pool, email)
     async with pool.acquire() as connection, connection.transaction():
-        account = await store.roll_if_due(connection, found.id)
+        account = await store.lock(connection, found.id)
         if account.plan != plan:
             await store.set_plan(connection, account.id, plan)
-            if not await store.has_custom_credits(connection, account.id):
-                await store.adjust(connection, account, max(0, PLAN_CREDITS[plan] - PLAN_CREDITS[account.plan]))
+            await store.adjust(connection, account, await store.missing_credits(connection, account.id))
             await _tell_keys(connection, account.id, plan, actor)
     return await find(pool, email)
 
 
 async def set_credits(pool: Pool, email: str, credits: int) -> Account:
     """Makes `credits` what is left now and what every later month begins with."""
-    if not 0 <= credits <= 2**31 - 1:
-        raise invalid("credits", "is a whole number of at least 0.")
+    _check_credits(credits)
     found = await find(pool, email)
     async with pool.acquire() as connection, connection.transaction():
-        account = await store.roll_if_due(connection, found.id)
+        account = await store.lock(connection, found.id)
         await store.adjust(connection, account, credits - account.credits_available)
         await store.set_custom_credits(connection, account.id, credits)
     return await find(pool, email)
+
+
+async def begin_due_period(pool: Pool, account_id: str) -> None:
+    """Begins the account's period that contains now, where it is not begun yet."""
+    async with pool.acquire() as connection, connection.transaction():
+        await store.lock(connection, account_id)
+
+
+def _check_credits(credits: int) -> None:
+    if not 0 <= credits <= MOST_CREDITS:
+        raise invalid("credits", f"is a whole number from 0 to {MOST_CREDITS:,}.")
 
 
 async def _tell_keys(connection: Connection, account_id: str, plan: Plan, actor: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from addtocrm.accounts.model import PLAN_CREDITS, Account, Plan
+from addtocrm.accounts.model import Account, Plan
 from addtocrm.db.pool import Connection
 
 COLUMNS = "id, email, plan, available as credits_available, period_credits, period_start, period_end, created_at"
@@ -12,20 +12,19 @@ async def insert(
     connection: Connection, id: str, email: str, plan: Plan, custom_credits: int | None, password: str | None
 ) -> Account | None:
     """The new account with its first month granted, or None where the e-mail is taken."""
-    credits = PLAN_CREDITS[plan] if custom_credits is None else custom_credits
     row = await connection.fetchrow(
         f"""insert into accounts (id, email, plan, custom_credits, password, available, period_credits,
                                   period_start, period_end)
-            values ($1, $2, $3, $4, $5, $6, $6, now(), now() + interval '1 month')
+            select $1, $2, $3, $4, $5, credits, credits, now(), now() + interval '1 month'
+            from coalesce($4, plan_credits($3)) as credits
             on conflict (email) do nothing returning {COLUMNS}""",
         id,
         email,
         plan,
         custom_credits,
         password,
-        credits,
     )
-    if row and credits:
+    if row and row["credits_available"]:
         await connection.execute(
             """insert into ledger (id, account_id, kind, amount, period_start)
                select new_id('led'), id, 'grant', available, period_start from accounts where id = $1""",
@@ -44,19 +43,9 @@ async def emails(connection: Connection, limit: int) -> list[str]:
     return [row["email"] for row in rows]
 
 
-async def roll_if_due(connection: Connection, account_id: str) -> Account:
-    """The account, locked, in the period that contains now."""
-    row = await connection.fetchrow(
-        "select plan, period_end <= now() as due from accounts where id = $1 for no key update", account_id
-    )
-    assert row is not None
-    if row["due"]:
-        await connection.execute(
-            """select credits_roll(a, coalesce(a.custom_credits, $2)) from accounts a where id = $1""",
-            account_id,
-            PLAN_CREDITS[row["plan"]],
-        )
-    account = _account(await connection.fetchrow(f"select {COLUMNS} from accounts where id = $1", account_id))
+async def lock(connection: Connection, account_id: str) -> Account:
+    """The account in the period that contains now, its row locked."""
+    account = _account(await connection.fetchrow(f"select {COLUMNS} from credits_lock($1)", account_id))
     assert account is not None
     return account
 
@@ -65,8 +54,13 @@ async def set_plan(connection: Connection, account_id: str, plan: Plan) -> None:
     await connection.execute("update accounts set plan = $2 where id = $1", account_id, plan)
 
 
-async def has_custom_credits(connection: Connection, account_id: str) -> bool:
-    return await connection.fetchval("select custom_credits is not null from accounts where id = $1", account_id)
+async def missing_credits(connection: Connection, account_id: str) -> int:
+    """How much less this period has in all than the account's plan, where that decides."""
+    return await connection.fetchval(
+        """select case when custom_credits is null then greatest(plan_credits(plan) - period_credits, 0) else 0 end
+           from accounts where id = $1""",
+        account_id,
+    )
 
 
 async def set_custom_credits(connection: Connection, account_id: str, credits: int) -> None:

@@ -1,4 +1,4 @@
-"""GET /openapi.json and GET /docs: one page, rendered from the document, that needs no internet."""
+"""GET /, /openapi.json and /docs: one page, rendered from the document, that needs no internet."""
 
 import base64
 import hashlib
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
 
 from addtocrm.api import openapi
 
@@ -50,7 +51,7 @@ each event once, in one order.</li>
 
 
 def handlers(documented: Sequence[HTTPRouteHandler], base_url: str) -> list[HTTPRouteHandler]:
-    """The routes that describe `documented`."""
+    """The routes that describe `documented`, and the way to them."""
     described = openapi.document(documented, base_url)
     encoded = msgspec.json.encode(described)
     page = _page(described, base_url).encode()
@@ -67,7 +68,11 @@ def handlers(documented: Sequence[HTTPRouteHandler], base_url: str) -> list[HTTP
     def docs() -> Response[bytes]:
         return Response(page, media_type="text/html; charset=utf-8", headers={"content-security-policy": policy})
 
-    return [openapi_json, docs]
+    @get("/", sync_to_thread=False)
+    def start() -> Redirect:
+        return Redirect("/docs")
+
+    return [openapi_json, docs, start]
 
 
 def _hash(source: str) -> str:

@@ -4,13 +4,11 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
 from addtocrm.api import requests
-from addtocrm.errors import ApiError, ErrorType
-from addtocrm.gate.asgi import JSON, answer_body
-from addtocrm.gate.context import Passed, Scopes, passed, require_scope
+from addtocrm.errors import ErrorType
+from addtocrm.gate.context import Passed, Scopes, passed
+from addtocrm.gate.exchange import JSON, answer_body
 from addtocrm.lookups.model import Answer
 
 T = TypeVar("T")
@@ -18,12 +16,14 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """What is promised of an endpoint. `answer` is the type inside `data`; a list type is a collection."""
+    """What is promised of an endpoint. `answer` is the type inside `data`; a list type is a collection. A key needs one
+    of `scopes`, or all of them with `all_scopes`."""
 
     summary: str
     scopes: Scopes
     answer: Any
     tag: str
+    all_scopes: bool = False
     body: Any = None
     query: Any = None
     billable: bool = False
@@ -41,18 +41,8 @@ def endpoint(summary: str, *, scopes: Scopes, answer: Any, tag: str, **rest: Any
     return {"endpoint": Endpoint(summary, scopes, answer, tag, **rest)}
 
 
-def scope_guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuses a key without the endpoint's scope, before the body is looked at."""
-    declared: Endpoint | None = handler.opt.get("endpoint")
-    if declared:
-        require_scope(passed(connection.scope), declared.scopes)
-
-
 async def read_body(request: AnyRequest, type: type[T]) -> T:
-    """The request's JSON body as `type`. Raises ApiError (400, 413, 415)."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise ApiError("validation_error", "Send JSON with `Content-Type: application/json`.", status=415)
+    """The request's JSON body as `type`. Raises ApiError."""
     return requests.decode(await request.body(), type)
 
 

@@ -7,7 +7,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from addtocrm.errors import ApiError, envelope
-from addtocrm.gate.asgi import JSON, error_headers, exchange_of
+from addtocrm.gate.exchange import JSON, error_headers, exchange_of
 
 log = structlog.get_logger()
 

@@ -106,7 +106,7 @@ def _operation(
     components: Json,
 ) -> Json:
     text = declared.description or " ".join((handler.fn.__doc__ or "").split())
-    scopes = " or ".join(f"`{scope}`" for scope in declared.scopes)
+    scopes = (" and " if declared.all_scopes else " or ").join(f"`{scope}`" for scope in declared.scopes)
     operation: Json = {
         "operationId": handler.handler_name,
         "tags": [declared.tag],

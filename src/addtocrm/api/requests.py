@@ -81,7 +81,7 @@ def query(pairs: Iterable[tuple[str, str]], type: type[T]) -> T:
 
 
 def _takes_list(hint: Any) -> bool:
-    return any(get_origin(part) is list for part in (hint, *get_args(hint)))
+    return get_origin(hint) is list or any(_takes_list(part) for part in get_args(hint))
 
 
 def _is_unicode(text: str) -> bool:

@@ -10,7 +10,7 @@ from addtocrm.accounts.model import Plan
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
 
-app = App(name="accounts", help="Accounts, their plan and their credits.")
+app = App(name="accounts", help="Make accounts; set their plan and credits.")
 
 
 @app.command
@@ -24,13 +24,12 @@ def create(
 ) -> None:
     """Make an account.
 
-    Parameters
-    ----------
-    email: its address, by which the other commands know it
-    plan: free or pro; API keys need pro
-    credits: monthly credits, where they differ from the plan's
-    password_stdin: read the password for the dashboard from standard input
-    json: one JSON document instead of a table
+    Args:
+        email: its address, by which the other commands know it
+        plan: free or pro; API keys need pro
+        credits: monthly credits, where they differ from the plan's
+        password_stdin: read the password for the dashboard from standard input
+        json: one JSON document instead of a table
     """
     password = sys.stdin.readline().rstrip("\n") if password_stdin else None
     emit(with_pool(lambda pool: service.create(pool, email, plan, credits, password)), json=json)

@@ -1,5 +1,6 @@
 """The commands and their groups."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import cyclopts
@@ -9,14 +10,28 @@ app = cyclopts.App(
     help="AddToCRM turns a LinkedIn URL into a CRM contact.",
     version=version("addtocrm"),
 )
-app.command("addtocrm.cli.serve:serve", name="serve")
-app.command("addtocrm.cli.demo:demo", name="demo")
-app.command("addtocrm.cli.settings:settings", name="settings")
-app.command("addtocrm.cli.doctor:doctor", name="doctor")
-app.command("addtocrm.cli.accounts:app", name="accounts")
-app.command("addtocrm.cli.keys:app", name="keys")
-app.command("addtocrm.cli.imports:app", name="import")
-app.command("addtocrm.cli.people:app", name="people")
-app.command("addtocrm.cli.verify:verify", name="verify")
-app.command("addtocrm.cli.crm:app", name="crm")
-app.command("addtocrm.cli.db:app", name="db")
+
+COMMANDS = {
+    "serve": "serve:serve",
+    "demo": "demo:demo",
+    "settings": "settings:settings",
+    "doctor": "doctor:doctor",
+    "accounts": "accounts:app",
+    "keys": "keys:app",
+    "import": "imports:app",
+    "people": "people:app",
+    "verify": "verify:verify",
+    "crm": "crm:app",
+    "db": "db:app",
+}
+"""Where each command is, imported when it is called."""
+
+for name, place in COMMANDS.items():
+    app.command(f"addtocrm.cli.{place}", name=name)
+
+
+def load_for_help(arguments: Sequence[str]) -> None:
+    """Imports every command where all are listed: what one does is said in its own file only."""
+    if not arguments or arguments[0] in app.help_flags:
+        for name in COMMANDS:
+            app[name]

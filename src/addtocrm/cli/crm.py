@@ -15,7 +15,7 @@ from addtocrm.crm.model import Connection
 from addtocrm.db.pool import Pool
 from addtocrm.errors import invalid
 
-app = App(name="crm", help="The CRM that an account writes to.")
+app = App(name="crm", help="Connect an account to its CRM; export its contacts.")
 
 Json = Annotated[bool, Parameter(negative=())]
 
@@ -24,12 +24,11 @@ Json = Annotated[bool, Parameter(negative=())]
 def connect(email: str, crm: str, *, token: str | None = None, json: Json = False) -> None:
     """Make a CRM the account's active one, in place of the one before.
 
-    Parameters
-    ----------
-    email: the account's address
-    crm: `builtin`, or another CRM
-    token: the CRM's access token, where it takes one
-    json: one JSON document instead of text
+    Args:
+        email: the account's address
+        crm: `builtin`, or another CRM
+        token: the CRM's access token, where it takes one
+        json: one JSON document instead of text
     """
     settings = settings_module.load()
 
@@ -66,11 +65,10 @@ def info(email: str, *, json: Json = False) -> None:
 def export_(email: str, file: Path, *, json: Json = False) -> None:
     """Write every contact to a file: CSV, or vCard 4.0 where its name ends in .vcf.
 
-    Parameters
-    ----------
-    email: the account's address
-    file: a name that ends in .csv or .vcf
-    json: one JSON document instead of text
+    Args:
+        email: the account's address
+        file: a name that ends in .csv or .vcf
+        json: one JSON document instead of text
     """
     formats: dict[str, export.Format] = {suffix: format for format, suffix in export.SUFFIX.items()}
     format = formats.get(file.suffix.lower())

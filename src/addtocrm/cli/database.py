@@ -1,6 +1,7 @@
 """The database that a command works on: the operator's own, or the embedded one."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,28 +14,41 @@ from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.db import migrations
 from addtocrm.db.embedded import attach
-from addtocrm.db.pool import DatabaseError, Pool, connect, open_pool
+from addtocrm.db.pool import NO_SETTINGS, DatabaseError, Pool, connect, open_pool
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppression_list
 
 T = TypeVar("T")
+
+REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
+FOLLOWED = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
 
 
 @contextmanager
 def database(settings: Settings, *, migrated: bool = True) -> Iterator[str]:
     """The URL of the database, up and on the newest schema, for as long as the block lasts."""
     if settings.database_url:
-        yield _checked(settings.database_url, migrated)
+        if migrated:
+            bring_up_to_date(settings.database_url)
+        yield settings.database_url
     else:
         with attach(settings.data_dir) as attachment:
-            yield _checked(attachment.url, migrated)
+            if migrated:
+                bring_up_to_date(attachment.url)
+            yield attachment.url
 
 
-def _checked(url: str, migrated: bool) -> str:
-    if migrated and asyncio.run(_version(url)) != _newest():
+def bring_up_to_date(url: str) -> None:
+    """Migrates the database where its schema is not the newest. Raises DatabaseError."""
+    if not asyncio.run(is_up_to_date(url)):
         from addtocrm.db.migrate import migrate
 
         migrate(url)
-    return url
+
+
+async def is_up_to_date(url: str) -> bool:
+    """Whether the database has the newest schema. Raises DatabaseError."""
+    return await _version(url) == _newest()
 
 
 async def _version(url: str) -> str | None:
@@ -51,17 +65,23 @@ async def _version(url: str) -> str | None:
 
 
 def _newest() -> str:
+    """The revision that none follows; Alembic would say it too, but takes longer to import than a command to run."""
     files = (Path(migrations.__path__[0]) / "versions").glob("[0-9]*.py")
-    return max(file.name.partition("_")[0] for file in files)
+    texts = [file.read_text("utf-8") for file in files]
+    revisions, followed = ({found for text in texts for found in which.findall(text)} for which in (REVISION, FOLLOWED))
+    (newest,) = revisions - followed
+    return newest
 
 
-def with_pool(work: Callable[[Pool], Awaitable[T]]) -> T:
-    """Runs `work` on the database of the settings, and gives its result."""
+def with_pool(work: Callable[[Pool], Awaitable[T]], *, suppressions: bool = False) -> T:
+    """Runs `work` on the database of the settings, and gives its result; `suppressions` for one that reads the
+    suppression list."""
     settings = settings_module.load()
     logs.configure(settings.log_level, pretty=sys.stderr.isatty())
 
     async def run(url: str) -> T:
-        pool = await open_pool(url, size=4)
+        session = await suppression_list.session(url, settings.data_dir) if suppressions else NO_SETTINGS
+        pool = await open_pool(url, size=4, session=session)
         try:
             return await work(pool)
         finally:

@@ -10,7 +10,7 @@ from addtocrm.cli.database import database
 from addtocrm.cli.output import emit
 from addtocrm.db import backup as backups
 
-app = App(name="db", help="The database.")
+app = App(name="db", help="Migrate, back up and restore the database.")
 
 
 @app.command
@@ -37,11 +37,10 @@ def restore(
 ) -> None:
     """Read a backup into an empty database.
 
-    Parameters
-    ----------
-    file: what `addtocrm db backup` wrote
-    replace: replace what the database holds now
-    json: one JSON document instead of text
+    Args:
+        file: what `addtocrm db backup` wrote
+        replace: replace what the database holds now
+        json: one JSON document instead of text
     """
     settings = settings_module.load()
     with database(settings, migrated=False) as url:

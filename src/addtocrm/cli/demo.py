@@ -16,14 +16,14 @@ from rich.syntax import Syntax
 from addtocrm import logs, sample
 from addtocrm import settings as settings_module
 from addtocrm.accounts import service as accounts
-from addtocrm.cli.database import database
 from addtocrm.cli.output import out
-from addtocrm.cli.serve import run
+from addtocrm.cli.serve import place, run
 from addtocrm.crm import connections
 from addtocrm.dataset import service as dataset
 from addtocrm.db.pool import open_pool
 from addtocrm.keys import service as keys
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 
 log = structlog.get_logger()
 
@@ -31,18 +31,19 @@ PERSON = "https://www.linkedin.com/in/jane-doe-example"
 
 
 def demo() -> None:
-    """The main job, end to end, on the sample data; then serves."""
+    """Walk through the main job on the sample data; then serve."""
     settings = settings_module.load()
     os.environ.setdefault("ADDTOCRM_LOG_LEVEL", "warning")
     logs.configure("warning", pretty=sys.stderr.isatty())
-    with database(settings) as url:
-        token = asyncio.run(_prepare(settings, url))
-        run(settings, url, lambda: Tour(settings.base_url, token).walk())
+    with place(settings) as taken:
+        token = asyncio.run(_prepare(settings, taken.database_url))
+        run(settings, taken, lambda: Tour(settings.base_url, token).walk())
 
 
 async def _prepare(settings: Settings, url: str) -> str:
     """Imports the sample, and makes a Pro account with the built-in CRM and a key; gives the key."""
-    pool = await open_pool(url, size=4)
+    session = await suppressions.session(url, settings.data_dir)
+    pool = await open_pool(url, size=4, session=session)
     try:
         for name, imports, file in (
             ("people", dataset.import_people, sample.people_file()),

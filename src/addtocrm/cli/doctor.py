@@ -2,8 +2,10 @@
 
 import asyncio
 import shutil
-import socket
+import urllib.error
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -13,20 +15,27 @@ from valkey import Valkey
 from valkey.exceptions import ValkeyError
 
 from addtocrm import settings as settings_module
-from addtocrm.cli.database import database
+from addtocrm.cli.database import is_up_to_date
 from addtocrm.cli.output import FAILURES, emit, out
+from addtocrm.db import postmaster
+from addtocrm.db.embedded import is_kept
+from addtocrm.db.keeper import keeper_url
 from addtocrm.db.pool import open_pool
 from addtocrm.emails.dns import MailDns
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 
 LEAST_FREE_BYTES = 2**30
 MAIL_DOMAIN = "gmail.com"
 MAIL_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+SHOWN = {True: "[green]ok[/]", False: "[red]problem[/]", None: "[yellow]not checked[/]"}
 
 
 class Check(msgspec.Struct, frozen=True):
     check: str
-    ok: bool
+    ok: bool | None
+    """None where it could not be made."""
     found: str
 
 
@@ -34,14 +43,21 @@ class Problem(Exception):
     """What a check found wrong, and what to do."""
 
 
+class NotChecked(Exception):
+    """Why a check could not be made."""
+
+
 def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """Check everything that AddToCRM needs; exit code 1 where something is wrong."""
+    """Check all that AddToCRM needs, and that it runs.
+
+    Exit code 1 where something is wrong.
+    """
     settings = settings_module.load()
     checks = [
+        _check("server", lambda: _server(settings)),
         _check("data folder", lambda: _folder(settings)),
         _check("database", lambda: _database(settings)),
         _check("valkey", lambda: _valkey(settings)),
-        _check("address", lambda: _address(settings)),
         _check("mail", lambda: asyncio.run(_mail(settings))),
     ]
     if json:
@@ -49,20 +65,55 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     else:
         table = Table("", "check", "found")
         for one in checks:
-            table.add_row("[green]ok[/]" if one.ok else "[red]problem[/]", one.check, one.found)
+            table.add_row(SHOWN[one.ok], one.check, one.found)
         out.print(table)
-    return 0 if all(one.ok for one in checks) else 1
+    return 1 if any(one.ok is False for one in checks) else 0
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name, True, look())
+    except NotChecked as reason:
+        return Check(name, None, str(reason))
     except (Problem, *FAILURES, ValkeyError) as error:
         return Check(name, False, str(error))
 
 
+def _server(settings: Settings) -> str:
+    """What the server says of itself, at the address that it wrote into the data folder, or that of the settings."""
+    keeping = not settings.database_url and is_kept(settings.data_dir)
+    url = keeper_url(settings.data_dir) if keeping else settings.local_url
+    try:
+        status, said = _readiness(url)
+    except (TimeoutError, urllib.error.URLError) as error:
+        if keeping:
+            raise Problem(f"it runs, but does not answer at {url}: {error}") from None
+        if isinstance(getattr(error, "reason", None), ConnectionRefusedError):
+            return f"none runs, {url} is free"
+        raise Problem(f"something at {url} does not answer as a server does: {error}") from None
+    if said is None:
+        raise Problem(f"another program answers at {url}; stop it, or choose another port with ADDTOCRM_PORT.")
+    if status != 200:
+        raise Problem(f"it runs at {url}, and is not ready: {said}")
+    return f"ready at {url}"
+
+
+def _readiness(url: str) -> tuple[int, str | None]:
+    """The status of /readyz and what it says; None where it is not AddToCRM that answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=ANSWER_SECONDS) as response:  # noqa: S310 (our own address)
+            status, body = response.status, response.read(1000)
+    except urllib.error.HTTPError as error:
+        status, body = error.code, error.read(1000)
+    try:
+        return status, msgspec.json.decode(body, type=dict[str, str])["status"]
+    except (msgspec.MsgspecError, KeyError):
+        return status, None
+
+
 def _folder(settings: Settings) -> str:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not settings.data_dir.is_dir():
+        raise NotChecked(f"{settings.data_dir} is not there yet; `addtocrm serve` makes it")
     free = shutil.disk_usage(settings.data_dir).free
     if free < LEAST_FREE_BYTES:
         raise Problem(f"{settings.data_dir} has {free / 2**30:.1f} GiB free; make room.")
@@ -70,20 +121,31 @@ def _folder(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    async def look(url: str) -> str:
-        pool = await open_pool(url, size=1)
-        try:
-            version = await pool.fetchval("select current_setting('server_version')")
-            people = await pool.fetchval("select count(*) from people")
-            companies = await pool.fetchval("select count(*) from companies")
-        finally:
-            await pool.close()
-        kind = "own" if settings.database_url else "embedded"
-        hint = "" if people else " (`addtocrm import people FILE` brings some)"
-        return f"{kind} PostgreSQL {version}, {people:,} people{hint}, {companies:,} companies"
+    """Looks at a database that runs; starting the embedded one here would hide that it was down."""
+    if settings.database_url:
+        return asyncio.run(_look(settings.database_url, "own", settings.data_dir))
+    if postmaster.answers(settings.data_dir / "postgres"):
+        return asyncio.run(_look(postmaster.url(settings.data_dir / "postgres"), "embedded", settings.data_dir))
+    if is_kept(settings.data_dir):
+        raise Problem(
+            "the embedded PostgreSQL does not answer, though the server runs; it starts it again, see its log."
+        )
+    raise NotChecked("the embedded PostgreSQL does not run; `addtocrm serve` starts it")
 
-    with database(settings) as url:
-        return asyncio.run(look(url))
+
+async def _look(url: str, kind: str, data_dir: Path) -> str:
+    if not await is_up_to_date(url):
+        raise Problem("the database has an older schema; `addtocrm db migrate`, or the next start of the server.")
+    await suppressions.session(url, data_dir)
+    pool = await open_pool(url, size=1)
+    try:
+        version = await pool.fetchval("select current_setting('server_version')")
+        people = await pool.fetchval("select count(*) from people")
+        companies = await pool.fetchval("select count(*) from companies")
+    finally:
+        await pool.close()
+    hint = "" if people else " (`addtocrm import people FILE` brings some)"
+    return f"{kind} PostgreSQL {version}, {people:,} people{hint}, {companies:,} companies"
 
 
 def _valkey(settings: Settings) -> str:
@@ -92,14 +154,6 @@ def _valkey(settings: Settings) -> str:
     client = cast(Any, Valkey).from_url(settings.valkey_url.replace("valkey", "redis", 1), socket_timeout=2)
     client.ping()
     return "answers"
-
-
-def _address(settings: Settings) -> str:
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
-        probe.settimeout(2)
-        if probe.connect_ex((settings.host, settings.port)) == 0:
-            return f"something answers at {settings.base_url} (a running AddToCRM, or another program)"
-    return f"{settings.base_url} is free"
 
 
 async def _mail(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from addtocrm.dataset import model, service
 from addtocrm.dataset.model import ImportResult
 from addtocrm.db.pool import Pool
 
-app = App(name="import", help="Bring your own people and companies in.")
+app = App(name="import", help="Import people and companies from a file.")
 
 Flag = Annotated[bool, Parameter(negative=())]
 
@@ -22,11 +22,10 @@ Flag = Annotated[bool, Parameter(negative=())]
 def people(file: Path, *, restart: Flag = False, json: Flag = False) -> None:
     """Import people from FILE: CSV, JSON lines (also .gz) or Parquet.
 
-    Parameters
-    ----------
-    file: its columns are AddToCRM's flat names or People Data Labs'
-    restart: begin anew where an earlier run was interrupted
-    json: one JSON document instead of text
+    Args:
+        file: its columns are AddToCRM's flat names or People Data Labs'
+        restart: begin anew where an earlier run was interrupted
+        json: one JSON document instead of text
     """
     _import(lambda pool, report: service.import_people(pool, file, report, restart=restart), json)
 
@@ -35,11 +34,10 @@ def people(file: Path, *, restart: Flag = False, json: Flag = False) -> None:
 def companies(file: Path, *, restart: Flag = False, json: Flag = False) -> None:
     """Import companies from FILE: CSV, JSON lines (also .gz) or Parquet.
 
-    Parameters
-    ----------
-    file: its columns are AddToCRM's flat names or People Data Labs'
-    restart: begin anew where an earlier run was interrupted
-    json: one JSON document instead of text
+    Args:
+        file: its columns are AddToCRM's flat names or People Data Labs'
+        restart: begin anew where an earlier run was interrupted
+        json: one JSON document instead of text
     """
     _import(lambda pool, report: service.import_companies(pool, file, report, restart=restart), json)
 
@@ -64,10 +62,11 @@ def _import(work: Callable[[Pool, service.Report], Awaitable[ImportResult]], jso
                 refused=progress.refused,
             )
 
-        result = with_pool(lambda pool: work(pool, report))
+        result = with_pool(lambda pool: work(pool, report), suppressions=True)
     rate = (result.rows - result.resumed_from) / max(result.seconds, 0.001)
     text = (
-        f"{result.rows:,} rows: {result.created:,} new, {result.updated:,} updated, {result.refused:,} refused "
+        f"{result.rows:,} rows: {result.created:,} new, {result.updated:,} updated, {result.unchanged:,} unchanged, "
+        f"{result.refused:,} refused "
         f"in {result.seconds:.1f} s ({rate:,.0f} rows/s)"
     )
     if result.suppressed:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from addtocrm.accounts import service as accounts
 from addtocrm.cli.database import with_pool
@@ -10,8 +11,11 @@ from addtocrm.cli.output import emit
 from addtocrm.db.pool import Pool
 from addtocrm.keys import service
 from addtocrm.keys.model import Key
+from addtocrm.settings import MOST_REQUESTS
 
-app = App(name="keys", help="API keys.")
+app = App(name="keys", help="Make, list and revoke API keys.")
+
+Rate = Annotated[int, Parameter(validator=Number(gte=1, lte=MOST_REQUESTS))]
 
 
 @app.command
@@ -20,20 +24,19 @@ def create(
     *,
     scopes: str,
     name: str = "",
-    rate_per_minute: int | None = None,
-    rate_per_hour: int | None = None,
+    rate_per_minute: Rate | None = None,
+    rate_per_hour: Rate | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make a key; it is shown this one time.
 
-    Parameters
-    ----------
-    email: the account's address
-    scopes: one or more of enrich,write,lists,read
-    name: what the key is for
-    rate_per_minute: this key's own limit
-    rate_per_hour: this key's own limit
-    json: one JSON document instead of text
+    Args:
+        email: the account's address
+        scopes: one or more of enrich,write,lists,read
+        name: what the key is for
+        rate_per_minute: this key's own limit
+        rate_per_hour: this key's own limit
+        json: one JSON document instead of text
     """
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     key = with_pool(

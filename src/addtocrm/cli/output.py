@@ -1,17 +1,19 @@
 """What commands print: tables and sentences for people, one JSON document for scripts."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
+import asyncpg
 import cyclopts
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from addtocrm.db.backup import BackupError
-from addtocrm.db.embedded import EmbeddedError
+from addtocrm.db.folders import EmbeddedError
 from addtocrm.db.pool import DatabaseError
 from addtocrm.errors import ApiError
 from addtocrm.settings import SettingsError
@@ -20,6 +22,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 FAILURES = (ApiError, SettingsError, EmbeddedError, DatabaseError, BackupError, OSError)
+UNEXPECTED = "This should not have happened; ADDTOCRM_LOG_LEVEL=debug shows where it did."
 
 
 def emit(document: Any, *, json: bool, text: str = "") -> None:
@@ -58,10 +61,19 @@ def failing() -> Iterator[None]:
     try:
         yield
     except cyclopts.CycloptsError as error:
-        err.print(f"addtocrm: {error}", markup=False, style="red")
-        sys.exit(2)
+        _end(str(error), 2)
     except FAILURES as error:
-        err.print(f"addtocrm: {error}", markup=False, style="red")
-        sys.exit(1)
+        _end(str(error), 1)
+    except asyncpg.PostgresError as error:
+        _end(f"the database failed: {error}", 1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("ADDTOCRM_LOG_LEVEL") == "debug":
+            raise
+        _end(f"{type(error).__name__}. {UNEXPECTED}", 1)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    err.print(f"addtocrm: {message}", markup=False, style="red", soft_wrap=True)
+    sys.exit(code)

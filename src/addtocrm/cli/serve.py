@@ -2,24 +2,30 @@
 
 import importlib
 import os
+import socket
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, cast
 
+import msgspec
 from cyclopts import Parameter
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from addtocrm import logs
 from addtocrm import settings as settings_module
-from addtocrm.cli.database import database
+from addtocrm.cli.database import bring_up_to_date
 from addtocrm.cli.jobs_process import JobsProcess
+from addtocrm.cli.listening import BACKLOG, listen
 from addtocrm.cli.output import emit
+from addtocrm.db.keeper import Keeper, kept
 from addtocrm.settings import Settings
 
 APPLICATION = "addtocrm.app:server"
@@ -31,33 +37,81 @@ STANDARD_ERROR = {
 }
 
 
+class Place(msgspec.Struct, frozen=True):
+    """What only one server has at a time."""
+
+    address: socket.socket
+    database_url: str
+    keeper: Keeper | None
+    """Of the embedded database."""
+
+
 def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Start everything; prints the URL when it is ready. SIGTERM or Ctrl-C ends it within 30 s."""
+    """Start everything; prints the URL when it is ready.
+
+    SIGTERM or Ctrl-C ends it within 30 s.
+    """
     settings = settings_module.load()
     logs.configure(settings.log_level)
     ready = {"url": settings.base_url, "docs": f"{settings.base_url}/docs"}
-    with database(settings) as url:
-        run(settings, url, lambda: emit(ready, json=json, text=f"AddToCRM is ready at {settings.base_url}"))
+    with place(settings) as taken:
+        run(settings, taken, lambda: emit(ready, json=json, text=f"AddToCRM is ready at {settings.base_url}"))
 
 
-def run(settings: Settings, database_url: str, on_ready: Callable[[], None]) -> None:
-    """Serves until a signal ends it; calls `on_ready` in a thread once /readyz says so."""
-    os.environ["ADDTOCRM_DATABASE_URL"] = database_url
+@contextmanager
+def place(settings: Settings) -> Iterator[Place]:
+    """Takes the address and the data folder, with the database up and on the newest schema.
+
+    Raises SettingsError or EmbeddedError where another server has one of them.
+    """
+    with listen(settings.host, settings.port) as address:
+        if settings.database_url:
+            bring_up_to_date(settings.database_url)
+            yield Place(address, settings.database_url, None)
+        else:
+            with kept(settings.data_dir, settings.local_url) as keeper:
+                bring_up_to_date(keeper.url)
+                yield Place(address, keeper.url, keeper)
+
+
+def run(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:
+    """Serves until a signal ends it, or the database cannot be kept up; calls `on_ready` in a thread once /readyz says
+    so."""
+    os.environ["ADDTOCRM_DATABASE_URL"] = place.database_url
+    if settings.workers > 1:
+        # Read when the metrics are imported.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="addtocrm-metrics-"))
     # Workers are forked: what they import is loaded before any thread could hold an import lock at that moment.
     importlib.import_module(APPLICATION.partition(":")[0])
-    if settings.workers > 1:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="addtocrm-metrics-"))
+    server = _server(settings, place.address)
+    if place.keeper:
+        place.keeper.watch(on_failure=server.end)
     threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
     jobs = JobsProcess()
     jobs.start()
     try:
-        _server(settings).serve()
+        server.serve()
     finally:
         jobs.stop()
 
 
-def _server(settings: Settings) -> MPServer:
-    return MPServer(
+class Server(MPServer):
+    """Serves at a socket that was taken for it; its own would share the port with whoever asks (SO_REUSEPORT)."""
+
+    address: socket.socket
+
+    def end(self) -> None:
+        """As a signal does."""
+        self.interrupt_signal = True
+        self.main_loop_interrupt.set()
+
+    def _init_shared_socket(self) -> None:
+        self._shd = cast(Any, SocketHolder)(self.address.fileno(), False, BACKLOG)
+        self._sso = self.address
+
+
+def _server(settings: Settings, address: socket.socket) -> Server:
+    server = Server(
         APPLICATION,
         factory=True,
         address=settings.host,
@@ -72,13 +126,14 @@ def _server(settings: Settings) -> MPServer:
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     )
+    server.address = address
+    return server
 
 
 def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
     while True:
         try:
-            with urllib.request.urlopen(f"http://{host}:{settings.port}/readyz", timeout=2):
+            with urllib.request.urlopen(f"{settings.local_url}/readyz", timeout=2):  # noqa: S310 (our own address)
                 break
         except (urllib.error.URLError, OSError):
             time.sleep(0.02)

@@ -9,14 +9,14 @@ from addtocrm.cli.output import emit
 
 
 def settings(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Every setting: its variable, its value now and what it does."""
+    """Show every setting, its value and what it does."""
     now = settings_module.load()
     emit(
         [
             {
                 "variable": name,
-                "value": _shown(getattr(now, name.removeprefix("ADDTOCRM_").lower())),
-                "default": _shown(default),
+                "value": _shown(name, getattr(now, name.removeprefix("ADDTOCRM_").lower())),
+                "default": _shown(name, default),
                 "description": description,
             }
             for name, default, description in settings_module.variables()
@@ -25,8 +25,10 @@ def settings(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
     )
 
 
-def _shown(value: Any) -> Any:
-    """A value without the password that a URL may hold."""
+def _shown(name: str, value: Any) -> Any:
+    """A value without what is secret: a token, the password that a URL may hold."""
+    if name.endswith("_TOKEN"):
+        return "…" if value else ""
     if isinstance(value, str) and "://" in value and "@" in value:
         scheme, _, rest = value.partition("://")
         return f"{scheme}://…@{rest.rpartition('@')[2]}"

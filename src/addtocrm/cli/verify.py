@@ -13,17 +13,18 @@ from uuid import uuid4
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.types import ExistingFile
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.accounts import service as accounts
-from addtocrm.accounts.model import PLAN_CREDITS, Account
+from addtocrm.accounts.model import Account
 from addtocrm.cells import cell
 from addtocrm.cli.database import database
 from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.output import emit, err
-from addtocrm.dataset.readers import Table, table
+from addtocrm.dataset.delimited import Table, table
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.emails import batch
 from addtocrm.errors import invalid
@@ -60,25 +61,26 @@ class Verified(msgspec.Struct):
 
 
 def verify(
-    file: Path,
+    file: ExistingFile,
     *,
     account: str | None = None,
     column: str | None = None,
     output: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Verify the addresses of FILE.csv; writes FILE.verified.csv, the same rows with the result columns.
+    """Verify the email addresses of a CSV file.
+
+    Writes FILE.verified.csv, the same rows with the result columns.
 
     Each address costs a credit once in 30 days; `unknown` and what is no address are free. A run that was
     interrupted can be started again: what is known already is not asked or paid again.
 
-    Parameters
-    ----------
-    file: a CSV file, separated by commas, semicolons or tabs
-    account: the account that pays; may be left out where there is only one
-    column: the column of the addresses; the one named email, or alike, by default
-    output: where to write
-    json: one JSON document instead of text
+    Args:
+        file: a CSV file, separated by commas, semicolons or tabs
+        account: the account that pays; may be left out where there is only one
+        column: the column of the addresses; the one named email, or alike, by default
+        output: where to write
+        json: one JSON document instead of text
     """
     output = output or file.with_name(f"{file.stem}.verified.csv")
     if output.resolve() == file.resolve():
@@ -147,9 +149,8 @@ async def _verify(url: str, email: str | None, source: Table, place: int, output
 
 
 def _chunks(source: Table) -> Iterator[list[list[str]]]:
-    lines: Iterator[list[str]] = source.rows
-    while rows := list(islice(lines, ROWS_A_JOB)):
-        yield [row for row in rows if row]
+    while rows := list(islice(source.rows, ROWS_A_JOB)):
+        yield [row.values for row in rows if row.values]
 
 
 def _cell(row: list[str], place: int) -> str:
@@ -164,7 +165,7 @@ async def _results(
     asked = [address for address in addresses if address]
     if not asked:
         return [None] * len(addresses)
-    caller = Caller(account.id, "operator", str(uuid4()), PLAN_CREDITS[account.plan])
+    caller = Caller(account.id, "operator", str(uuid4()))
     job = await batch.submit(pool, caller, asked)
     try:
         while job.status in ("queued", "running"):

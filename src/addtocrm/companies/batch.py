@@ -10,8 +10,8 @@ from addtocrm.companies.model import LookUpCompany
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
+from addtocrm.jobs.kind import Kind
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.jobs.runner import Kind
 from addtocrm.lookups.model import Answer, Caller
 from addtocrm.lookups.service import Lookups
 from addtocrm.providers.waterfall import Waterfall
@@ -26,7 +26,9 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[LookUpCompany | str]) -> Job:
     """A queued job with one item for each company; one that asks for none fails alone, with its error."""
-    return await jobs.submit(pool, caller, service.LOOKUP.name, [NewItem(item, _key(_asked(item))) for item in items])
+    return await jobs.submit(
+        pool, caller, service.LOOKUP.name, "enrich", [NewItem(item, _key(_asked(item))) for item in items]
+    )
 
 
 def _asked(item: LookUpCompany | str) -> LookUpCompany:

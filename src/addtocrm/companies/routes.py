@@ -33,7 +33,7 @@ async def lookup(request: AnyRequest, lookups: Lookups, waterfall: Waterfall) ->
     query = service.query_of(body)
     answer = await service.lookup(lookups, waterfall, passed.caller, query, refresh=body.refresh)
     if not body.refresh:
-        passed.ref = Ref(passed.caller.account_id, service.LOOKUP.name, service.lookup_key(query))
+        passed.ref = Ref.of(passed.caller.account_id, service.LOOKUP, service.lookup_key(query))
     return billed(answer)
 
 

@@ -31,6 +31,7 @@ from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 from addtocrm.times import rfc3339
 
 log = structlog.get_logger()
@@ -129,6 +130,7 @@ async def rotate_key(pool: Pool, settings: Settings) -> int:
             purpose = _purpose(row["account_id"])
             secret = secrets.unseal(settings.data_dir, row["secret"], purpose)
             await store.reseal(db, row["account_id"], secrets.seal(settings.data_dir, secret, purpose))
+        await suppressions.reseal(db, settings.data_dir)
     return len(rows)
 
 

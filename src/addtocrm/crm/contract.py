@@ -17,6 +17,9 @@ Value: TypeAlias = str | int | float | bool | list[str]
 Values: TypeAlias = Mapping[str, Value]
 """Fields by our names (see `fields`); a CRM's own field is `custom_fields.<its name>`. Never a null."""
 
+Changes: TypeAlias = Mapping[str, Value | None]
+"""As `Values`, where None empties the field."""
+
 CUSTOM = "custom_fields."
 
 Capability = Literal[
@@ -176,8 +179,9 @@ class Connector(Protocol):
     async def find(self, kind: Kind, values: Values) -> list[Record]:
         """Every record that could be the one that `values` describe, the oldest first.
 
-        All that have one of its keys (contact: `linkedin_url`, `email`; company: `domain`, `linkedin_url`), and
-        those of the same name. More than these does no harm: `matching` judges.
+        All that have one of its keys (contact: `linkedin_url`, `email`; company: `domain`, `linkedin_url`), and of
+        those of the same name (contact: at the same company) the two oldest, and the oldest that has no key: two are
+        enough to know that the name does not decide. More than these does no harm: `matching` judges.
         """
         ...
 
@@ -189,8 +193,8 @@ class Connector(Protocol):
 
     async def create(self, kind: Kind, values: Values) -> Record: ...
 
-    async def update(self, kind: Kind, id: str, values: Values) -> Record:
-        """The record with `values` written and its other fields as they were."""
+    async def update(self, kind: Kind, id: str, values: Changes) -> Record:
+        """The record with `values` written (None empties a field) and its other fields as they were."""
         ...
 
     async def add_note(self, contact_id: str, text: str) -> str:

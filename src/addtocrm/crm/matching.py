@@ -9,7 +9,6 @@ from addtocrm.crm.contract import Kind, Record, Values
 
 KEYS: dict[Kind, tuple[str, ...]] = {"contact": ("linkedin_url", "email"), "company": ("domain", "linkedin_url")}
 """What identifies one, the strongest first."""
-EMPLOYER = frozenset({"company_name", "company_domain"})
 
 
 class Choice(NamedTuple):
@@ -70,8 +69,7 @@ def _same_company(values: Values, there: Values) -> bool:
     domains = (values.get("company_domain"), there.get("company_domain"))
     if all(domains):
         return domains[0] == domains[1]
-    names = [identifiers.company_key(str(one.get("company_name") or "")) for one in (values, there)]
-    return bool(names[0]) and names[0] == names[1]
+    return bool(company_key(values)) and company_key(values) == company_key(there)
 
 
 def elsewhere(values: Values, there: Values) -> bool:
@@ -87,7 +85,12 @@ def has_company(values: Values) -> bool:
 def key(name: str, values: Values) -> str:
     """The value of an identifying field as it is compared; "" where there is none."""
     value = str(values.get(name) or "")
-    return value.lower() if name == "email" else value
+    if name != "email" or not value:
+        return value
+    try:
+        return identifiers.email_key(value)
+    except ValueError:
+        return value.lower()
 
 
 def name_key(kind: Kind, values: Values) -> str:
@@ -95,6 +98,11 @@ def name_key(kind: Kind, values: Values) -> str:
     if kind == "company":
         return identifiers.company_key(str(values.get("name") or ""))
     return identifiers.name_key(str(values.get("full_name") or ""))
+
+
+def company_key(values: Values) -> str:
+    """The name of a contact's company as it is compared; "" where there is none."""
+    return identifiers.company_key(str(values.get("company_name") or ""))
 
 
 def locks(account_id: str, crm: str, kind: Kind, values: Values) -> list[int]:
@@ -105,7 +113,8 @@ def locks(account_id: str, crm: str, kind: Kind, values: Values) -> list[int]:
     """
     identities = [f"{name} {key(name, values)}" for name in KEYS[kind] if key(name, values)]
     if name := name_key(kind, values):
-        identities.append(f"name {name}")
+        company = [values.get("company_domain"), company_key(values)] if kind == "contact" else []
+        identities += [f"name {name} {one}" for one in company if one] or [f"name {name}"]
     digests = [
         hashlib.blake2b(f"crm {account_id} {crm} {kind} {one}".encode(), digest_size=8).digest() for one in identities
     ]

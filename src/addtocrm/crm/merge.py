@@ -5,9 +5,15 @@ from typing import Any, Literal, NamedTuple
 
 OnConflict = Literal["fill_empty", "overwrite", "skip"]
 
+EMPLOYMENT = ("company_name", "company_domain", "company_id", "job_title", "seniority", "department")
+"""What belongs to a contact's employment, beside addresses at the employer's domain (`of_employment`): it moves to
+another employer together, or not at all."""
+ADDRESSES = ("email", "other_emails")
+
 
 class Merge(NamedTuple):
-    """`write` are the values to write; `kept` the fields whose other value stays, in the order given."""
+    """`write` are the values to write (None empties a field); `kept` the fields whose other value stays, in the order
+    given."""
 
     write: dict[str, Any]
     kept: list[str]
@@ -35,3 +41,24 @@ def merge(existing: Mapping[str, Any], incoming: Mapping[str, Any], on_conflict:
         else:
             kept.append(name)
     return Merge(write, kept)
+
+
+def of_employment(values: Mapping[str, Any]) -> set[str]:
+    """Those of a contact's fields that belong to the employment: EMPLOYMENT, and addresses at the company's domain."""
+    domain = values.get("company_domain")
+    at_work = {name for name in ADDRESSES if domain and any(_domain(one) == domain for one in _texts(values.get(name)))}
+    return at_work.union(name for name in EMPLOYMENT if not is_empty(values.get(name)))
+
+
+def left_behind(existing: Mapping[str, Any], incoming: Mapping[str, Any]) -> list[str]:
+    """The fields that a contact loses who goes to the other employer of `incoming`: what `incoming` does not say of
+    the employment. Addresses stay, for the contact is known by them."""
+    return [name for name in EMPLOYMENT if not is_empty(existing.get(name)) and is_empty(incoming.get(name))]
+
+
+def _texts(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()

@@ -1,13 +1,14 @@
 """What can be done in the account's active CRM. The rules of sameness and merging: `matching`, `merge`, `writer`."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
-from addtocrm import cursors
+from addtocrm import cursors, times
 from addtocrm.crm import matching, values, writer
 from addtocrm.crm.connections import OpenForWriting, hold, reading, writing
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task, Values
+from addtocrm.crm.merge import left_behind, of_employment
 from addtocrm.crm.model import (
     CompanyResult,
     CompanyWrite,
@@ -23,6 +24,7 @@ from addtocrm.db.pool import Pool
 from addtocrm.errors import invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
+from addtocrm.idempotency.service import done_before, keep
 from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
 from addtocrm.suppressions.service import first_suppressed, subjects
@@ -38,6 +40,8 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
 
     Raises ApiError: `validation_error`, `crm_not_connected` and what the CRM answers (`crm_…`, `not_found`).
     """
+    if before := done_before(caller.once, WriteResult):
+        return before
     person = {**values.of_person(write.person), **values.of_custom(write.custom_fields)}
     company = values.company_of_person(write.person, write.company)
     if not any(name in company for name in ("name", *matching.KEYS["company"])):
@@ -59,8 +63,9 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
         choice = await writer.find(crm, "contact", person)
         there: Values = choice.record.values if choice.record else {}
         company_id = there.get("company_id")
-        if write.on_conflict == "fill_empty" and matching.elsewhere(person, there):
-            choice = choice._replace(taken=choice.taken | matching.EMPLOYER)
+        moves = matching.elsewhere(person, there)
+        if moves and write.on_conflict == "fill_empty":
+            choice = choice._replace(taken=choice.taken | of_employment(person))
             company = {}
         kept_company = company_id and write.on_conflict != "overwrite" and not write.company
         if company and not kept_company and not (choice.record and write.on_conflict == "skip"):
@@ -70,7 +75,13 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
             await _tell(crm, caller, "company", done, write.dry_run)
             person["company_id"] = done.id or TO_BE_MADE
         written = await writer.write(
-            crm, "contact", choice, _and(person, owner=owner), write.on_conflict, dry_run=write.dry_run
+            crm,
+            "contact",
+            choice,
+            _and(person, owner=owner),
+            write.on_conflict,
+            empty=left_behind(there, person) if moves and write.on_conflict == "overwrite" else (),
+            dry_run=write.dry_run,
         )
         if write.list and written.action != "skipped":
             await writer.put_on_list(crm, write.list, written, dry_run=write.dry_run)
@@ -79,11 +90,15 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
         linked = person.get("company_id") if "company_id" in written.fields else company_id
         linked = None if linked in (None, TO_BE_MADE) else str(linked)
         await _tell(crm, caller, "contact", written, write.dry_run, company_id=linked)
-        return WriteResult(name, written.id, linked, written.url, written.action, written.fields, written.kept)
+        result = WriteResult(name, written.id, linked, written.url, written.action, written.fields, written.kept)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def upsert_company(pool: Pool, settings: Settings, caller: Caller, write: CompanyWrite) -> CompanyResult:
     """Puts a company into the active CRM, once. Raises ApiError as `upsert_contact`."""
+    if before := done_before(caller.once, CompanyResult):
+        return before
     company = {**values.of_company(write.company), **values.of_custom(write.custom_fields)}
     async with writing(pool, settings, caller.account_id, write.expected_crm, "company") as crm:
         name = crm.definition.name
@@ -97,26 +112,36 @@ async def upsert_company(pool: Pool, settings: Settings, caller: Caller, write: 
             crm, "company", choice, _and(company, owner=owner), write.on_conflict, dry_run=write.dry_run
         )
         await _tell(crm, caller, "company", written, write.dry_run)
-        return CompanyResult(name, written.id, written.url, written.action, written.fields, written.kept)
+        result = CompanyResult(name, written.id, written.url, written.action, written.fields, written.kept)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def add_note(pool: Pool, settings: Settings, caller: Caller, write: NoteWrite) -> NoteResult:
     """Writes a note on a contact. Raises ApiError, `not_found` for a contact that there is not."""
+    if before := done_before(caller.once, NoteResult):
+        return before
     async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
         writer.require(crm, "notes", "")
         note_id = await crm.connector.add_note(write.contact_id, write.text)
-        return NoteResult(crm.definition.name, write.contact_id, note_id)
+        result = NoteResult(crm.definition.name, write.contact_id, note_id)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def add_task(pool: Pool, settings: Settings, caller: Caller, write: TaskWrite) -> TaskResult:
     """Makes a task about a contact. Raises ApiError, `not_found` for a contact that there is not."""
+    if before := done_before(caller.once, TaskResult):
+        return before
     due_at = _time("due_at", write.due_at) if write.due_at else None
     async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
         writer.require(crm, "tasks", "")
         owner = await writer.owner_id(crm, write.owner)
         task = Task(write.title, write.description, due_at, owner)
         task_id = await crm.connector.add_task(write.contact_id, task)
-        return TaskResult(crm.definition.name, write.contact_id, task_id)
+        result = TaskResult(crm.definition.name, write.contact_id, task_id)
+        await keep(crm.db, caller.once, result)
+    return result
 
 
 async def contacts(
@@ -220,7 +245,6 @@ def _page(items: list[T], cursor: str | None, limit: int) -> tuple[list[T], str 
 
 def _time(path: str, text: str) -> datetime:
     try:
-        time = datetime.fromisoformat(text.strip())
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return times.parse(text)
+    except ValueError:
         raise invalid(path, "is an ISO 8601 date or time such as 2026-01-31T09:00:00Z.") from None

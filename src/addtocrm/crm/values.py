@@ -52,7 +52,7 @@ def of_person(person: PersonInput, path: str = "person") -> dict[str, Any]:
             "seniority": person.seniority,
             "department": person.department,
             "phone": phones[0] if phones else None,
-            "other_emails": emails[1:],
+            "other_emails": _unique(_address(one) for one in emails[1:]),
             "other_phones": phones[1:],
             **_place(person.location),
             "company_name": _text(person.company_name) or company.name,
@@ -165,6 +165,14 @@ def _unique(texts: Any) -> list[str]:
         if text and text.strip():
             found.setdefault(text.strip().casefold(), text.strip())
     return list(found.values())
+
+
+def _address(text: str) -> str:
+    """An address in its stored form; a text that is none stays as it is."""
+    try:
+        return identifiers.email(text)
+    except ValueError:
+        return text
 
 
 def _numbers(phones: list[PhoneInput] | None) -> list[str]:

@@ -1,13 +1,13 @@
 """Writing one record so that it is in the CRM once: find, merge, create or update. The caller holds the locks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from addtocrm.crm import matching
 from addtocrm.crm.connections import Open
-from addtocrm.crm.contract import CUSTOM, Capability, Kind, Record, Values
+from addtocrm.crm.contract import CUSTOM, Capability, Kind, Record, Value, Values
 from addtocrm.crm.merge import OnConflict, merge
 from addtocrm.crm.model import Action
 from addtocrm.errors import invalid
@@ -48,17 +48,20 @@ async def write(
     values: Mapping[str, Any],
     on_conflict: OnConflict,
     *,
+    empty: Sequence[str] = (),
     dry_run: bool,
 ) -> Written:
-    """Creates the record of `choice`, or merges `values` into it; fields that the CRM has no place for are left."""
+    """Creates the record of `choice`, or merges `values` into it and empties the fields `empty`; fields that the CRM
+    has no place for are left."""
     mapping = crm.definition.mapping[kind]
     known = {name: value for name, value in values.items() if name in mapping or name.startswith(CUSTOM)}
     free = {name: value for name, value in known.items() if name not in choice.taken}
     there = choice.record
     has: Values = there.values if there else {}
     merged = merge(has, free, on_conflict if there else "overwrite")
+    changes: dict[str, Value | None] = {**merged.write, **{name: None for name in empty if name in mapping}}
     kept = [name for name in known if name in merged.kept or (name in choice.taken and has.get(name) != known[name])]
-    fields = list(merged.write)
+    fields = list(changes)
     if there is None:
         record = None if dry_run else await crm.connector.create(kind, merged.write)
         return Written(record, "created", fields, kept)
@@ -66,7 +69,7 @@ async def write(
         return Written(there, "skipped", [], kept)
     if not fields:
         return Written(there, "unchanged", [], kept)
-    record = there if dry_run else await crm.connector.update(kind, there.id, merged.write)
+    record = there if dry_run else await crm.connector.update(kind, there.id, changes)
     return Written(record, "updated", fields, kept)
 
 

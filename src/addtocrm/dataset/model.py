@@ -12,9 +12,11 @@ class RefusedError(ValueError):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One row of a file as it was read: the line that it begins on, and its fields or why it has none."""
+    """One row of a file as it was read: the line that it begins on, about how many bytes it has, and its fields or
+    why it has none."""
 
     line: int
+    size: int
     fields: dict[str, Any]
     error: str | None = None
 
@@ -35,13 +37,14 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class ImportResult(msgspec.Struct, frozen=True):
-    """`suppressed` rows are of people who asked to be forgotten; `resumed_from` were done by an interrupted run of
-    the same file."""
+    """`unchanged` rows say nothing new; `suppressed` rows are of people who asked to be forgotten; `resumed_from` were
+    done by an interrupted run of the same file."""
 
     file: str
     rows: int
     created: int
     updated: int
+    unchanged: int
     refused: int
     suppressed: int
     rejected_file: str | None

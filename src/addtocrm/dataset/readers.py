@@ -1,42 +1,43 @@
 """Files as records: CSV, JSON lines (both also gzipped) and Parquet, read as streams."""
 
-import csv
 import gzip
-import io
-from collections.abc import Callable, Iterator
+import zlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
+from addtocrm.dataset import delimited
 from addtocrm.dataset.model import Record, RefusedError
+from addtocrm.dataset.text import LONGEST_LINE, lines, opened, storable
 
-LONGEST_FIELD = 10_000_000
-BATCH_ROWS = 10_000
+SHOWN = 1000
+"""Characters of a line that is no record, kept with its reason."""
 
 
 class Source:
-    """An open file: its records, and how many bytes of it have been read."""
+    """An open file: its records, the columns met so far, and how many bytes of it have been read.
 
-    def __init__(self, file: Path) -> None:
-        if not file.is_file():
-            raise RefusedError(f"There is no file {file}.")
-        self.size = file.stat().st_size
-        self._raw = file.open("rb")
-        name = file.name.lower().removesuffix(".gz")
-        binary: BinaryIO = cast(BinaryIO, gzip.open(self._raw)) if file.name.lower().endswith(".gz") else self._raw  # noqa: SIM115
-        readers: dict[str, Callable[[BinaryIO], Iterator[Record]]] = {
-            ".csv": _csv,
-            ".tsv": _csv,
-            ".jsonl": _json_lines,
-            ".ndjson": _json_lines,
-            ".json": _json_lines,
-            ".parquet": _parquet,
-        }
-        read = readers.get(Path(name).suffix)
-        if read is None:
-            raise RefusedError(f"{file.name} is not named .csv, .jsonl, .parquet (or .csv.gz, .jsonl.gz).")
-        self.records = read(binary)
+    Raises RefusedError, also while the records are read, for a file that cannot be read (further), and where a
+    column of `known` is there twice.
+    """
+
+    def __init__(self, file: Path, known: Collection[str]) -> None:
+        self.columns: set[str] = set()
+        self._known = known
+        with _refusing():
+            if not file.is_file():
+                raise RefusedError("It is no file." if file.exists() else "There is no such file.")
+            self.size = file.stat().st_size
+            self._raw = file.open("rb")
+            try:
+                self.records = _refused_where_broken(self._reader(file.name.lower()))
+            except BaseException:
+                self._raw.close()
+                raise
 
     @property
     def bytes_done(self) -> int:
@@ -45,58 +46,82 @@ class Source:
     def close(self) -> None:
         self._raw.close()
 
+    def _reader(self, name: str) -> Iterator[Record]:
+        kinds: dict[str, Callable[[BinaryIO], Iterator[Record]]] = {
+            ".csv": self._csv,
+            ".tsv": self._csv,
+            ".jsonl": self._json_lines,
+            ".ndjson": self._json_lines,
+            ".json": self._json_lines,
+        }
+        read = kinds.get(Path(name.removesuffix(".gz")).suffix)
+        if not self._raw.peek(1):
+            raise RefusedError("It is empty.")
+        if name.endswith(".parquet"):
+            return self._parquet(self._raw)
+        if read is None:
+            raise RefusedError("Its name does not end in .csv, .jsonl, .parquet (or .csv.gz, .jsonl.gz).")
+        return read(cast(BinaryIO, gzip.open(self._raw) if name.endswith(".gz") else self._raw))
 
-class Table(NamedTuple):
-    """A CSV file whose header has been read; the lines of its rows count from the header's end."""
+    def _csv(self, binary: BinaryIO) -> Iterator[Record]:
+        table = delimited.table(binary)
+        header = self._header(table.header)
+        return (_csv_record(header, row) for row in table.rows if row.values)
 
-    header: list[str]
-    rows: Any
-    delimiter: str
+    def _json_lines(self, binary: BinaryIO) -> Iterator[Record]:
+        decode = msgspec.json.Decoder(dict[str, Any]).decode
+        for number, line in enumerate(lines(opened(binary, newline="\n")), 1):
+            if not line.strip():
+                continue
+            try:
+                if len(line) >= LONGEST_LINE:
+                    raise ValueError(f"longer than {LONGEST_LINE:,} characters")
+                record = Record(number, len(line), decode(line))
+            except (ValueError, RecursionError) as error:
+                reason = "it holds bytes that are no text" if isinstance(error, UnicodeError) else str(error)
+                yield Record(number, SHOWN, {"": line[:SHOWN].strip()}, f"no JSON object: {reason}")
+            else:
+                self.columns.update(record.fields)
+                yield record
 
+    def _parquet(self, binary: BinaryIO) -> Iterator[Record]:
+        from addtocrm.dataset import parquet  # which takes long to load
 
-def table(binary: BinaryIO) -> Table:
-    """A CSV file, separated by commas, semicolons or tabs; bytes that are no UTF-8 become lone surrogates."""
-    csv.field_size_limit(LONGEST_FIELD)
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    first = text.readline()
-    delimiter = max(",;\t", key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter), cast(list[str], []))
-    return Table(header, csv.reader(text, delimiter=delimiter), delimiter)
+        table = parquet.Table(binary)
+        header = self._header(table.header)
+        return (
+            Record(number, size, dict(zip(header, row, strict=True)))
+            for number, (size, row) in enumerate(table.rows(), 1)
+        )
 
-
-def _csv(binary: BinaryIO) -> Iterator[Record]:
-    found = table(binary)
-    header = [name.strip().lower() for name in found.header]
-    reader = found.rows
-    width = len(header)
-    line = 2
-    for values in reader:
-        if len(values) == width:
-            yield Record(line, dict[str, Any](zip(header, values, strict=True)))
-        elif values:
-            fields = {**dict[str, Any](zip(header, values, strict=False)), "": ";".join(values[width:])}
-            yield Record(line, fields, f"{len(values)} fields instead of {width}")
-        line = reader.line_num + 2
-
-
-def _json_lines(binary: BinaryIO) -> Iterator[Record]:
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    for line, text in enumerate(binary, 1):
-        if not text.strip():
-            continue
-        try:
-            yield Record(line, decoder.decode(text))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            shown = text[:1000].decode("utf-8", "replace").strip()
-            yield Record(line, {"": shown}, f"no JSON object: {error}")
+    def _header(self, names: list[str]) -> list[str]:
+        header = [storable(name).strip().lower() for name in names]
+        twice = [name for name, count in Counter(header).items() if count > 1 and name in self._known]
+        if twice:
+            raise RefusedError(f"The column {twice[0]} is there twice; leave one of them out.")
+        self.columns.update(header)
+        return header
 
 
-def _parquet(binary: BinaryIO) -> Iterator[Record]:
-    import pyarrow.parquet as parquet  # pyright: ignore[reportMissingTypeStubs]
+def _csv_record(header: list[str], row: delimited.Line) -> Record:
+    error, size = row.error, sum(map(len, row.values))
+    if error is None and len(row.values) != len(header):
+        error = f"{len(row.values)} fields instead of {len(header)}"
+    if error is None:
+        return Record(row.number, size, dict(zip(header, row.values, strict=True)))
+    fields = {**dict(zip(header, row.values, strict=False)), "": ";".join(row.values[len(header) :])}
+    return Record(row.number, size, fields, error)
 
-    file = cast(Any, parquet).ParquetFile(binary)
-    row = 0
-    for batch in file.iter_batches(batch_size=BATCH_ROWS):
-        for fields in batch.to_pylist():
-            row += 1
-            yield Record(row, fields)
+
+def _refused_where_broken(records: Iterator[Record]) -> Iterator[Record]:
+    with _refusing():
+        yield from records
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise RefusedError(f"It cannot be read further: {reason or error}.") from None

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
 
@@ -12,29 +14,38 @@ from addtocrm.dataset import columns
 from addtocrm.dataset.model import RefusedError, Row
 
 LONGEST = 10_000
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+LONGEST_KEY = 500
+"""Names are found by an index, which cannot hold everything."""
+
+MOST_COUNTED = 10**12
+LARGEST = 2**64
+SURROGATE = re.compile("[\ud800-\udfff]")
+Known = tuple[tuple[str, tuple[str, ...]], ...]
+PEOPLE: Known = tuple(columns.PEOPLE.items())
+COMPANIES: Known = tuple(columns.COMPANIES.items())
 
 
 def person(fields: Mapping[str, Any]) -> Row:
-    """A person's row, with the keys (email, name_key, company_domain, company_key).
+    """A person's row, with the keys (email as `identifiers.email_key`, name_key, company_domain, company_key).
 
     Raises RefusedError for a URL, address or domain that is none (the row cannot be trusted then), and where
     nothing says who it is.
     """
-    get = _reader(fields, columns.PEOPLE)
+    get = _reader(fields, PEOPLE)
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.person_url)
     email = _checked("email", get("email"), identifiers.email)
+    email_key = identifiers.email_key(email) if email else None
     domain = _checked("company_domain", get("company_domain"), identifiers.domain)
     company_url = _checked("company_linkedin_url", get("company_linkedin_url"), identifiers.company_url)
     first, last, company_name = get("first_name"), get("last_name"), get("company_name")
     full = get("full_name") or " ".join(part for part in (first, last) if part) or None
     # A name in its own script is shown; the parts in Latin letters are what a caller can type.
-    name_key = identifiers.name_key(f"{first} {last}" if first and last else full or "") or None
-    company_key = (identifiers.company_key(company_name) or None) if company_name else None
+    name_key = _key("full_name", f"{first} {last}" if first and last else full, identifiers.name_key)
+    company_key = _key("company_name", company_name, identifiers.company_key)
     if url:
         identity = "in:" + url.rpartition("/")[2]
-    elif email:
-        identity = "em:" + email
+    elif email_key:
+        identity = f"em:{email_key}|{name_key}" if name_key else f"em:{email_key}"
     elif name_key:
         identity = f"nc:{name_key}|{domain or company_key or ''}"
     else:
@@ -61,20 +72,20 @@ def person(fields: Mapping[str, Any]) -> Row:
                 "size": get("company_size"),
             }
         ),
-        "skills": _list(fields.get("skills")),
+        "skills": _list("skills", fields.get("skills")),
         "experience": _history(fields.get("experience"), _job),
         "education": _history(fields.get("education"), _school),
     }
-    return Row(identity, (email, name_key, domain, company_key), _known(data) or {})
+    return Row(identity, (email_key, name_key, domain, company_key), _known(data) or {})
 
 
 def company(fields: Mapping[str, Any]) -> Row:
     """A company's row, with the keys (domain, linkedin_url, name_key). Raises RefusedError as `person` does."""
-    get = _reader(fields, columns.COMPANIES)
+    get = _reader(fields, COMPANIES)
     domain = _checked("domain", get("domain"), identifiers.domain)
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.company_url)
     name = get("name")
-    name_key = (identifiers.company_key(name) or None) if name else None
+    name_key = _key("name", name, identifiers.company_key)
     if domain:
         identity = "do:" + domain
     elif url:
@@ -102,21 +113,28 @@ def company(fields: Mapping[str, Any]) -> Row:
             get("country") or _text("country", place.get("country")),
         ),
         "phones": [{"number": phone}] if (phone := get("phone")) else None,
-        "technologies": _list(fields.get("technologies", fields.get("tags"))),
+        "technologies": _list("technologies", fields.get("technologies", fields.get("tags"))),
     }
     return Row(identity, (domain, url, name_key), _known(data) or {})
 
 
-def _reader(fields: Mapping[str, Any], known: Mapping[str, tuple[str, ...]]) -> Callable[[str], str | None]:
+def _reader(fields: Mapping[str, Any], known: Known) -> Callable[[str], str | None]:
+    there = _there(known, tuple(fields))
+
     def get(field: str) -> str | None:
-        for name in known[field]:
-            if value := fields.get(name):
-                text = _text(name, value)
-                if text:
-                    return text
+        for name in there.get(field, ()):
+            if text := _text(name, fields[name]):
+                return text
         return None
 
     return get
+
+
+@lru_cache(maxsize=1024)
+def _there(known: Known, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The columns for each field of a row that has the columns `names`: mostly those of the row before."""
+    columns_of = {field: tuple(name for name in columns if name in names) for field, columns in known}
+    return {field: columns for field, columns in columns_of.items() if columns}
 
 
 def _text(name: str, value: Any) -> str | None:
@@ -125,7 +143,7 @@ def _text(name: str, value: Any) -> str | None:
         text = value.strip()
         if len(text) > LONGEST:
             raise RefusedError(f"{name} is longer than {LONGEST} characters")
-        if UNSTORABLE.search(text):
+        if "\0" in text or (not text.isascii() and SURROGATE.search(text)):
             raise RefusedError(f"{name} holds a character that cannot be stored")
         return text or None
     if isinstance(value, list):
@@ -134,9 +152,25 @@ def _text(name: str, value: Any) -> str | None:
     if isinstance(value, dict):
         entry = cast(dict[str, Any], value)
         return _text(name, entry.get("address") or entry.get("number") or entry.get("name"))
+    if isinstance(value, bytes):
+        return _text(name, value.decode("utf-8", "surrogateescape"))
     if value is None or isinstance(value, bool):
         return None  # People Data Labs writes `true` where a field is there but not part of the plan.
-    return str(value)
+    if isinstance(value, int | float | Decimal):
+        return _digits(name, Decimal(str(value)) if isinstance(value, float) else Decimal(value))
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise RefusedError(f"{name} is neither text nor a number or date")
+
+
+def _digits(name: str, number: Decimal) -> str | None:
+    """A number as people write it, without zeros after its fraction; NaN and infinity are none."""
+    if not number.is_finite():
+        return None
+    if abs(number) >= LARGEST:
+        raise RefusedError(f"{name} is too large a number")
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str | None:
@@ -148,6 +182,14 @@ def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str |
         raise RefusedError(f"{name} {error}".rstrip(".")) from None
 
 
+def _key(name: str, text: str | None, normal: Callable[[str], str]) -> str | None:
+    """The normal form by which a name is found. Raises RefusedError for one that no index can hold."""
+    key = normal(text) if text else ""
+    if len(key) > LONGEST_KEY:
+        raise RefusedError(f"{name} is longer than {LONGEST_KEY} letters")
+    return key or None
+
+
 def _number(name: str, text: str | None) -> int | None:
     if text is None:
         return None
@@ -155,12 +197,16 @@ def _number(name: str, text: str | None) -> int | None:
         number = int(float(text.replace(",", "")))
     except (ValueError, OverflowError):
         raise RefusedError(f"{name} is no number") from None
+    if not 0 <= number < MOST_COUNTED:
+        raise RefusedError(f"{name} cannot be {text}")
     return number
 
 
-def _list(value: Any) -> list[str] | None:
-    entries = cast(list[Any], value) if isinstance(value, list) else str(value).split(";") if value else []
-    found = [text for one in entries if (text := _text("list", one))]
+def _list(name: str, value: Any) -> list[str] | None:
+    if not value:
+        return None
+    entries = cast(list[Any], value) if isinstance(value, list) else (_text(name, value) or "").split(";")
+    found = [text for one in entries if (text := _text(name, one))]
     return list(dict.fromkeys(found)) or None
 
 
@@ -186,6 +232,8 @@ def _country(text: str) -> tuple[str, str | None]:
 
 
 def _history(value: Any, read: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]] | None:
+    if not value:
+        return None
     entries = cast(list[Any], value) if isinstance(value, list) else []
     return [read(cast(dict[str, Any], one)) for one in entries if isinstance(one, dict)] or None
 

@@ -2,21 +2,23 @@
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from addtocrm.dataset import columns, store
-from addtocrm.dataset.chunks import Chunk, reading
+import asyncpg
+
+from addtocrm.dataset import store
+from addtocrm.dataset.chunks import KINDS, Chunk, reading
 from addtocrm.dataset.model import ImportResult, Kind, Progress, RefusedError
 from addtocrm.dataset.readers import Source
-from addtocrm.db.pool import Pool
+from addtocrm.dataset.text import storable
+from addtocrm.db.pool import DatabaseError, Pool
 from addtocrm.errors import ApiError
 
 HEAD_BYTES = 65_536
 Report = Callable[[Progress], None]
-
-COLUMNS = {"people": columns.PEOPLE, "companies": columns.COMPANIES}
 
 
 async def import_people(pool: Pool, file: Path, report: Report, *, restart: bool = False) -> ImportResult:
@@ -37,45 +39,72 @@ async def _import(pool: Pool, kind: Kind, file: Path, report: Report, restart: b
     began = time.monotonic()
     file = file.absolute()
     rejected_file = file.with_name(file.name + ".rejected.csv")
-    fields = COLUMNS[kind]
-    known = {name for names in fields.values() for name in names}
+    known = KINDS[kind].known
     seen: set[str] = set()
     try:
-        Source(file).close()
-        size = file.stat().st_size
-        async with pool.acquire() as connection:
-            fingerprint = await asyncio.to_thread(_fingerprint, kind, file)
+        await asyncio.to_thread(lambda: Source(file, known).close())
+        version = _Version(file)
+        async with pool.acquire() as connection, store.one_at_a_time(connection, version.digest) as alone:
+            if not alone:
+                raise RefusedError("Another process is importing it. Wait until that is done.")
+            fingerprint = f"{kind}:{version.digest.hex()}"
             state = None if restart else await store.progress(connection, fingerprint)
             resumed = state["rows"] if state else 0
-            state = state or await store.begin(connection, fingerprint, kind, str(file))
+            state = state or await store.begin(connection, fingerprint, kind, storable(str(file)))
             _truncate(rejected_file, state["rejected_bytes"])
             with reading(kind, file, state["rows"], state["refused"]) as next_chunk:
                 async for chunk in _ahead(next_chunk):
+                    version.check()
                     seen |= chunk.columns
-                    if not seen & known:
-                        raise RefusedError(f"{file.name} has none of the columns {', '.join(fields)}.")
                     _append(rejected_file, chunk.rejected)
                     async with connection.transaction():
                         merged = await store.merge(connection, kind, chunk.rows)
                         state = await store.advance(
                             connection, fingerprint, chunk.read, merged, chunk.refused, len(chunk.rejected)
                         )
-                    report(Progress(chunk.bytes_done, size, state["rows"], state["refused"]))
+                    report(Progress(chunk.bytes_done, version.size, state["rows"], state["refused"]))
+            version.check()
             await store.finish(connection, fingerprint)
     except RefusedError as error:
-        raise ApiError("validation_error", str(error)) from None
+        raise ApiError("validation_error", f"{storable(file.name)} is not imported: {error}") from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
+        raise DatabaseError(
+            f"The database broke the import off ({error}). Start it again: it goes on where it stopped."
+        ) from error
     return ImportResult(
-        file=str(file),
+        file=storable(str(file)),
         rows=state["rows"],
         created=state["created"],
         updated=state["updated"],
+        unchanged=state["unchanged"],
         refused=state["refused"],
         suppressed=state["suppressed"],
-        rejected_file=str(rejected_file) if state["refused"] else None,
+        rejected_file=storable(str(rejected_file)) if state["refused"] else None,
         resumed_from=resumed,
         ignored_columns=sorted(seen - known - {""}),
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+class _Version:
+    """A file as it is now. Its digest tells it from what it was or will be, by path, size, time, head and tail."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._status = file.stat()
+        self.size = self._status.st_size
+        digest = hashlib.sha256(f"3\n{self.size}\n{self._status.st_mtime_ns}\n".encode() + os.fsencode(file))
+        with file.open("rb") as opened:
+            digest.update(opened.read(HEAD_BYTES))
+            opened.seek(max(0, self.size - HEAD_BYTES))
+            digest.update(opened.read(HEAD_BYTES))
+        self.digest = digest.digest()
+
+    def check(self) -> None:
+        """Raises RefusedError where the file has changed since."""
+        status, then = self._file.stat(), self._status
+        if (status.st_size, status.st_mtime_ns, status.st_ino) != (then.st_size, then.st_mtime_ns, then.st_ino):
+            raise RefusedError("It was changed while it was read. Start the import again when it is complete.")
 
 
 async def _ahead(next_chunk: Callable[[], Chunk | None]) -> AsyncIterator[Chunk]:
@@ -90,26 +119,14 @@ async def _ahead(next_chunk: Callable[[], Chunk | None]) -> AsyncIterator[Chunk]
 
 
 def _truncate(file: Path, size: int) -> None:
-    if file.exists():
-        if size:
-            with file.open("r+b") as opened:
-                opened.truncate(size)
-        else:
-            file.unlink()
+    """Takes away what an interrupted run wrote after its last chunk, or what an earlier import left."""
+    if not size:
+        file.unlink(missing_ok=True)
+    elif file.exists() and file.stat().st_size > size:
+        os.truncate(file, size)
 
 
 def _append(file: Path, text: bytes) -> None:
     if text:
         with file.open("ab") as opened:
             opened.write(text)
-
-
-def _fingerprint(kind: Kind, file: Path) -> str:
-    """What tells an unchanged file: its path, size, time, head and tail."""
-    status = file.stat()
-    digest = hashlib.sha256(f"{kind}\n{file}\n{status.st_size}\n{status.st_mtime_ns}\n".encode())
-    with file.open("rb") as opened:
-        digest.update(opened.read(HEAD_BYTES))
-        opened.seek(max(0, status.st_size - HEAD_BYTES))
-        digest.update(opened.read(HEAD_BYTES))
-    return digest.hexdigest()

@@ -1,6 +1,7 @@
 """The SQL of imports: staging, merging, and how far each file has come."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import asyncpg
@@ -14,24 +15,69 @@ KEYS: dict[Kind, tuple[str, ...]] = {
 }
 
 
+FILE_CLASS = 1096041287
+"""Advisory locks: the file that is being imported."""
+
+MERGE_LOCK = (1096041288, 0)
+"""One chunk is merged at a time: two of the same people would wait for each other's rows."""
+
+FREE_SECONDS = 10
+"""How long the lock of an import that was killed may be kept: until its last statement is done."""
+
+CHUNK_SECONDS = 600.0
+
+
 class Merged(NamedTuple):
-    """How many rows were new, were updated, and were left out as those of people who asked to be forgotten."""
+    """How many rows were new, were updated, said nothing new, and were left out as those of people who asked to be
+    forgotten."""
 
     created: int
     updated: int
+    unchanged: int
     suppressed: int
 
 
-# A row without a URL is the one person with its e-mail; who was known by e-mail only gains the URL.
+SESSION = """
+    set local work_mem = '64MB';
+    set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off
+"""
+"""For a chunk: it is sorted in memory, and its rows are found by indexes, not by reading all people."""
+
+ONE = """split_part({o}.email, '@', 2) = split_part(s.email, '@', 2) and {o}.email = s.email
+    and (s.name_key is null or {o}.name_key is null
+         or string_to_array(s.name_key, ' ') <@ string_to_array({o}.name_key, ' ')
+         or string_to_array({o}.name_key, ' ') <@ string_to_array(s.name_key, ' '))"""
+"""The same address, and `individuals.same_name`."""
+
+# A row without a URL is the one person with its email address and no other name; who was known by the address only
+# gains the URL.
 SAME_PERSON = (
-    """update people p set identity = s.identity from staging s
-       where s.identity like 'in:%' and p.identity = 'em:' || s.email
-         and not exists (select from people q where q.identity = s.identity)""",
-    """update staging s set identity = p.identity from people p
-       where s.identity like 'em:%' and split_part(p.email, '@', 2) = split_part(s.email, '@', 2) and p.email = s.email
-         and (select count(*) from people q
-              where split_part(q.email, '@', 2) = split_part(s.email, '@', 2) and q.email = s.email) = 1""",
+    f"""update people p set identity = s.identity from staging s
+        where s.identity like 'in:%' and {ONE.format(o="p")} and p.identity like 'em:%'
+          and (select count(*) from people o where {ONE.format(o="o")}) = 1
+          and not exists (select from people q where q.identity = s.identity)""",
+    f"""update staging s set identity = p.identity from people p
+        where s.identity like 'em:%' and {ONE.format(o="p")}
+          and (select count(*) from people o where {ONE.format(o="o")}) = 1""",
 )
+
+
+@asynccontextmanager
+async def one_at_a_time(connection: Connection, digest: bytes) -> AsyncIterator[bool]:
+    """Whether nobody else imports the file of this digest; nobody does so until the block ends or this process."""
+    lock = (FILE_CLASS, int.from_bytes(digest[:4], "big", signed=True))
+    try:
+        async with connection.transaction():
+            await connection.execute(f"set local lock_timeout = '{FREE_SECONDS}s'")
+            await connection.execute("select pg_advisory_lock($1, $2)", *lock)
+    except asyncpg.LockNotAvailableError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if not connection.is_closed():
+            await connection.execute("select pg_advisory_unlock($1, $2)", *lock)
 
 
 async def progress(connection: Connection, fingerprint: str) -> asyncpg.Record | None:
@@ -44,7 +90,7 @@ async def progress(connection: Connection, fingerprint: str) -> asyncpg.Record |
 async def begin(connection: Connection, fingerprint: str, kind: Kind, file: str) -> asyncpg.Record:
     row = await connection.fetchrow(
         """insert into imports (fingerprint, kind, file) values ($1, $2, $3)
-           on conflict (fingerprint) do update set rows = 0, created = 0, updated = 0, refused = 0,
+           on conflict (fingerprint) do update set rows = 0, created = 0, updated = 0, unchanged = 0, refused = 0,
                suppressed = 0, rejected_bytes = 0, started_at = now(), finished_at = null
            returning *""",
         fingerprint,
@@ -61,7 +107,8 @@ async def advance(
     """Adds a chunk to how far the file has come; gives that."""
     row = await connection.fetchrow(
         """update imports set rows = rows + $2, created = created + $3, updated = updated + $4,
-               suppressed = suppressed + $5, refused = refused + $6, rejected_bytes = rejected_bytes + $7
+               unchanged = unchanged + $5, suppressed = suppressed + $6, refused = refused + $7,
+               rejected_bytes = rejected_bytes + $8
            where fingerprint = $1 returning *""",
         fingerprint,
         chunk_rows,
@@ -80,69 +127,86 @@ async def finish(connection: Connection, fingerprint: str) -> None:
 async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]]) -> Merged:
     """Puts rows of (id, identity, *KEYS, JSON data) into the table, in the transaction of `connection`.
 
-    A field that a row does not have stays as it is.
+    A field that a row does not have stays as it is, and a row that says nothing new is not written.
     """
     if not rows:
-        return Merged(0, 0, 0)
+        return Merged(0, 0, 0, 0)
     keys = KEYS[kind]
+    await connection.execute("select pg_advisory_xact_lock($1, $2)", *MERGE_LOCK, timeout=CHUNK_SECONDS)
+    await connection.execute(SESSION)
     columns = ", ".join(f"{key} text" for key in keys)
-    await connection.execute("set local work_mem = '64MB'")  # a chunk is sorted in memory
     await connection.execute(
-        f"""create temporary table staging (id text, identity text, {columns}, data text) on commit drop"""
+        f"create temporary table staging (id text, identity text, {columns}, data jsonb) on commit drop"
     )
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
     rounds, suppressed = 1, 0
     if kind == "people":
         suppressed = await _leave_out_suppressed(connection)
-        done = [await connection.execute(statement) for statement in SAME_PERSON]
+        done = [await connection.execute(statement, timeout=CHUNK_SECONDS) for statement in SAME_PERSON]
         if done[-1] != "UPDATE 0":
             rounds = await connection.fetchval(
                 "select max(rows) from (select count(*) as rows from staging group by identity) as identities"
             )
     created = updated = 0
     for turn in range(1, rounds + 1):
-        new, old = await _insert(connection, kind, turn if rounds > 1 else None)
+        new, old = await _write(connection, kind, turn if rounds > 1 else None)
         created, updated = created + new, updated + old
-    return Merged(created, updated, suppressed)
+    return Merged(created, updated, len(rows) - suppressed - created - updated, suppressed)
 
 
 async def _leave_out_suppressed(connection: Connection) -> int:
     """Takes people who asked to be forgotten out of the staged rows; gives how many."""
-    await connection.execute("select suppression_lock()")
-    if not await connection.fetchval("select exists (select from suppressions)"):
+    if not await connection.fetchval("select suppression_check()", timeout=CHUNK_SECONDS):
         return 0
     done = await connection.fetch(
         """with left_out as (
                select s.ctid from staging s join suppressions x
-                   on x.hash = sha256(convert_to('email:' || lower(s.email), 'UTF8'))
+                   on x.hash = suppression_hash(sha256(convert_to('email:' || s.email, 'UTF8')))
                union
                select s.ctid from staging s join suppressions x
-                   on x.hash = sha256(convert_to('linkedin:' || (s.data::json->>'linkedin_url'), 'UTF8')))
+                   on x.hash = suppression_hash(
+                       sha256(convert_to('linkedin:' || (s.data->>'linkedin_url'), 'UTF8'))))
            delete from staging where ctid in (select ctid from left_out) returning 1"""
     )
     return len(done)
 
 
-async def _insert(connection: Connection, kind: Kind, turn: int | None) -> tuple[int, int]:
-    """Merges the staged rows; of those with one identity only the `turn`-th, where there are several."""
-    keys = ", ".join(KEYS[kind])
+async def _write(connection: Connection, kind: Kind, turn: int | None) -> tuple[int, int]:
+    """Inserts the staged rows that are new and updates those that say something new; of rows with one identity only
+    the `turn`-th, where there are several. Gives how many of each."""
+    names = KEYS[kind]
+    keys = ", ".join(names)
     source = "staging"
     if turn is not None:
         numbered = "select *, row_number() over (partition by identity order by id) as turn from staging"
-        source = f"({numbered}) as numbered where turn = {turn}"
+        source = f"(select * from ({numbered}) as numbered where turn = {turn})"
     counts = await connection.fetchrow(
         f"""with merged as (
                 insert into {kind} as t (id, identity, {keys}, data)
-                select id, identity, {keys}, data::jsonb from {source} order by identity
+                select s.id, s.identity, {", ".join(f"s.{key}" for key in names)}, s.data
+                from {source} as s left join {kind} as t on t.identity = s.identity
+                where t.identity is null
+                   or {" or ".join(f"{value} is distinct from t.{name}" for name, value in _merged(kind, "s").items())}
+                order by s.identity
                 on conflict (identity) do update
-                    set data = t.data || excluded.data, observed_at = now(), {_updates(KEYS[kind])}
+                    set observed_at = now(),
+                        {", ".join(f"{name} = {value}" for name, value in _merged(kind, "excluded").items())}
                 returning (xmax = 0) as created)
             select count(*) filter (where created)::int as created,
-                   count(*) filter (where not created)::int as updated from merged"""
+                   count(*) filter (where not created)::int as updated from merged""",
+        timeout=CHUNK_SECONDS,
     )
     assert counts is not None
     return counts["created"], counts["updated"]
 
 
-def _updates(keys: Iterable[str]) -> str:
-    return ", ".join(f"{key} = coalesce(excluded.{key}, t.{key})" for key in keys)
+def _merged(kind: Kind, row: str) -> dict[str, str]:
+    """SQL of each column of a stored row t into which `row` is merged: what `row` says counts, where it says anything,
+    and an employment is one thing."""
+    merged = {"data": f"t.data || {row}.data", **{key: f"coalesce({row}.{key}, t.{key})" for key in KEYS[kind]}}
+    if kind == "people":
+        moved = f"works_elsewhere(t.company_domain, t.company_key, {row}.company_domain, {row}.company_key)"
+        merged["data"] = f"merged_person(t.data, {row}.data, {moved})"
+        for key in ("company_domain", "company_key"):
+            merged[key] = f"case when {moved} then {row}.{key} else {merged[key]} end"
+    return merged

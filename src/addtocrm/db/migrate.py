@@ -4,7 +4,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from dbos import DBOS
 from sqlalchemy import create_engine, make_url, text
 
 LOCK = 4_146_043_001
@@ -20,7 +19,6 @@ def migrate(url: str) -> None:
         with engine.connect() as connection:
             connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
             connection.commit()
-            DBOS.migrate(url)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()

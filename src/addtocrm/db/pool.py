@@ -1,5 +1,7 @@
 """Connections to PostgreSQL."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
@@ -15,6 +17,7 @@ else:
 
 OLDEST_MAJOR = 15
 COMMAND_SECONDS = 30.0
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 SESSION = {"application_name": "addtocrm", "timezone": "UTC"}
 
 
@@ -32,15 +35,18 @@ async def _leave_as_it_is(_: Connection) -> None:
     all the same would double the round trips."""
 
 
-async def open_pool(url: str, *, size: int = 20) -> Pool:
-    """A pool of at most `size` connections. Raises DatabaseError for a PostgreSQL older than 15."""
+async def open_pool(url: str, *, size: int = 20, session: Mapping[str, str] = NO_SETTINGS) -> Pool:
+    """A pool of at most `size` connections, whose sessions have the settings `session`.
+
+    Raises DatabaseError for a PostgreSQL older than 15.
+    """
     pool = await asyncpg.create_pool(
         url,
         min_size=1,
         max_size=size,
         command_timeout=COMMAND_SECONDS,
         timeout=10,
-        server_settings=SESSION,
+        server_settings={**SESSION, **session},
         reset=_leave_as_it_is,
     )
     async with pool.acquire() as connection:

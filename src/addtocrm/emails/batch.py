@@ -6,16 +6,15 @@ from typing import Any, Protocol
 
 import msgspec
 
-from addtocrm import identifiers
 from addtocrm.db.pool import Pool
 from addtocrm.emails import service
-from addtocrm.emails.desk import Desk, Withdrawn
+from addtocrm.emails.desk import BULK, Desk, Withdrawn
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.model import VerifyEmail
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
+from addtocrm.jobs.kind import Kind, Postponed
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.jobs.runner import Kind, Postponed
 from addtocrm.lookups.model import Answer, Caller
 from addtocrm.lookups.service import Lookups
 
@@ -25,6 +24,8 @@ ATTEMPTS = 5
 """How often a server that puts us off is asked, over up to about an hour, before the answer is `unknown`."""
 SHORTAGE_SECONDS = 3.0
 JOINED_SECONDS = 60.0
+WITHDRAWN_SECONDS = 1.0
+"""Another one who asked about the same address took the question back."""
 
 
 class Services(Protocol):
@@ -36,16 +37,13 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str]) -> Job:
     """A queued job with one item for each address."""
-    return await jobs.submit(pool, caller, service.VERIFY.name, [_new(item) for item in items])
+    return await jobs.submit(pool, caller, service.VERIFY.name, "enrich", [_new(item) for item in items])
 
 
 def _new(item: VerifyEmail | str) -> NewItem:
     asked = _asked(item)
-    try:
-        address = identifiers.email(asked.email)
-    except ValueError:
-        return NewItem(item, f"{asked.email.strip()} {asked.refresh}")
-    return NewItem(item, f"{address} {asked.refresh}", address.rpartition("@")[2])
+    key = service.verify_key(asked.email)
+    return NewItem(item, f"{key} {asked.refresh}", key.rpartition("@")[2])
 
 
 def _asked(item: VerifyEmail | str) -> VerifyEmail:
@@ -54,24 +52,26 @@ def _asked(item: VerifyEmail | str) -> VerifyEmail:
 
 def kind(services: Services) -> Kind:
     """The kind of job, bound to the running services."""
-    desk = Desk(services.engine)
+    desk = Desk(services.engine, BULK)
 
     async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
         asked = _asked(msgspec.convert(item.input, VerifyEmail | str))
         try:
             async with desk.turn(asked.email):
-                answer, checked = await service.verify(
-                    services.lookups, desk, caller, asked.email, refresh=asked.refresh and item.since
+                asking = asyncio.ensure_future(
+                    service.verify(services.lookups, desk, caller, asked.email, refresh=asked.refresh and item.since)
                 )
-        except asyncio.CancelledError:
-            desk.withdraw(asked.email)
-            raise
+                try:
+                    answer, checked = await asyncio.shield(asking)
+                except asyncio.CancelledError:
+                    desk.withdraw(asked.email)
+                    answer, checked = await asking
         except Withdrawn:
-            raise Postponed(JOINED_SECONDS) from None
+            raise Postponed(WITHDRAWN_SECONDS) from None
         except ApiError as error:
             # Credits that others hold come back where those end as unknown.
             if error.type == "insufficient_credits" and await services.lookups.has_holds(caller.account_id):
-                raise Postponed(SHORTAGE_SECONDS) from None
+                raise Postponed(SHORTAGE_SECONDS, all_items=True) from None
             raise
         if answer.cached or answer.credits_deducted or item.attempts >= ATTEMPTS:
             return answer

@@ -3,7 +3,6 @@
 import random
 import socket
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import Literal, cast
 
 import dns.asyncresolver
@@ -13,6 +12,8 @@ import dns.nameserver
 import dns.resolver
 import msgspec
 from dns.rdtypes.ANY.MX import MX
+
+from addtocrm.settings import host_and_port
 
 CACHE_ENTRIES = 20_000
 QUERY_SECONDS = 2.0
@@ -110,12 +111,5 @@ def _by_preference(records: list[MX]) -> Route:
 
 
 def _nameserver(server: str) -> dns.nameserver.Nameserver:
-    host, _, port = server.rpartition(":")
-    if not host:
-        host, port = server, "53"
-    host = host.strip("[]")
-    try:
-        ip_address(host)
-    except ValueError:
-        host = str(socket.getaddrinfo(host, None)[0][4][0])
-    return dns.nameserver.Do53Nameserver(host, int(port))
+    host, port = host_and_port(server, 53)
+    return dns.nameserver.Do53Nameserver(str(socket.getaddrinfo(host, port)[0][4][0]), port)

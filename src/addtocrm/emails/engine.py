@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from typing import Protocol
 
 from addtocrm.emails import dialogue, knowledge
-from addtocrm.emails.dialogue import Answers, Caller, Question
+from addtocrm.emails.dialogue import Answers, Caller, Question, Whom
 from addtocrm.emails.dns import MailDns
 from addtocrm.emails.inquiry import Inquiry, conclude, conclude_invalid, is_open, random_address
 from addtocrm.emails.model import Checked
@@ -15,10 +15,9 @@ from addtocrm.emails.networks import is_public
 from addtocrm.emails.politeness import HostResting, LocalSlots, Slots
 from addtocrm.emails.replies import Reply
 from addtocrm.emails.smtp import Deadline
-from addtocrm.emails.syntax import parse
+from addtocrm.emails.syntax import Address, parse
 from addtocrm.emails.verdict import Outcome
 from addtocrm.settings import Settings
-from addtocrm.times import rfc3339
 
 BUDGET_SECONDS = 20.0
 DNS_SECONDS = 8.0
@@ -26,6 +25,8 @@ RECIPIENTS_PER_CONNECTION = 10
 ATTEMPTS = 4
 """Servers tried that bring no answer, over all hosts of a domain."""
 ADDRESSES_PER_HOST = 2
+FAILURES = 3
+"""Addresses at which a server hangs up or falls silent, before it is the server's fault and not theirs."""
 
 REST_SECONDS = 1800.0
 """For how long a host that turned us away is left alone."""
@@ -38,6 +39,22 @@ NEXT_HOST: frozenset[Outcome] = frozenset(
 """What a host may say before any recipient that makes the next one worth asking; a block does not."""
 
 
+class Party(Protocol):
+    """Those who wait for an inquiry's answers."""
+
+    def waits(self) -> bool:
+        """Whether anybody is there who wants to know."""
+        ...
+
+    def join(self) -> Sequence[Address]:
+        """The addresses that one connection is to serve; nobody comes to it later."""
+        ...
+
+    def heard(self) -> None:
+        """Called whenever more is known."""
+        ...
+
+
 class Engine:
     """Verifies addresses with our own SMTP dialogue; `slots` shares the politeness limits between workers."""
 
@@ -46,23 +63,13 @@ class Engine:
         self._caller = Caller(settings.helo, settings.smtp_from, settings.smtp_port, settings.allow_private_networks)
         self._slots: Slots = slots or LocalSlots()
 
-    async def check_one(self, address: str) -> Checked:
-        """As `check`, for one address."""
-        return (await self.check([address]))[0]
-
     async def check(
-        self,
-        addresses: Sequence[str],
-        *,
-        budget_seconds: float = BUDGET_SECONDS,
-        stop_at_accepted: bool = False,
-        patient: bool = False,
+        self, addresses: Sequence[str], *, budget_seconds: float = BUDGET_SECONDS, stop_at_accepted: bool = False
     ) -> list[Checked]:
         """Verifications in the order of `addresses`, each with the seconds after which to ask again, if ever.
 
         All well-formed addresses must share one domain (ValueError). A greylisting is waited for where the
-        budget allows it. `stop_at_accepted` leaves the rest unasked once the server takes one; to the `patient`,
-        waiting for their turn to connect is no part of the budget, and who is put off is told so at once.
+        budget allows it. `stop_at_accepted` leaves the rest unasked once the server takes one.
         """
         deadline = Deadline(budget_seconds)
         parsed = [parse(text) for text in addresses]
@@ -71,12 +78,22 @@ class Engine:
             raise ValueError("the addresses must share one domain")
         inquiry = Inquiry(unique[0].domain if unique else "", unique)
         if unique:
-            await _Asking(self._dns, self._caller, self._slots, inquiry, deadline, stop_at_accepted, patient).run()
-        checked_at = rfc3339(datetime.now(UTC))
+            asking = _Asking(self._dns, self._caller, self._slots, inquiry, deadline, stop_at_accepted=stop_at_accepted)
+            await asking.run()
+            while (wait := inquiry.wait()) is not None and wait < deadline.left() and not asking.satisfied():
+                await asyncio.sleep(wait)
+                await asking.run()
         return [
-            conclude(inquiry, address, checked_at) if address else conclude_invalid(text, checked_at)
+            conclude(inquiry, address) if address else conclude_invalid(text)
             for text, address in zip(addresses, parsed, strict=True)
         ]
+
+    async def ask(self, inquiry: Inquiry, deadline: Deadline, party: Party) -> None:
+        """Fills `inquiry`, which has no addresses yet, with those of the party once a server has greeted us.
+
+        Waiting for the turn to connect is no part of the deadline. Who is put off by a server is not waited for.
+        """
+        await _Asking(self._dns, self._caller, self._slots, inquiry, deadline, party).run()
 
 
 class _Asking:
@@ -89,16 +106,17 @@ class _Asking:
         slots: Slots,
         inquiry: Inquiry,
         deadline: Deadline,
-        stop_at_accepted: bool,
-        patient: bool,
+        party: Party | None = None,
+        *,
+        stop_at_accepted: bool = False,
     ) -> None:
         self._dns = mail_dns
         self._caller = caller
         self._slots = slots
         self._inquiry = inquiry
         self._deadline = deadline
+        self._party = party
         self._stop_at_accepted = stop_at_accepted
-        self._patient = patient
         self._random = random_address(inquiry.domain, caller.helo)
 
     async def run(self) -> None:
@@ -112,12 +130,7 @@ class _Asking:
         if inquiry.provider and not inquiry.provider.ask:
             inquiry.obstacle = "unverifiable_provider"
             return
-        while True:
-            await self._ask_hosts(route.hosts)
-            wait = inquiry.wait()
-            if wait is None or self._patient or wait >= self._deadline.left() or self._satisfied():
-                return
-            await asyncio.sleep(wait)
+        await self._ask_hosts(route.hosts)
 
     async def _ask_hosts(self, hosts: Sequence[str]) -> None:
         """Asks the hosts in turn, until one has spoken of recipients or has turned us away."""
@@ -148,37 +161,58 @@ class _Asking:
 
     async def _ask_host(self, ip: str) -> bool:
         """Asks one server about all that is open; whether no other server need be asked after that."""
+        failed: dict[str, Reply] = {}
+        heard_of = await self._talk(ip, failed)
         inquiry = self._inquiry
-        todo = inquiry.pending()
-        settled = False
+        if heard_of:
+            # The server speaks of others: that it fails at these is their own misfortune.
+            inquiry.replies = failed | inquiry.replies
+            return True
+        turned_away = inquiry.ended is not None and inquiry.ended.outcome not in NEXT_HOST
+        return turned_away or inquiry.resting is not None
+
+    async def _talk(self, ip: str, failed: dict[str, Reply]) -> bool:
+        """One exchange after another with a server, until it has spoken of all or does not go on; whether it spoke
+        of any. At which addresses it failed, although nothing had been asked before, stands in `failed`."""
+        inquiry = self._inquiry
+        heard_of: set[str] = set()
+        together = True
+
+        def todo() -> list[Address]:
+            return [one for one in inquiry.pending() if one.email not in heard_of and one.email not in failed]
+
+        def whom() -> Whom:
+            if self._party and not inquiry.addresses:
+                inquiry.addresses.extend(self._party.join())
+            stand_in = self._random if inquiry.addresses and is_open(inquiry.random) else None
+            return todo()[:RECIPIENTS_PER_CONNECTION], stand_in
+
         while True:
-            stand_in = self._random if is_open(inquiry.random) else None
-            batch = todo[:RECIPIENTS_PER_CONNECTION]
-            answers = await self._exchange(ip, Question(batch, stand_in, self._stop_at_accepted))
+            answers = await self._exchange(ip, Question(whom, self._stop_at_accepted, together))
             if answers is None:
-                return True
-            inquiry.take_in(answers)
+                return bool(heard_of)
+            self._take_in(answers)
+            heard_of |= set(answers.replies)
             if answers.ended is not None and answers.ended.outcome == "blocked":
                 await self._leave_alone(ip, answers)
-                return True
-            settled = settled or bool(answers.replies)
-            if not settled:
-                return answers.ended is not None and answers.ended.outcome not in NEXT_HOST
-            todo = [address for address in todo if address.email not in answers.replies]
-            if self._satisfied() or not (answers.replies or answers.random):
-                return True
-            if not todo and not (inquiry.lacks_random() and answers.replies):
-                return True
+                return bool(heard_of)
+            if not (answers.replies or answers.random or answers.together):
+                if answers.ended is None or answers.at not in todo():
+                    return bool(heard_of)
+                failed[answers.at.email] = answers.ended
+                if len(failed) == FAILURES:
+                    return bool(heard_of)
+            together = together and not answers.together
+            if self.satisfied() or not (todo() or inquiry.lacks_random()):
+                return bool(heard_of)
 
     async def _exchange(self, ip: str, question: Question) -> Answers | None:
         """One exchange under the politeness limits; None where no turn comes in time, or the host rests."""
         async with AsyncExitStack() as turn:
             try:
                 queued = time.monotonic()
-                async with asyncio.timeout(None if self._patient else self._deadline.left()):
+                async with asyncio.timeout(None if self._party else self._deadline.left()):
                     await turn.enter_async_context(self._slots.connection(ip))
-                if self._patient:
-                    self._deadline.extend(time.monotonic() - queued)
             except TimeoutError:
                 self._inquiry.ended = Reply("timeout")
                 return None
@@ -186,7 +220,16 @@ class _Asking:
                 self._inquiry.ended = Reply("blocked")
                 self._inquiry.resting = resting.seconds
                 return None
-            return await dialogue.ask(self._caller, ip, question, self._deadline)
+            if self._party:
+                self._deadline.extend(time.monotonic() - queued)
+                if not self._party.waits():
+                    return None
+            return await dialogue.ask(self._caller, ip, question, self._deadline, self._take_in)
+
+    def _take_in(self, answers: Answers) -> None:
+        self._inquiry.take_in(answers)
+        if self._party:
+            self._party.heard()
 
     async def _leave_alone(self, ip: str, answers: Answers) -> None:
         if any(reply.outcome != "blocked" for reply in answers.replies.values()):
@@ -195,7 +238,7 @@ class _Asking:
         await self._slots.rest(ip, seconds)
         self._inquiry.resting = seconds
 
-    def _satisfied(self) -> bool:
+    def satisfied(self) -> bool:
         """Whether one accepted address is all that was wanted, and the random one has been asked about."""
         taken = any(reply.outcome == "accepted" for reply in self._inquiry.replies.values())
         return self._stop_at_accepted and taken and not is_open(self._inquiry.random)

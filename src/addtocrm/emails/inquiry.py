@@ -14,6 +14,7 @@ from addtocrm.emails.replies import GREYLIST_SECONDS, Reply
 from addtocrm.emails.syntax import Address, parse
 from addtocrm.emails.typos import did_you_mean
 from addtocrm.emails.verdict import Facts, Obstacle, catch_all, verdict
+from addtocrm.times import rfc3339
 
 RETRY_SECONDS = 900.0
 """When to ask again after a passing failure that named no time."""
@@ -49,6 +50,11 @@ class Inquiry(msgspec.Struct):
         self.random = answers.random or self.random
         self.ended = answers.ended
 
+    def is_settled(self, address: Address) -> bool:
+        """Whether nothing that may still be heard changes what is known about an address."""
+        reply = self.replies.get(address.email)
+        return not is_open(reply) and not self.lacks_random() and not (self.random and is_open(self.random))
+
     def wait(self) -> float | None:
         """Seconds until those put off may be asked about again; None where nobody is."""
         heard = [reply for reply in (*self.replies.values(), self.random, self.ended) if reply]
@@ -72,7 +78,7 @@ def random_address(domain: str, helo: str) -> Address:
     return Address("x" + "".join(letters), domain, domain)
 
 
-def conclude_invalid(text: str, checked_at: str) -> Checked:
+def conclude_invalid(text: str) -> Checked:
     """The verdict on a text that is no address."""
     judged = verdict(Facts(obstacle="invalid_syntax"))
     return Checked(
@@ -81,14 +87,14 @@ def conclude_invalid(text: str, checked_at: str) -> Checked:
             result=judged.result,
             reason=judged.reason,
             score=judged.score,
-            checked_at=checked_at,
+            checked_at=rfc3339(datetime.now(UTC)),
             did_you_mean=_meant(text.strip()),
         )
     )
 
 
-def conclude(inquiry: Inquiry, address: Address, checked_at: str) -> Checked:
-    """The verdict on one address of the inquiry."""
+def conclude(inquiry: Inquiry, address: Address) -> Checked:
+    """The verdict on one address of the inquiry, by what is known now."""
     said = inquiry.replies.get(address.email)
     facts = Facts(
         obstacle=inquiry.obstacle or _as_obstacle(inquiry.ended),
@@ -107,7 +113,7 @@ def conclude(inquiry: Inquiry, address: Address, checked_at: str) -> Checked:
         result=judged.result,
         reason=judged.reason,
         score=judged.score,
-        checked_at=checked_at,
+        checked_at=rfc3339(datetime.now(UTC)),
         did_you_mean=_meant(address.email),
         domain=address.domain,
         mx_host=inquiry.mx_host,

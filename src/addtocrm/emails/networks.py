@@ -3,6 +3,10 @@
 from ipaddress import IPv6Address, ip_address, ip_network
 
 NAT64 = ip_network("64:ff9b::/96")
+UNICAST = ip_network("2000::/3")
+"""What IANA gives out of IPv6 for global unicast; the site-local fec0::/10 is outside."""
+DOCUMENTATION = ip_network("3fff::/20")
+"""RFC 9637; unknown to `ipaddress` before Python 3.14."""
 
 
 def is_public(address: str) -> bool:
@@ -15,4 +19,6 @@ def is_public(address: str) -> bool:
             inner = ip_address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in UNICAST or ip in DOCUMENTATION:
+            return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved

@@ -5,6 +5,7 @@ from litestar import Response, post
 from addtocrm.api.endpoint import AnyRequest, billed, caller_of, data, endpoint, read_body
 from addtocrm.db.pool import Pool
 from addtocrm.emails import batch, service
+from addtocrm.emails.desk import Desk
 from addtocrm.emails.engine import Engine
 from addtocrm.emails.model import FindEmail, Found, Verification, VerifyBatch, VerifyEmail
 from addtocrm.jobs.model import Job
@@ -27,14 +28,14 @@ from addtocrm.providers.dataset import Dataset
         example={"email": "jane.doe@acme.example.com"},
     ),
 )
-async def verify(request: AnyRequest, lookups: Lookups, engine: Engine) -> Response[bytes]:
+async def verify(request: AnyRequest, lookups: Lookups, desk: Desk) -> Response[bytes]:
     """Whether an address takes mail, asked of its own server; no mail is sent. One credit; none where the result is
     `unknown` or the text is no address, and none again for 30 days."""
     body = await read_body(request, VerifyEmail)
     passed = caller_of(request)
-    answer, _ = await service.verify(lookups, engine, passed.caller, body.email, refresh=body.refresh)
+    answer, _ = await service.verify(lookups, desk, passed.caller, body.email, refresh=body.refresh)
     if not body.refresh:
-        passed.ref = Ref(passed.caller.account_id, service.VERIFY.name, service.verify_key(body.email))
+        passed.ref = Ref.of(passed.caller.account_id, service.VERIFY, service.verify_key(body.email))
     return billed(answer)
 
 
@@ -59,7 +60,7 @@ async def find(request: AnyRequest, lookups: Lookups, engine: Engine, dataset: D
     name = service.name_of(body.first_name, body.last_name, body.domain)
     answer = await service.find(lookups, engine, dataset, passed.caller, name, refresh=body.refresh)
     if not body.refresh:
-        passed.ref = Ref(passed.caller.account_id, service.FIND.name, service.find_key(name))
+        passed.ref = Ref.of(passed.caller.account_id, service.FIND, service.find_key(name))
     return billed(answer)
 
 

@@ -6,7 +6,9 @@ import msgspec
 
 from addtocrm import identifiers
 from addtocrm.emails import finder
+from addtocrm.emails.desk import Desk
 from addtocrm.emails.engine import Engine
+from addtocrm.emails.inquiry import conclude_invalid
 from addtocrm.emails.model import Checked, KnownAddress, Verification
 from addtocrm.emails.syntax import parse
 from addtocrm.errors import ApiError, invalid
@@ -16,12 +18,6 @@ from addtocrm.suppressions.service import subjects
 
 VERIFY = Operation("emails.verify", "email.verified")
 FIND = Operation("emails.find", "email.verified")
-
-
-class Verifier(Protocol):
-    """Who says whether one address takes mail."""
-
-    async def check_one(self, address: str) -> Checked: ...
 
 
 class KnownAddresses(Protocol):
@@ -39,30 +35,34 @@ class Name(msgspec.Struct, frozen=True):
 
 
 def verify_key(address: str) -> str:
-    """What makes two addresses the same look-up: trimmed, the domain lower-case; else the text itself."""
+    """What makes two addresses the same look-up: the address as it is sent, for a server may tell `Jane@` from `jane@`;
+    of a text that is none, the text itself."""
     parsed = parse(address)
-    return parsed.email if parsed else address.strip()
+    return parsed.envelope if parsed else address.strip()
 
 
 async def verify(
-    lookups: Lookups, verifier: Verifier, caller: Caller, address: str, *, refresh: Refresh = False
+    lookups: Lookups, desk: Desk, caller: Caller, address: str, *, refresh: Refresh = False
 ) -> tuple[Answer, Checked | None]:
     """A Verification of `address`; costs a credit unless it is cached, ends `unknown` or is no address.
 
-    Beside the answer, what the verifier said, where it was asked for this call. Raises ApiError
+    Beside the answer, what the desk said, where it was asked for this call. Raises ApiError
     `insufficient_credits`, `not_found` (free) for somebody who asked to be forgotten.
     """
+    if parse(address) is None:
+        no_address = conclude_invalid(address)
+        return lookups.free(caller, msgspec.json.encode(no_address.verification)), no_address
     checked: Checked | None = None
 
     async def work() -> Outcome:
         nonlocal checked
-        checked = await verifier.check_one(address)
+        checked = await desk.check_one(address)
         found = checked.verification
         told = {"email": found.email, "result": found.result, "reason": found.reason}
-        return Outcome(msgspec.json.encode(found), told, billable=is_billable(found))
+        return Outcome(msgspec.json.encode(found), told, billable=is_billable(found), subjects=about)
 
-    key = verify_key(address)
-    answer = await lookups.run(caller, VERIFY, key, work, refresh=refresh, subjects=subjects(None, [key]))
+    about = subjects(None, [address])
+    answer = await lookups.run(caller, VERIFY, verify_key(address), work, refresh=refresh, subjects=about)
     if answer is None:
         raise ApiError("not_found", "Who has this address asked to be forgotten: it is not verified. Free.")
     return answer, checked

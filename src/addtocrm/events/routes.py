@@ -1,20 +1,22 @@
 """GET /v1/events."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from litestar import Response, get
 from msgspec import Meta
 
+from addtocrm import times
 from addtocrm.api.endpoint import AnyRequest, caller_of, endpoint, json, read_query
 from addtocrm.db.pool import Pool
 from addtocrm.errors import invalid
 from addtocrm.events import service
 from addtocrm.events.model import Event
 
-SPACED_OFFSET = re.compile(r" (?=\d\d:?\d\d$)")
+SPACED_OFFSET = re.compile(r"([Tt ]\d\S*) (\d\d(?::?\d\d)?)$", re.ASCII)
+"""In a URL a bare `+` is a space: 2026-01-31T09:00:00+01:00 arrives as 2026-01-31T09:00:00 01:00."""
 
 
 class EventsQuery(msgspec.Struct, frozen=True):
@@ -48,12 +50,9 @@ async def events(request: AnyRequest, pool: Pool) -> Response[bytes]:
 
 
 def _time(text: str) -> datetime:
-    """An ISO 8601 time; one without an offset is UTC."""
     try:
-        # In a URL a bare `+` is a space: 2026-01-31T09:00:00+01:00 arrives as 2026-01-31T09:00:00 01:00.
-        time = datetime.fromisoformat(SPACED_OFFSET.sub("+", text.strip()))
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return times.parse(SPACED_OFFSET.sub(r"\1+\2", text))
+    except ValueError:
         raise invalid("since", "is an ISO 8601 time such as 2026-01-31T09:00:00Z.") from None
 
 

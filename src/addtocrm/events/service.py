@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import asyncpg
 import msgspec
 import structlog
+from msgspec import Meta
 
 from addtocrm import cursors
 from addtocrm.db.ids import new_id
@@ -20,7 +21,14 @@ from addtocrm.times import rfc3339
 log = structlog.get_logger()
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+LAST_ID = "~"
+"""After every id, so that a cursor may stand behind all events of a time."""
 PUBLISH_SECONDS = 0.5
+ANEW_SECONDS = 3600.0
+"""After so long, what was published before is not relied on once: the database may have been restored meanwhile."""
+DELETE_SECONDS = 3600.0
+DELETED_AT_ONCE = 1000
+FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 async def append(
@@ -61,22 +69,29 @@ async def page(
 ) -> EventPage:
     """The events after `cursor`, else from `since` on, else from the first; oldest first.
 
-    A cursor encodes (inserted, id). Raises ApiError for a cursor or type that is none.
+    A cursor encodes (inserted, id); behind the last page of some `types` it stands where was looked, however many
+    events of other types are before that. Raises ApiError for a cursor or type that is none.
     """
-    unknown = sorted(set(types or ()) - set(EVENT_TYPES))
+    wanted = set(types or ())
+    unknown = sorted(wanted - set(EVENT_TYPES))
     if unknown:
         raise invalid("type", f"{unknown[0]} is not an event type; there are {', '.join(EVENT_TYPES)}.")
-    if cursor is not None:
-        after = cursors.decode(cursor, tuple[datetime, str])
-        if after[0].tzinfo is None:
-            raise invalid("cursor", "is not a cursor of this collection; leave it out to start over.")
-    else:
-        after = (since or BEGINNING, "")
+    after = (since or BEGINNING, "") if cursor is None else _place(cursor)
     await store.publish(pool)
-    rows = await store.page(pool, account_id, after, types, limit)
+    rows, complete_until = await store.page(pool, account_id, after, sorted(wanted), limit)
     if rows:
         after = (rows[-1]["inserted"], rows[-1]["id"])
+    if wanted and len(rows) < limit:
+        after = max(after, (complete_until, LAST_ID))
     return EventPage([_event(row) for row in rows], cursors.encode(after))
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    inserted, id = cursors.decode(cursor, tuple[Annotated[datetime, Meta(tz=True)], str])
+    try:
+        return inserted.astimezone(UTC), id
+    except OverflowError:
+        raise invalid("cursor", "is not a cursor of this collection; leave it out to start over.") from None
 
 
 def _event(row: asyncpg.Record) -> Event:
@@ -92,9 +107,29 @@ def _event(row: asyncpg.Record) -> Event:
 
 async def keep_publishing(pool: Pool) -> None:
     """Publishes for as long as the process lives, so that an event's time is that of its happening."""
+    loop = asyncio.get_running_loop()
+    begun_anew = -ANEW_SECONDS
     while True:
         try:
-            await store.publish(pool)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if loop.time() - begun_anew < ANEW_SECONDS:
+                await store.publish(pool)
+            else:
+                await store.publish(pool, anew=True)
+                begun_anew = loop.time()
+        except FAILURES as error:
             log.warning("publish_failed", error=type(error).__name__)
         await asyncio.sleep(PUBLISH_SECONDS)
+
+
+async def keep_deleting(pool: Pool, days: int) -> None:
+    """Deletes events that are older than `days`, for as long as the process lives, a few at a time."""
+    while True:
+        since, until = BEGINNING, datetime.now(UTC) - timedelta(days=days)
+        try:
+            while since < until:
+                deleted, since = await store.delete_old(pool, since, until, DELETED_AT_ONCE)
+                if deleted < DELETED_AT_ONCE:
+                    break
+        except FAILURES as error:
+            log.warning("events_not_deleted", error=type(error).__name__)
+        await asyncio.sleep(DELETE_SECONDS)

@@ -20,46 +20,63 @@ async def append(
     )
 
 
-async def publish(pool: Pool) -> int:
+async def publish(pool: Pool, *, anew: bool = False) -> int:
     """Moves what is committed in the outbox to the feed; gives how many.
 
     The clock's row is locked until the move is committed and never gives the same time twice, so a row that
-    becomes visible late gets a later `inserted`, and who has seen one time has seen all before it.
+    becomes visible late gets a later `inserted`, and who has seen one time has seen all before it. With `anew`,
+    what was published before is not relied on: the transaction numbers of a restored database are another's.
     """
-    if not await pool.fetchval("select exists (select from events_outbox)"):
-        return 0
-    async with pool.acquire() as connection, connection.transaction():
-        inserted = await connection.fetchval(
-            """update events_clock
-               set last = greatest(clock_timestamp(), last + interval '1 microsecond') returning last"""
-        )
-        done = await connection.execute(
-            """with moved as (delete from events_outbox returning *)
-               insert into events (account_id, inserted, id, type, actor, request_id, data)
-               select account_id, $1, id, type, actor, request_id, data from moved""",
-            inserted,
-        )
-    return int(done.rpartition(" ")[2])
+    return await pool.fetchval("select events_publish($1)", anew)
 
 
 async def page(
-    pool: Pool, account_id: str, after: tuple[datetime, str], types: Sequence[str] | None, limit: int
-) -> list[asyncpg.Record]:
-    return await pool.fetch(
-        """select id, type, inserted, actor, request_id, data from events
-           where account_id = $1 and (inserted, id) > ($2, $3)
-             and ($4::text[] is null or type = any($4))
-           order by inserted, id limit $5""",
+    pool: Pool, account_id: str, after: tuple[datetime, str], types: Sequence[str], limit: int
+) -> tuple[list[asyncpg.Record], datetime]:
+    """Up to `limit` events after a place, of these types or (where there are none) of all; and the time up to which
+    the feed is complete in what was read."""
+    if not types:
+        rows = await pool.fetch(
+            """select id, type, inserted, actor, request_id, data from events
+               where account_id = $1 and (inserted, id) > ($2, $3) order by inserted, id limit $4""",
+            account_id,
+            *after,
+            limit,
+        )
+        return rows, after[0]
+    rows = await pool.fetch(
+        """with clock as (select last from events_clock order by last desc limit 1),
+           places as (
+               select inserted, id
+               from unnest($4::text[]) as wanted (type) cross join lateral (
+                   select inserted, id from events
+                   where account_id = $1 and type = wanted.type and (inserted, id) > ($2, $3)
+                   order by inserted, id limit $5
+               ) as of_the_type
+               order by inserted, id limit $5
+           )
+           select id, type, inserted, actor, request_id, data, clock.last
+           from clock left join (places join events using (inserted, id)) on account_id = $1
+           order by inserted, id""",
         account_id,
         *after,
         types,
         limit,
     )
+    return [row for row in rows if row["id"]], rows[0]["last"]
 
 
-async def end(pool: Pool, account_id: str) -> asyncpg.Record | None:
-    """The last event's (inserted, id)."""
-    return await pool.fetchrow(
-        "select inserted, id from events where account_id = $1 order by inserted desc, id desc limit 1",
-        account_id,
+async def delete_old(pool: Pool, since: datetime, until: datetime, limit: int) -> tuple[int, datetime]:
+    """Deletes the oldest events of that time, up to `limit`; gives how many, and the time of the last."""
+    row = await pool.fetchrow(
+        """with gone as (
+               delete from events where ctid = any(array(
+                   select ctid from events where inserted >= $1 and inserted < $2 order by inserted limit $3))
+               returning inserted
+           ) select count(*) as count, coalesce(max(inserted), $2) as last from gone""",
+        since,
+        until,
+        limit,
     )
+    assert row is not None
+    return row["count"], row["last"]

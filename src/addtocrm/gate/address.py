@@ -1,7 +1,7 @@
 """The address that a request comes from."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -18,6 +18,18 @@ def client_address(peer: str, forwarded_for: str, trusted: Networks) -> str:
     while chain and _is_in(address, trusted):
         address = chain.pop()
     return address
+
+
+def is_loopback(peer: str, forwarded_for: str, trusted: Networks) -> bool:
+    """Whether the client is on this machine; one behind a proxy that is not trusted is not."""
+    if forwarded_for and not _is_in(peer, trusted):
+        return False
+    try:
+        address = ip_address(client_address(peer, forwarded_for, trusted))
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _is_in(address: str, trusted: Networks) -> bool:

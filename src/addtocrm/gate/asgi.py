@@ -1,34 +1,36 @@
 """The gate: one ASGI layer that judges every request and puts the headers on every answer."""
 
-import asyncio
-import contextlib
-import time
-from collections.abc import MutableMapping
+import hmac
+from collections.abc import Callable, Collection, MutableMapping
 from typing import Any, Protocol, cast
 
+import msgspec
 import structlog
-import uuid_utils
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from addtocrm import metrics
-from addtocrm.accounts.model import PLAN_CREDITS
-from addtocrm.errors import ApiError, envelope
-from addtocrm.gate import idempotency
-from addtocrm.gate.address import client_address, networks
-from addtocrm.gate.context import Passed
-from addtocrm.gate.idempotency import Idempotency
+from addtocrm import logs
+from addtocrm.errors import ApiError
+from addtocrm.gate import body
+from addtocrm.gate.address import client_address, is_loopback, networks
+from addtocrm.gate.context import Passed, Route, require_scope
+from addtocrm.gate.exchange import JSON, Exchange, answer_body
 from addtocrm.gate.limits import Limiter, Standing
+from addtocrm.gate.record import Recorder
+from addtocrm.idempotency import service as idempotency
+from addtocrm.idempotency.model import Stored
+from addtocrm.idempotency.service import Idempotency
 from addtocrm.keys.model import Principal
 from addtocrm.keys.service import KeyRing
+from addtocrm.keys.token import is_well_formed
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
 
 log = structlog.get_logger("addtocrm.requests")
 
-JSON = b"application/json"
-DRAIN_BYTES = 64 * 2**20
-DRAIN_SECONDS = 10.0
+METRICS_PATH = "/metrics"
+BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS")
+REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Services(Protocol):
@@ -41,101 +43,54 @@ class Services(Protocol):
     @property
     def limiter(self) -> Limiter: ...
     @property
+    def recorder(self) -> Recorder: ...
+    @property
     def hot(self) -> HotResults: ...
     @property
     def idempotency(self) -> Idempotency: ...
 
 
-class Exchange:
-    """One request on its way: what is known of it so far, and how its answer goes out."""
-
-    def __init__(self, scope: dict[str, Any], send: Send, request_id: str) -> None:
-        self.scope = scope
-        self.send = send
-        self.request_id = request_id
-        self.standing: Standing | None = None
-        self.key_id: str | None = None
-        self.status = 0
-        self.result = "ok"
-        self.began = time.perf_counter()
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.headers = headers
-
-    async def forward(self, message: Message) -> None:
-        """Sends a message of the application with the gate's headers."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message["headers"], *self.gate_headers()]
-        await self.send(message)
-
-    def gate_headers(self) -> list[tuple[bytes, bytes]]:
-        headers = self.standing.headers() if self.standing else []
-        headers.append((b"x-request-id", self.request_id.encode()))
-        return headers
-
-    async def answer(
-        self, status: int, body: bytes, headers: list[tuple[bytes, bytes]], content_type: bytes = JSON
-    ) -> None:
-        self.status = status
-        await self.send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", content_type),
-                    (b"content-length", b"%d" % len(body)),
-                    *headers,
-                    *self.gate_headers(),
-                ],
-            }
-        )
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
-
-    async def refuse(self, error: ApiError) -> None:
-        self.result = error.type
-        await self.answer(error.status, envelope(error, self.request_id), error_headers(error))
-
-
-def exchange_of(scope: Any) -> Exchange:
-    """The exchange that an ASGI scope belongs to."""
-    return cast(Exchange, scope["addtocrm.exchange"])
-
-
-def error_headers(error: ApiError) -> list[tuple[bytes, bytes]]:
-    """The headers that an error asks for, beside those on every answer."""
-    headers: list[tuple[bytes, bytes]] = []
-    if error.retry_after_seconds is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
-    if error.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    return headers
-
-
 class Gate:
-    """request id → authentication → revoked → plan → rate limit → the application (scope, body, work)."""
+    """request id → authentication → revoked → plan → rate limit → scope → the application (body, work).
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    `public` are the paths that need no key: any other does, whether there is such a path or not. `find` gives the
+    route that the application takes for a path and a method.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        services: Services,
+        public: Collection[str],
+        find: Callable[[str, str], Route | None],
+    ) -> None:
         self._app = app
+        self._public = public
+        self._find = find
         self._ring = services.ring
         self._limiter = services.limiter
+        self._recorder = services.recorder
         self._hot = services.hot
         self._idempotency = services.idempotency
         settings = services.settings
         self._rates = (settings.rate_per_minute, settings.rate_per_hour)
         self._max_body = settings.max_body_bytes
         self._proxies = networks(settings.trusted_proxies)
+        self._metrics_token = settings.metrics_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(cast(dict[str, Any], scope), send, str(uuid_utils.uuid4()))
-        exchange.scope["addtocrm.exchange"] = exchange
-        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        exchange = Exchange(cast(dict[str, Any], scope), send)
+        logs.request_id.set(exchange.request_id)
         try:
             await self._judge(exchange, receive)
         except ApiError as error:
             await exchange.refuse(error)
+        except body.Aborted:
+            await exchange.refuse(ApiError("validation_error", "The body ended before it was whole; send it again."))
+            exchange.result = "aborted"
         except Exception:
             log.exception("crash")
             if exchange.status:
@@ -144,48 +99,77 @@ class Gate:
                 exchange.standing = await self._take_address(exchange, cost=0)
             await exchange.refuse(ApiError("internal_error", "Something failed on our side; try again."))
         finally:
-            self._record(exchange)
+            self._recorder.add(exchange.line())
 
     async def _judge(self, exchange: Exchange, receive: Receive) -> None:
         scope = exchange.scope
-        if "\0" in scope["path"]:
-            exchange.standing = await self._take_address(exchange, cost=0)
-            raise ApiError("not_found", "No path holds the NUL character.")
-        if not f"{scope['path']}/".startswith("/v1/"):
-            exchange.standing = await self._take_address(exchange, cost=0)
-            await self._app(cast(Scope, scope), receive, exchange.forward)
+        path: str = scope["raw_path"].decode("latin-1")
+        if path in self._public:
+            exchange.template = path
+            await self._admit(exchange)
+            await self._route(exchange, receive, exchange.forward)
             return
         principal = await self._authenticate(exchange)
-        caller = Caller(
-            account_id=principal.account_id,
-            actor=f"key:{principal.key_id}",
-            request_id=exchange.request_id,
-            plan_credits=PLAN_CREDITS["pro"],
-            key_id=principal.key_id,
+        method: str = scope["method"]
+        route = self._find(path, method)
+        if route is None:
+            await self._route(exchange, receive, exchange.forward)
+            return
+        exchange.template = route.template
+        require_scope(principal.scopes, route.scopes, all_of_them=route.all_scopes)
+        if method in BODILESS:
+            _pass(exchange, principal)
+            await self._route(exchange, receive, exchange.forward)
+            return
+        if route.takes_json and not body.is_json(exchange.headers.get(b"content-type", b"")):
+            raise ApiError("validation_error", "Send JSON with `Content-Type: application/json`.", status=415)
+        asked = await body.read(receive, self._max_body)
+        if method == "POST" and b"idempotency-key" in exchange.headers:
+            await self._once(exchange, _pass(exchange, principal), asked, receive)
+            return
+        repeated = self._hot.repeat(principal.account_id, path, asked)
+        if repeated is not None:
+            remaining = self._ring.balances.get(principal.account_id, 0)
+            await exchange.answer(200, answer_body(repeated, True, 0, remaining), [])
+            return
+        passed = _pass(exchange, principal)
+        await self._route(exchange, body.given(asked, receive), exchange.forward)
+        if passed.ref and exchange.status == 200:
+            self._hot.remember(principal.account_id, path, asked, passed.ref)
+
+    async def _route(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """Lets the application answer."""
+        exchange.scope["addtocrm.exchange"] = exchange
+        await self._app(cast(Scope, exchange.scope), receive, send)
+
+    async def _admit(self, exchange: Exchange) -> None:
+        """Lets a request to a public path in. Raises ApiError for /metrics from outside without its token."""
+        if exchange.scope["path"] != METRICS_PATH or self._may_read_metrics(exchange):
+            exchange.standing = await self._take_address(exchange, cost=0)
+            return
+        exchange.standing = await self._take_address(exchange, cost=1)
+        exchange.standing.refuse_if_spent()
+        raise ApiError(
+            "invalid_auth",
+            "Metrics are for the operator: send `Authorization: Bearer` with ADDTOCRM_METRICS_TOKEN; where none is set "
+            "they are read from the machine itself.",
         )
-        passed = Passed(caller, principal.scopes)
-        scope["addtocrm.passed"] = passed
-        if scope["method"] != "POST":
-            await self._app(cast(Scope, scope), receive, exchange.forward)
-            return
-        body, receive = await self._read(receive)
-        key = exchange.headers.get(b"idempotency-key")
-        if body is not None and key is not None:
-            await self._once(exchange, passed, key.decode("latin-1"), body, receive)
-            return
-        if body is not None and await self._repeat(exchange, passed, body):
-            return
-        await self._app(cast(Scope, scope), receive, exchange.forward)
-        if body is not None and passed.ref and exchange.status == 200:
-            self._hot.remember(passed.caller.account_id, scope["path"], body, passed.ref)
+
+    def _may_read_metrics(self, exchange: Exchange) -> bool:
+        if self._metrics_token:
+            return hmac.compare_digest(exchange.bearer().encode("latin-1"), self._metrics_token.encode())
+        return is_loopback(exchange.peer(), exchange.forwarded_for(), self._proxies)
 
     async def _authenticate(self, exchange: Exchange) -> Principal:
         """The principal, when it may pass. Raises ApiError; sets the standing that the headers show."""
-        kind, _, token = exchange.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        principal = await self._ring.authenticate(token.strip()) if kind.lower() == "bearer" else None
+        token = exchange.bearer()
+        principal = self._ring.known(token)
+        if principal is None and is_well_formed(token):
+            met = self._ring.has_met(token) or (await self._take_address(exchange, cost=0)).allowed
+            principal = await (self._ring.find(token) if met else self._ring.find_with_others(token))
         if principal is None:
             exchange.standing = await self._take_address(exchange, cost=1)
-            _refuse_if_spent(exchange.standing)
+            exchange.standing.refuse_if_spent()
             raise ApiError(
                 "invalid_auth",
                 "Send `Authorization: Bearer addtocrm_live_…` with a key made in the dashboard or by "
@@ -200,59 +184,25 @@ class Gate:
             raise ApiError("key_revoked", "This key was revoked; make a new one.")
         if principal.plan != "pro":
             raise ApiError("key_suspended_plan", "API keys work on the Pro plan; upgrade and this key works again.")
-        _refuse_if_spent(exchange.standing)
+        exchange.standing.refuse_if_spent()
         return principal
 
     async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
-        client = exchange.scope.get("client")
-        forwarded = exchange.headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        address = client_address(client[0] if client else "", forwarded, self._proxies)
+        address = client_address(exchange.peer(), exchange.forwarded_for(), self._proxies)
         return await self._limiter.take(f"address:{address}", *self._rates, cost)
 
-    async def _repeat(self, exchange: Exchange, passed: Passed, body: bytes) -> bool:
-        """Answers a look-up that this process answered before, byte for byte; False where it did not."""
-        if "enrich" not in passed.scopes or not exchange.headers.get(b"content-type", b"").startswith(JSON):
-            return False
-        account_id = passed.caller.account_id
-        data = self._hot.repeat(account_id, exchange.scope["path"], body)
-        if data is None:
-            return False
-        remaining = self._ring.balances.get(account_id, 0)
-        await exchange.answer(200, answer_body(data, True, 0, remaining), [])
-        return True
-
-    async def _read(self, receive: Receive) -> tuple[bytes | None, Receive]:
-        """The body where it is within bounds, and a `receive` that gives it (again)."""
-        messages: list[Any] = []
-        size = 0
-        while True:
-            message = await receive()
-            messages.append(message)
-            size += len(_body(message))
-            if message["type"] != "http.request" or not message.get("more_body") or size > self._max_body:
-                break
-        if size > self._max_body and messages[-1].get("more_body"):
-            await _drain(receive)
-        pending = iter(messages)
-
-        async def again() -> Any:
-            return next(pending, None) or await receive()
-
-        whole = size <= self._max_body and messages[-1]["type"] == "http.request"
-        return b"".join(_body(message) for message in messages) if whole else None, again
-
-    async def _once(self, exchange: Exchange, passed: Passed, key: str, body: bytes, receive: Receive) -> None:
+    async def _once(self, exchange: Exchange, passed: Passed, asked: bytes, receive: Receive) -> None:
         """Carries a request with an Idempotency-Key out once, or replays its first answer."""
+        key = exchange.headers[b"idempotency-key"].decode("latin-1")
         idempotency.check_key(key)
         owner = passed.caller.key_id or passed.caller.account_id
         scope = exchange.scope
-        mark = idempotency.fingerprint(scope["method"], scope["path"], scope["query_string"], body)
-        stored = await self._idempotency.begin(owner, key, mark)
-        if stored:
-            await exchange.answer(
-                stored.status, stored.body, [(b"idempotent-replayed", b"true")], stored.content_type.encode()
-            )
+        mark = idempotency.fingerprint(scope["method"], scope["path"], scope["query_string"], asked)
+        begun = await self._idempotency.begin(owner, key, mark)
+        if isinstance(begun, Stored):
+            await exchange.answer(begun.status, begun.body, [REPLAYED], begun.content_type.encode())
             return
+        passed.caller = msgspec.structs.replace(passed.caller, once=begun)
         start: MutableMapping[str, Any] = {}
         chunks: list[bytes] = []
 
@@ -260,72 +210,30 @@ class Gate:
             if message["type"] == "http.response.start":
                 start.update(message)
             else:
-                chunks.append(_body(message))
+                chunks.append(message.get("body", b""))
 
         try:
-            await self._app(cast(Scope, scope), receive, capture)
+            await self._route(exchange, body.given(asked, receive), capture)
         except BaseException:
-            await self._idempotency.free(owner, key)
+            self._idempotency.leave(begun)
             raise
         content_type = dict(start["headers"]).get(b"content-type", JSON).decode()
-        answer = idempotency.Stored(start["status"], content_type, b"".join(chunks))
-        await self._idempotency.finish(owner, key, answer)
+        answer = Stored(start["status"], content_type, b"".join(chunks))
+        await self._idempotency.finish(begun, answer)
+        if begun.outcome:
+            start["headers"] = [*start["headers"], REPLAYED]
         await exchange.forward(start)  # type: ignore[arg-type]
         await exchange.send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
-    def _record(self, exchange: Exchange) -> None:
-        seconds = time.perf_counter() - exchange.began
-        scope = exchange.scope
-        path: str = scope.get("path_template") or (scope["path"] if exchange.result == "ok" else "unknown")
-        metrics.REQUESTS.labels(path, exchange.result).inc()
-        metrics.LATENCY.labels(path).observe(seconds)
-        log.info(
-            "request",
-            method=scope["method"],
-            path=scope["path"],
-            status=exchange.status,
-            result=exchange.result,
-            ms=round(seconds * 1000, 2),
-            key_id=exchange.key_id,
-        )
 
-
-async def _drain(receive: Receive) -> None:
-    """Reads the rest of what is too large, within bounds: who is still sending would not read the answer."""
-    size = 0
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while size < DRAIN_BYTES:
-                message: Any = await receive()
-                size += len(_body(message))
-                if message["type"] != "http.request" or not message.get("more_body"):
-                    return
-
-
-def _body(message: Any) -> bytes:
-    return message.get("body", b"")
-
-
-def answer_body(data: bytes, cached: bool, deducted: int, remaining: int) -> bytes:
-    """The JSON body of a billable answer around the encoded `data`."""
-    return b'{"data":%b,"cached":%b,"credits_deducted":%d,"credits_remaining":%d}' % (
-        data,
-        b"true" if cached else b"false",
-        deducted,
-        remaining,
+def _pass(exchange: Exchange, principal: Principal) -> Passed:
+    """Tells the routes who calls."""
+    caller = Caller(
+        account_id=principal.account_id,
+        actor=f"key:{principal.key_id}",
+        request_id=exchange.request_id,
+        key_id=principal.key_id,
     )
-
-
-def _refuse_if_spent(standing: Standing) -> None:
-    if standing.allowed:
-        return
-    if standing.used_hour >= standing.per_hour:
-        kind, reset, words = "rate_limit_hour", standing.reset_hour, f"{standing.per_hour} requests an hour"
-    else:
-        kind, reset, words = (
-            "rate_limit_minute",
-            standing.reset_minute,
-            f"{standing.per_minute} requests a minute",
-        )
-    seconds = max(1, int(reset - standing.now + 0.999))
-    raise ApiError(kind, f"The limit of {words} is reached; try again in {seconds} s.", retry_after_seconds=seconds)
+    passed = Passed(caller, principal.scopes)
+    exchange.scope["addtocrm.passed"] = passed
+    return passed

@@ -1,6 +1,8 @@
 """Rate limits: fixed windows of a minute and an hour, aligned to the epoch."""
 
 import time
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -9,6 +11,8 @@ from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
 from addtocrm import metrics
+from addtocrm.errors import ApiError
+from addtocrm.gate.store import Count
 
 log = structlog.get_logger()
 
@@ -29,25 +33,53 @@ class Standing(msgspec.Struct, frozen=True):
 
     @property
     def reset_minute(self) -> int:
-        return (int(self.now) // MINUTE + 1) * MINUTE
+        return _end(self.now, MINUTE)
 
     @property
     def reset_hour(self) -> int:
-        return (int(self.now) // HOUR + 1) * HOUR
+        return _end(self.now, HOUR)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        minute, hour = self.per_minute, self.per_hour
+        """The `X-RateLimit-…` headers."""
         return [
-            (b"x-ratelimit-limit-minute", b"%d" % minute),
-            (b"x-ratelimit-remaining-minute", b"%d" % max(0, minute - self.used_minute)),
-            (b"x-ratelimit-reset-minute", b"%d" % self.reset_minute),
-            (b"x-ratelimit-limit-hour", b"%d" % hour),
-            (b"x-ratelimit-remaining-hour", b"%d" % max(0, hour - self.used_hour)),
-            (b"x-ratelimit-reset-hour", b"%d" % self.reset_hour),
+            *_window_headers(self.per_minute, self.per_hour, int(self.now) // MINUTE),
+            (b"x-ratelimit-remaining-minute", b"%d" % max(0, self.per_minute - self.used_minute)),
+            (b"x-ratelimit-remaining-hour", b"%d" % max(0, self.per_hour - self.used_hour)),
         ]
+
+    def refuse_if_spent(self) -> None:
+        """Raises ApiError where the request was one too many; the hour's where both windows are spent."""
+        if self.allowed:
+            return
+        if self.used_hour >= self.per_hour:
+            kind, reset, words = "rate_limit_hour", self.reset_hour, f"{self.per_hour} requests an hour"
+        else:
+            kind, reset, words = "rate_limit_minute", self.reset_minute, f"{self.per_minute} requests a minute"
+        seconds = max(1, int(reset - self.now + 0.999))
+        raise ApiError(kind, f"The limit of {words} is reached; try again in {seconds} s.", retry_after_seconds=seconds)
+
+
+@lru_cache(1024)
+def _window_headers(per_minute: int, per_hour: int, minute: int) -> tuple[tuple[bytes, bytes], ...]:
+    """What the answers to all requests of a minute have in common."""
+    return (
+        (b"x-ratelimit-limit-minute", b"%d" % per_minute),
+        (b"x-ratelimit-reset-minute", b"%d" % _end(minute * MINUTE, MINUTE)),
+        (b"x-ratelimit-limit-hour", b"%d" % per_hour),
+        (b"x-ratelimit-reset-hour", b"%d" % _end(minute * MINUTE, HOUR)),
+    )
+
+
+def _end(now: float, window: int) -> int:
+    """When the window that holds `now` ends."""
+    return (int(now) // window + 1) * window
 
 
 class Limiter(Protocol):
+    async def start(self) -> None:
+        """To be awaited before the first request."""
+        ...
+
     async def take(self, subject: str, per_minute: int, per_hour: int, cost: int = 1) -> Standing:
         """Uses up `cost` requests of `subject` (0: only looks), unless a window is spent: then none."""
         ...
@@ -56,7 +88,7 @@ class Limiter(Protocol):
 
 
 class MemoryLimiter:
-    """Counts in this process: exact for one worker."""
+    """Counts in this process."""
 
     def __init__(self) -> None:
         self._counts: dict[str, tuple[int, int, int, int]] = {}
@@ -69,17 +101,31 @@ class MemoryLimiter:
             self._counts.clear()
             self._hour = hour
         at, used_minute, _, used_hour = self._counts.get(subject, (minute, 0, hour, 0))
-        if at != minute:
+        if at < minute:
             used_minute = 0
-        allowed = used_minute + max(cost, 1) <= per_minute and used_hour + max(cost, 1) <= per_hour
+        wanted = cost or 1
+        allowed = used_minute + wanted <= per_minute and used_hour + wanted <= per_hour
         if allowed and cost:
             used_minute += cost
             used_hour += cost
             self._counts[subject] = (minute, used_minute, hour, used_hour)
         return Standing(allowed, now, per_minute, per_hour, used_minute, used_hour)
 
-    async def close(self) -> None:
-        return
+    def counts(self) -> list[Count]:
+        """All that is counted."""
+        return [(subject, *count) for subject, count in self._counts.items()]
+
+    def load(self, counts: Iterable[Count]) -> None:
+        """Goes on with what was counted elsewhere."""
+        self._hour = int(time.time()) // HOUR
+        self._counts = {
+            subject: (minute, used_minute, hour, used_hour)
+            for subject, minute, used_minute, hour, used_hour in counts
+            if hour >= self._hour
+        }
+
+    def clear(self) -> None:
+        self._counts.clear()
 
 
 # The server's clock, so that all hosts see the same window; both counters or neither.
@@ -118,6 +164,9 @@ class ValkeyLimiter:
         self._script = self._valkey.register_script(SCRIPT)
         self._own = MemoryLimiter()
         self._lost_at: float | None = None
+
+    async def start(self) -> None:
+        return
 
     async def take(self, subject: str, per_minute: int, per_hour: int, cost: int = 1) -> Standing:
         if self._lost_at is None or time.monotonic() - self._lost_at > RETRY_SECONDS:

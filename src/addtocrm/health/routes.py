@@ -11,6 +11,7 @@ from addtocrm import metrics
 from addtocrm.api.endpoint import json
 from addtocrm.db.notify import Listener
 from addtocrm.db.pool import Pool
+from addtocrm.gate.record import Recorder
 
 
 @get("/healthz", sync_to_thread=False)
@@ -31,7 +32,8 @@ async def readyz(pool: Pool, listener: Listener) -> Response[bytes]:
 
 
 @get("/metrics", sync_to_thread=False)
-def metrics_page(pool: Pool) -> Response[bytes]:
+def metrics_page(pool: Pool, recorder: Recorder) -> Response[bytes]:
+    recorder.flush()
     metrics.POOL.labels("open").set(pool.get_size())
     metrics.POOL.labels("idle").set(pool.get_idle_size())
     registry = REGISTRY

@@ -1,5 +1,6 @@
 """What a job is."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -65,3 +66,23 @@ class Item(msgspec.Struct, frozen=True):
     input: Any
     attempts: int
     since: datetime
+
+
+FORGOTTEN = "(forgotten)"
+"""The input of an item whose person asked to be forgotten."""
+FORGOTTEN_ERROR = ItemError("not_found", "This person asked to be forgotten.")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an item that was tried: an end (JSON texts) with whom the result is about, or `put_off` by so many
+    seconds."""
+
+    job_id: str
+    position: int
+    status: ItemStatus = "pending"
+    result: str | None = None
+    error: str | None = None
+    cached: bool | None = None
+    credits_deducted: int | None = None
+    put_off: float | None = None
+    subjects: Sequence[bytes] = ()

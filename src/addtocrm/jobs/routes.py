@@ -1,10 +1,10 @@
 """GET /v1/jobs/{id}, its results, and cancelling it."""
 
-import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, get, post
+from litestar.response import Stream
 from msgspec import Meta
 
 from addtocrm.api.endpoint import AnyRequest, caller_of, data, endpoint, json, read_query
@@ -14,7 +14,8 @@ from addtocrm.jobs import service
 from addtocrm.jobs.model import Job, JobResult
 from addtocrm.jobs.table import table
 
-SCOPES: Scopes = ("enrich", "lists")
+SCOPES: Scopes = ("enrich", "write", "lists")
+"""A job is read and cancelled with the scope that made it."""
 
 
 class ResultsQuery(msgspec.Struct, frozen=True):
@@ -28,8 +29,9 @@ class ResultsQuery(msgspec.Struct, frozen=True):
     opt=endpoint("A job", scopes=SCOPES, answer=Job, tag="Jobs", errors=("not_found",)),
 )
 async def get_job(request: AnyRequest, id: str, pool: Pool) -> Response[bytes]:
-    """Where a job stands."""
-    return data(await service.get(pool, caller_of(request).caller.account_id, id))
+    """Where a job stands. A key needs the scope that made the job."""
+    passed = caller_of(request)
+    return data(await service.get(pool, passed.caller.account_id, id, passed.scopes))
 
 
 @get(
@@ -47,25 +49,17 @@ async def get_job(request: AnyRequest, id: str, pool: Pool) -> Response[bytes]:
 async def get_results(request: AnyRequest, id: str, pool: Pool) -> Response[Any]:
     """The items in their order, also while the job runs; with `format=csv` all of them as a file."""
     query = read_query(request, ResultsQuery)
-    account_id = caller_of(request).caller.account_id
+    passed = caller_of(request)
+    account_id = passed.caller.account_id
     if query.format == "csv":
-        return Response(
-            await _csv(pool, account_id, id),
+        await service.get(pool, account_id, id, passed.scopes)
+        return Stream(
+            table(lambda: service.pages(pool, id)),
             media_type="text/csv; charset=utf-8",
             headers={"content-disposition": f'attachment; filename="{id}.csv"'},
         )
-    page, next_cursor = await service.results(pool, account_id, id, query.cursor, query.limit)
+    page, next_cursor = await service.results(pool, account_id, id, query.cursor, query.limit, passed.scopes)
     return json({"data": page, "next_cursor": next_cursor})
-
-
-async def _csv(pool: Pool, account_id: str, id: str) -> bytes:
-    found: list[JobResult] = []
-    cursor: str | None = None
-    while True:
-        page, cursor = await service.results(pool, account_id, id, cursor, 1000)
-        found += page
-        if cursor is None:
-            return await asyncio.to_thread(table, found)
 
 
 @post(
@@ -74,8 +68,10 @@ async def _csv(pool: Pool, account_id: str, id: str) -> bytes:
     opt=endpoint("Cancel a job", scopes=SCOPES, answer=Job, tag="Jobs", errors=("not_found",)),
 )
 async def cancel_job(request: AnyRequest, id: str, pool: Pool) -> Response[bytes]:
-    """What is done stays; what is pending is not begun."""
-    return data(await service.cancel(pool, caller_of(request).caller, id))
+    """What is done stays; what is pending is not begun. While something is still under way the job says `running`; once
+    it says `cancelled`, its figures are final."""
+    passed = caller_of(request)
+    return data(await service.cancel(pool, passed.caller, id, passed.scopes))
 
 
 handlers = [get_job, get_results, cancel_job]

@@ -1,12 +1,10 @@
-"""Carries jobs out, in a process of its own: a DBOS workflow a job, recovered after a crash on any host.
-
-What is done is kept item by item in our own tables, so a recovered job goes on where it stopped.
+"""Carries jobs out. Our tables are the only truth of a job: one that has not ended and that no living process carries
+is taken by the next one that looks, on any host, and goes on where its items stand.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import asyncpg
@@ -15,159 +13,334 @@ import structlog
 
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
+from addtocrm.individuals import digests, spoken_of
 from addtocrm.jobs import service, store
-from addtocrm.jobs.model import Item, ItemError
+from addtocrm.jobs.kind import Kind, Postponed
+from addtocrm.jobs.lanes import BEGINNING, Carried, Lane
+from addtocrm.jobs.model import FORGOTTEN, FORGOTTEN_ERROR, Item, ItemError, Outcome
+from addtocrm.jobs.outage import Outage
+from addtocrm.keys import service as keys
 from addtocrm.lookups.model import Answer, Caller
 
 log = structlog.get_logger()
 
-IDLE_SECONDS = 0.5
-REFILL_PART = 5
-"""The next items are fetched when this part of those at once has become free."""
+LOOK_SECONDS = 1.0
+"""How often is looked for jobs, and for what became of those carried, where no notice came."""
+JOBS_OF_ACCOUNT = 16
+"""Jobs of one account that a process carries at a time; the others are for other hosts, or wait."""
+TAKEN_AT_ONCE = 100
+TURN_SECONDS = 10.0
+"""After so long a job makes room for another one of its account."""
+READY_ITEMS = 8
+STOP_SECONDS = 8.0
+SETTLED_AT_ONCE = 200
+MOST_UNSETTLED = 1000
+TRIES = 3
+RETRY_SECONDS = 0.5
 LONGEST_WAIT = 3600.0
-DATABASE_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 AGAIN = ("crm_rate_limit", "crm_unavailable")
-
-
-class Postponed(Exception):
-    """Raised by a handler whose item is to be tried again after `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"again in {seconds:g} s")
-        self.seconds = seconds
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """A kind of job. `handle(caller, options, item)` does one item and gives its JSON-encodable result, or the
-    Answer of a look-up.
-
-    An ApiError becomes the item's error, unless it says when to come back. Doing an item twice must do no harm:
-    a crash may come between the work and its record. `at_once` items are under way at a time, shared by its
-    jobs; where they are `cancellable` they are cut off with their job, else they are done to their end.
-    """
-
-    name: str
-    handle: Callable[[Caller, dict[str, Any], Item], Awaitable[Any]]
-    at_once: int = 8
-    cancellable: bool = False
+AGAIN_TRIES = 20
+OUR_FAULT = "Something failed on our side; nothing was charged. Send the item again."
 
 
 class Runner:
-    """Runs one job at a time for each call of `run`; any number of calls at once."""
+    """Takes jobs and carries them out, many at once; `news` is set where there may be something to look at."""
 
-    def __init__(self, pool: Pool, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, pool: Pool, kinds: Mapping[str, Kind], instance: int, news: asyncio.Event) -> None:
         self._pool = pool
         self._kinds = kinds
-        self._running: set[asyncio.Task[None]] = set()
-        self._jobs: Counter[str] = Counter()
-        self.carried: set[str] = set()
-        """The jobs that this process is at."""
-        self.begun = 0
-        """How many it has begun."""
+        self._instance = instance
+        self._news = news
+        self._outage = Outage(pool)
+        self._lanes = {name: Lane(kind.at_once) for name, kind in kinds.items()}
+        self._jobs: dict[str, Carried] = {}
+        self._gone = asyncio.Event()
+        self._outcomes: list[tuple[Carried, Outcome]] = []
+        self._written = asyncio.Event()
 
-    async def stop(self) -> None:
-        """Leaves the jobs where they stand; another process, or this one's successor, goes on with them."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def run(self, id: str) -> None:
-        """Carries a job out to its end, or until it is cancelled; waits while the database is away."""
-        task = asyncio.create_task(self._persist(id))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        self.carried.add(id)
-        self.begun += 1
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop`, then leaves the jobs where they stand, for another process or this one's successor."""
+        settling = asyncio.create_task(self._keep_settling())
         try:
-            await task
+            while not stop.is_set():
+                self._news.clear()
+                try:
+                    await self._look()
+                except Exception as error:
+                    if not await self._outage.caused(error):
+                        raise
+                    log.warning("jobs_wait_for_database", error=type(error).__name__)
+                    await self._outage.over()
+                await _first(LOOK_SECONDS, self._news, stop)
+            await self._leave()
         finally:
-            self.carried.discard(id)
+            settling.cancel()
 
-    async def _persist(self, id: str) -> None:
+    async def _look(self) -> None:
+        """Takes jobs, and hears of those that are cancelled, not allowed any more, or another process's now."""
+        await store.orphan(self._pool, self._instance)
+        ours = await store.carried(self._pool, self._instance, list(self._jobs))
+        refused = await keys.unusable(self._pool, _keys(job.caller for job in self._jobs.values()))
+        for job in self._jobs.values():
+            if job.id not in ours or ours[job.id]:
+                _stop(job)
+            elif job.caller.key_id in refused:
+                job.error = refused[job.caller.key_id]
+                _stop(job)
+            elif job.active:
+                job.dry = False
+        self._make_room()
+        await self._take()
+        for job in list(self._jobs.values()):
+            self._tend(job)
+
+    def _make_room(self) -> None:
+        """Where an account has as many jobs as may be carried, the one that was longest is let go."""
+        now = asyncio.get_running_loop().time()
+        count = Counter(job.caller.account_id for job in self._jobs.values() if not job.leaving)
+        for account_id, jobs in count.items():
+            if jobs >= JOBS_OF_ACCOUNT:
+                of_account = [job for job in self._jobs.values() if job.caller.account_id == account_id]
+                longest = min(of_account, key=lambda job: job.taken_at)
+                if now - longest.taken_at > TURN_SECONDS:
+                    longest.leaving = True
+
+    async def _take(self) -> None:
+        accounts = [job.caller.account_id for job in self._jobs.values()]
+        rows = await store.take(self._pool, self._instance, list(self._jobs), accounts, JOBS_OF_ACCOUNT, TAKEN_AT_ONCE)
+        taken = [msgspec.json.decode(row["caller"], type=Caller) for row in rows]
+        refused = await keys.unusable(self._pool, _keys(taken))
+        now = asyncio.get_running_loop().time()
+        for row, caller in zip(rows, taken, strict=True):
+            kind = self._kinds.get(row["kind"])
+            error = refused.get(caller.key_id or "")
+            if kind is None:
+                await service.finish(self._pool, caller, row["id"], f"This version has no jobs of kind {row['kind']}.")
+                continue
+            options = msgspec.json.decode(row["options"])
+            job = Carried(row["id"], kind, caller, options, row["created_at"], now, error=error)
+            job.leaving = error is not None or row["cancelled_by"] is not None
+            self._jobs[job.id] = job
+            self._lanes[kind.name].add(job)
+        if len(rows) == TAKEN_AT_ONCE:
+            self._news.set()
+
+    def _tend(self, job: Carried) -> None:
+        """Begins what of the job can be begun now, and what is to be done about the job as a whole."""
+        now = asyncio.get_running_loop().time()
+        wanted = max(self._lanes[job.kind.name].share(), READY_ITEMS)
+        if self._jobs.get(job.id) is job and job.work is None:
+            resting = job.rests_until > now
+            if not (job.dry or job.leaving or resting) and len(job.ready) * 2 < wanted:
+                self._work(job, self._fetch(job, wanted))
+            elif job.idle and (job.leaving or resting or (job.dry and not job.ready)):
+                self._work(job, self._let_go(job))
+        self._begin(self._lanes[job.kind.name], now)
+
+    def _work(self, job: Carried, work: Any) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except Exception as error:
+                if not await self._outage.caused(error):
+                    log.exception("job_stumbled", job=job.id)
+                    await asyncio.sleep(LOOK_SECONDS)
+                await self._outage.over()
+            job.work = None
+            self._tend(job)
+
+        job.work = asyncio.create_task(run())
+
+    async def _fetch(self, job: Carried, wanted: int) -> None:
+        """Makes more items ready: those after the last ones, else those that have come due since."""
+        known = [*job.active, *job.unsettled, *(row["position"] for row in job.ready)]
+        rows = await store.due(self._pool, job.id, job.after, known, wanted)
+        if job.leaving:
+            return
+        if rows:
+            job.ready.extend(rows)
+            job.after = (rows[-1]["not_before"], rows[-1]["turn"])
+        elif job.after == BEGINNING:
+            job.dry = True
+        else:
+            job.after = BEGINNING
+
+    async def _let_go(self, job: Carried) -> None:
+        """Ends the job where all of it is done or it may not go on, else gives it back until there is something due."""
+        rest = max(job.rests_until - asyncio.get_running_loop().time(), 0.0)
+        ours = await store.carried(self._pool, self._instance, [job.id])
+        if job.id in ours:
+            wait = await store.wait_seconds(self._pool, job.id)
+            if wait is None or ours[job.id] or job.error:
+                await service.finish(self._pool, job.caller, job.id, job.error if wait is not None else None)
+            elif wait <= 0 and not (job.leaving or rest):
+                job.dry = False
+                return
+            else:
+                seconds = max(rest, 0.0 if job.leaving else wait)
+                await store.give_back(self._pool, self._instance, [job.id], seconds)
+                asyncio.get_running_loop().call_later(seconds, self._news.set)
+        del self._jobs[job.id]
+        self._lanes[job.kind.name].remove(job)
+        self._gone.set()
+        self._news.set()
+
+    def _begin(self, lane: Lane, now: float) -> None:
+        """Begins items while there are places."""
+        while len(self._outcomes) < MOST_UNSETTLED and (job := lane.begin(now)):
+            row: asyncpg.Record = job.ready.popleft()
+            task = asyncio.create_task(self._do(job, row))
+            job.active[row["position"]] = task
+            task.add_done_callback(lambda _, job=job, position=row["position"]: self._done(lane, job, position))
+            if not job.ready:
+                asyncio.get_running_loop().call_soon(self._tend, job)
+
+    def _done(self, lane: Lane, job: Carried, position: int) -> None:
+        del job.active[position]
+        lane.end(job)
+        self._tend(job)
+
+    async def _do(self, job: Carried, row: asyncpg.Record) -> None:
+        structlog.contextvars.bind_contextvars(request_id=job.caller.request_id, job=job.id)
+        try:
+            outcome = await self._outcome(job, row)
+        except asyncio.CancelledError:
+            return
+        job.unsettled.add(outcome.position)
+        self._outcomes.append((job, outcome))
+        self._written.set()
+
+    async def _outcome(self, job: Carried, row: asyncpg.Record) -> Outcome:
+        """Does an item; a lost database is waited for, other failures on our side are tried again a few times."""
+        position, tries = row["position"], 0
         while True:
             try:
-                await self._run(id)
+                if row["input"] == f'"{FORGOTTEN}"':
+                    return _failed(job, position, FORGOTTEN_ERROR)
+                item = Item(position, msgspec.json.decode(row["input"]), row["attempts"], job.since)
+                return _succeeded(job, position, await job.kind.handle(job.caller, job.options, item))
+            except Postponed as later:
+                return self._put_off(job, position, later.seconds, all_items=later.all_items)
+            except ApiError as error:
+                failure = error
+                if error.type in AGAIN and row["attempts"] < AGAIN_TRIES:
+                    seconds = float(error.retry_after_seconds or 5)
+                    self._rest(job, seconds)
+                    return self._put_off(job, position, seconds * 2.0 ** min(row["attempts"], 10))
+                if error.type != "internal_error":
+                    return _failed(job, position, ItemError(error.type, error.message))
+            except Exception as error:
+                failure = error
+            if await self._outage.caused(failure):
+                await self._outage.over()
+                continue
+            tries += 1
+            if tries == TRIES or not self._outage.may_pass(failure):
+                if isinstance(failure, ApiError):
+                    return _failed(job, position, ItemError(failure.type, failure.message))
+                log.error("job_item_failed", position=position, exc_info=failure)
+                return _failed(job, position, ItemError("internal_error", OUR_FAULT))
+            await asyncio.sleep(RETRY_SECONDS * tries)
+
+    def _put_off(self, job: Carried, position: int, seconds: float, *, all_items: bool = False) -> Outcome:
+        if all_items:
+            self._rest(job, seconds)
+        return Outcome(job_id=job.id, position=position, put_off=min(max(seconds, 0.05), LONGEST_WAIT))
+
+    def _rest(self, job: Carried, seconds: float) -> None:
+        """Begins nothing more of the job for a while; what is ready is looked for again after it."""
+        job.rests_until = max(job.rests_until, asyncio.get_running_loop().time() + min(seconds, LONGEST_WAIT))
+        job.ready.clear()
+        job.after, job.dry = BEGINNING, False
+
+    async def _keep_settling(self) -> None:
+        """Writes what was done: all that has come together while the last was written, in one commit."""
+        while True:
+            await self._written.wait()
+            self._written.clear()
+            while self._outcomes:
+                batch = self._outcomes[:SETTLED_AT_ONCE]
+                await self._settle(batch)
+                del self._outcomes[: len(batch)]
+                for job, outcome in batch:
+                    job.unsettled.discard(outcome.position)
+                for job in {id(job): job for job, _ in batch}.values():
+                    self._tend(job)
+
+    async def _settle(self, batch: list[tuple[Carried, Outcome]]) -> None:
+        while True:
+            try:
+                await store.settle(self._pool, [outcome for _, outcome in batch])
                 return
-            except DATABASE_FAILURES as error:
-                log.warning("job_waits_for_database", job=id, error=type(error).__name__)
-                await asyncio.sleep(IDLE_SECONDS)
+            except Exception as error:
+                if await self._outage.caused(error):
+                    await self._outage.over()
+                    continue
+                if len(batch) > 1:
+                    for one in batch:
+                        await self._settle([one])
+                    return
+                job, outcome = batch[0]
+                log.error("job_item_unsettled", job=job.id, position=outcome.position, exc_info=error)
+                if outcome.status == "failed":
+                    job.error = OUR_FAULT
+                    _stop(job)
+                    return
+                batch = [(job, _failed(job, outcome.position, ItemError("internal_error", OUR_FAULT)))]
 
-    async def _run(self, id: str) -> None:
-        row = await store.start(self._pool, id)
-        if row is None:
-            return
-        caller = msgspec.json.decode(row["caller"], type=Caller)
-        structlog.contextvars.bind_contextvars(request_id=caller.request_id, job=id)
-        kind = self._kinds.get(row["kind"])
-        if kind is None:
-            await service.finish(self._pool, caller, id, f"No handler for {row['kind']}.")
-            return
-        options = msgspec.json.decode(row["options"])
-        active: dict[int, asyncio.Task[None]] = {}
-        self._jobs[kind.name] += 1
+    async def _leave(self) -> None:
+        """Ends what is under way, for STOP_SECONDS at most, and gives all jobs back."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + STOP_SECONDS
+        for job in list(self._jobs.values()):
+            _stop(job)
+            self._tend(job)
+        while self._jobs and (left := deadline - loop.time()) > 0:
+            self._gone.clear()
+            await _first(left, self._gone)
         try:
-            while (wait := await self._refill(id, kind, caller, options, active)) is not None or active:
-                if wait is None and kind.cancellable:
-                    break
-                if active:
-                    await asyncio.wait(active.values(), return_when="FIRST_COMPLETED", timeout=IDLE_SECONDS)
-                else:
-                    await asyncio.sleep(min(max(wait or 0, 0.01), IDLE_SECONDS))
-                for position in [p for p, task in active.items() if task.done()]:
-                    active.pop(position).result()
-        finally:
-            self._jobs[kind.name] -= 1
-            for task in active.values():
-                task.cancel()
-        await service.finish(self._pool, caller, id)
+            await store.give_back(self._pool, self._instance, list(self._jobs), 0)
+        except Exception as error:
+            log.warning("jobs_left_to_others", error=type(error).__name__)
 
-    async def _refill(
-        self,
-        id: str,
-        kind: Kind,
-        caller: Caller,
-        options: dict[str, Any],
-        active: dict[int, "asyncio.Task[None]"],
-    ) -> float | None:
-        """Starts items until the job's share of `at_once` is under way; gives the seconds until the next is due, None
-        at the end."""
-        share = max(kind.at_once // self._jobs[kind.name], 1)
-        free = share - len(active)
-        if free > share // REFILL_PART or not active:
-            for row in await store.due(self._pool, id, list(active), free):
-                item = Item(row["position"], msgspec.json.decode(row["input"]), row["attempts"], row["since"])
-                active[item.position] = asyncio.create_task(self._do(id, kind, caller, options, item))
-        return await store.wait_seconds(self._pool, id)
 
-    async def _do(self, id: str, kind: Kind, caller: Caller, options: dict[str, Any], item: Item) -> None:
-        try:
-            result = await kind.handle(caller, options, item)
-        except Postponed as later:
-            await self._postpone(id, item, later.seconds)
-        except ApiError as error:
-            if error.type in AGAIN:
-                await self._postpone(id, item, float(error.retry_after_seconds or 5))
-            else:
-                await self._settle(id, item, "failed", None, ItemError(error.type, error.message))
-        except DATABASE_FAILURES:
-            raise
-        except Exception:
-            log.exception("job_item_crashed", position=item.position)
-            failure = ItemError("internal_error", "Something failed on our side; nothing was charged.")
-            await self._settle(id, item, "failed", None, failure)
-        else:
-            await self._settle(id, item, "succeeded", result, None)
+def _keys(callers: Iterable[Caller]) -> set[str]:
+    return {caller.key_id for caller in callers if caller.key_id}
 
-    async def _postpone(self, id: str, item: Item, seconds: float) -> None:
-        until = datetime.now(UTC) + timedelta(seconds=min(max(seconds, 0.05), LONGEST_WAIT))
-        await store.postpone(self._pool, id, item.position, until)
 
-    async def _settle(self, id: str, item: Item, status: str, result: Any, error: ItemError | None) -> None:
-        cached = credits_deducted = encoded = None
-        if isinstance(result, Answer):
-            cached, credits_deducted = result.cached, result.credits_deducted
-            encoded = result.data.decode()
-        elif status == "succeeded":
-            encoded = msgspec.json.encode(result).decode()
-        reason = msgspec.json.encode(error).decode() if error else None
-        await store.settle(self._pool, id, item.position, status, encoded, reason, cached, credits_deducted)
+def _stop(job: Carried) -> None:
+    """Begins nothing more of the job, and ends what is under way as soon as may be."""
+    if job.kind.cancellable and not job.stopped:
+        for task in job.active.values():
+            task.cancel()
+    job.leaving = job.stopped = True
+    job.ready.clear()
+
+
+def _succeeded(job: Carried, position: int, result: Any) -> Outcome:
+    if isinstance(result, Answer):
+        return Outcome(
+            job_id=job.id,
+            position=position,
+            status="succeeded",
+            result=result.data.decode(),
+            cached=result.cached,
+            credits_deducted=result.credits_deducted,
+            subjects=digests(spoken_of(msgspec.json.decode(result.data))),
+        )
+    encoded = msgspec.json.encode(result).decode()
+    return Outcome(job_id=job.id, position=position, status="succeeded", result=encoded)
+
+
+def _failed(job: Carried, position: int, error: ItemError) -> Outcome:
+    return Outcome(job_id=job.id, position=position, status="failed", error=msgspec.json.encode(error).decode())
+
+
+async def _first(seconds: float, *events: asyncio.Event) -> None:
+    """Waits until one of the events is set, for so many seconds at most."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when="FIRST_COMPLETED")
+    finally:
+        for wait in waits:
+            wait.cancel()

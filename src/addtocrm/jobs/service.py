@@ -1,52 +1,85 @@
-"""The rules of jobs: making, showing and cancelling them. `runner` carries them out."""
+"""The rules of jobs: making, showing, cancelling and forgetting them. `runner` carries them out."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 import asyncpg
 import msgspec
+import structlog
 
 from addtocrm import cursors
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Connection, Pool
-from addtocrm.errors import ApiError
+from addtocrm.errors import ApiError, lacks_scope
 from addtocrm.events import service as events
+from addtocrm.idempotency.service import done_before, keep
+from addtocrm.individuals import digests, packed, spoken_of
 from addtocrm.jobs import store
-from addtocrm.jobs.model import ItemError, Job, JobResult, NewItem
+from addtocrm.jobs.model import ItemError, Job, JobResult, JobStatus, NewItem
+from addtocrm.keys.model import Scope
 from addtocrm.lookups.model import Caller
 from addtocrm.times import rfc3339
 
+log = structlog.get_logger()
+
 GROUP_ROUND = 10
 """Items of one group that are begun before the next group has its turn."""
+PAGE = 500
+SETTLE_SECONDS = 5.0
+SETTLE_POLL_SECONDS = 0.1
+DELETE_SECONDS = 5.0
+DELETED_AT_ONCE = 2_000
+LOST_OR_BUSY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-async def create(connection: Connection, caller: Caller, kind: str, options: Any, items: Sequence[NewItem]) -> Job:
+async def create(
+    connection: Connection, caller: Caller, kind: str, scope: Scope, options: Any, items: Sequence[NewItem]
+) -> Job:
     """A queued job, made in the transaction of `connection`: it runs once that commits.
 
-    `kind` names its handler (see `runner`); `options` are JSON-encodable.
+    `kind` names its handler (see `runner`), `scope` is what a key needs to read or cancel it; `options` are
+    JSON-encodable. The job is what the caller's request does: it is kept with its Idempotency-Key.
     """
+    id = await _open(connection, caller, kind, scope, options)
+    inputs = [_json(one.input) for one in items]
+    subjects = [packed(digests(spoken_of(msgspec.json.decode(one)))) for one in inputs]
+    await store.add_items(connection, id, inputs, subjects, _repeats(items), _turns(items))
+    return await _made(connection, caller, id)
+
+
+async def create_selected(
+    connection: Connection, caller: Caller, kind: str, scope: Scope, options: Any, query: str, *values: object
+) -> Job:
+    """As `create`, its items by a query that gives each its `place` (their order), `input` (JSON) and
+    `subjects` (see individuals.py): however many
+    they are, they do not pass through this process."""
+    id = await _open(connection, caller, kind, scope, options)
+    await store.add_selected(connection, id, query, *values)
+    return await _made(connection, caller, id)
+
+
+async def submit(pool: Pool, caller: Caller, kind: str, scope: Scope, items: Sequence[NewItem]) -> Job:
+    """As `create`, without options, in a transaction of its own."""
+    if before := done_before(caller.once, Job):
+        return before
+    async with pool.acquire() as connection, connection.transaction():
+        return await create(connection, caller, kind, scope, {}, items)
+
+
+async def _open(connection: Connection, caller: Caller, kind: str, scope: Scope, options: Any) -> str:
     id = new_id("job")
-    await store.insert(
-        connection,
-        id,
-        caller.account_id,
-        kind,
-        _json(caller),
-        _json(options),
-        [_json(one.input) for one in items],
-        _repeats(items),
-        _turns(items),
-    )
+    await store.insert(connection, id, caller.account_id, kind, scope, _stored(caller), _json(options))
+    return id
+
+
+async def _made(connection: Connection, caller: Caller, id: str) -> Job:
     row = await store.get(connection, caller.account_id, id)
     assert row is not None
-    return _job(row)
-
-
-async def submit(pool: Pool, caller: Caller, kind: str, items: Sequence[NewItem]) -> Job:
-    """As `create`, without options, in a transaction of its own."""
-    async with pool.acquire() as connection, connection.transaction():
-        return await create(connection, caller, kind, {}, items)
+    job = _job(row)
+    await keep(connection, caller.once, job)
+    return job
 
 
 def _repeats(items: Sequence[NewItem]) -> list[int | None]:
@@ -72,44 +105,78 @@ def _turns(items: Sequence[NewItem]) -> list[int]:
     return turns
 
 
-async def get(pool: Pool, account_id: str, id: str) -> Job:
-    """A job of the account. Raises ApiError `not_found`."""
+async def get(pool: Pool, account_id: str, id: str, scopes: Collection[str] | None = None) -> Job:
+    """A job of the account, for a key with `scopes` (None: for the operator).
+
+    Raises ApiError `not_found`, `scope_required` where the job was made with a scope that is not among them.
+    """
+    return _job(await _row(pool, account_id, id, scopes))
+
+
+async def _row(pool: Pool, account_id: str, id: str, scopes: Collection[str] | None) -> asyncpg.Record:
     row = await store.get(pool, account_id, id)
     if row is None:
         raise ApiError("not_found", f"There is no job {id}.")
-    return _job(row)
+    if scopes is not None and row["scope"] not in scopes:
+        raise lacks_scope([row["scope"]], scopes)
+    return row
 
 
 async def results(
-    pool: Pool, account_id: str, id: str, cursor: str | None, limit: int
+    pool: Pool, account_id: str, id: str, cursor: str | None, limit: int, scopes: Collection[str] | None = None
 ) -> tuple[list[JobResult], str | None]:
-    """A page of a job's items in their order, and the cursor of the next. Raises ApiError `not_found`."""
-    await get(pool, account_id, id)
+    """A page of a job's items in their order, and the cursor of the next. Raises ApiError as `get`."""
+    await _row(pool, account_id, id, scopes)
     after = cursors.decode(cursor, int) if cursor else 0
     rows = await store.results(pool, id, min(max(after, 0), 2**31 - 1), limit + 1)
     page = [_result(row) for row in rows[:limit]]
     return page, cursors.encode(page[-1].position) if len(rows) > limit else None
 
 
-async def cancel(pool: Pool, caller: Caller, id: str) -> Job:
-    """Ends a job early: what is done stays, what is pending is not begun. Raises ApiError `not_found`."""
-    await get(pool, caller.account_id, id)
+async def pages(pool: Pool, id: str) -> AsyncIterator[list[JobResult]]:
+    """All items of a job, page by page."""
+    after = 0
+    while rows := await store.results(pool, id, after, PAGE):
+        after = rows[-1]["position"]
+        yield [_result(row) for row in rows]
+
+
+async def cancel(pool: Pool, caller: Caller, id: str, scopes: Collection[str] | None = None) -> Job:
+    """Ends a job early: what is done stays, what is pending is not begun. Raises ApiError as `get`.
+
+    What is under way is settled first. That is waited for SETTLE_SECONDS at most; where it takes longer, the job is
+    `running` until then. Once it is `cancelled`, its figures are final.
+    """
+    await _row(pool, caller.account_id, id, scopes)
     async with pool.acquire() as connection, connection.transaction():
-        if await store.end(connection, id, "cancelled", None):
-            await _tell_end(connection, caller, id)
+        nobodys = await store.cancel(connection, caller.account_id, id, _stored(caller))
+        if nobodys:
+            await _end(connection, caller, id, "cancelled", None)
+        else:
+            await store.notify(connection, id)
+    for _ in range(round(SETTLE_SECONDS / SETTLE_POLL_SECONDS)):
+        job = await get(pool, caller.account_id, id)
+        if job.status not in ("queued", "running"):
+            return job
+        await asyncio.sleep(SETTLE_POLL_SECONDS)
     return await get(pool, caller.account_id, id)
 
 
 async def finish(pool: Pool, caller: Caller, id: str, error: str | None = None) -> None:
-    """Ends a job whose items are all done, or that failed as a whole, with its event."""
+    """Ends a job of which nothing is under way, with its event: all of it is done, it was cancelled, or it failed as a
+    whole."""
     async with pool.acquire() as connection, connection.transaction():
-        if await store.end(connection, id, "failed" if error else "completed", error):
-            await _tell_end(connection, caller, id)
+        row = await store.get(connection, caller.account_id, id)
+        if row is not None and row["cancelled_by"]:
+            await _end(connection, msgspec.json.decode(row["cancelled_by"], type=Caller), id, "cancelled", None)
+        else:
+            await _end(connection, caller, id, "failed" if error else "completed", error)
 
 
-async def _tell_end(connection: Connection, caller: Caller, id: str) -> None:
-    row = await store.get(connection, caller.account_id, id)
-    assert row is not None
+async def _end(connection: Connection, caller: Caller, id: str, status: JobStatus, error: str | None) -> None:
+    row = await store.end(connection, id, status, error)
+    if row is None:
+        return
     job = _job(row)
     told = {
         "id": id,
@@ -122,6 +189,24 @@ async def _tell_end(connection: Connection, caller: Caller, id: str) -> None:
     }
     kind = "job.completed" if job.status == "completed" else "job.failed"
     await events.append(connection, caller.account_id, kind, caller.actor, caller.request_id, told)
+
+
+async def keep_deleting(pool: Pool, days: float) -> None:
+    """Deletes jobs that ended longer ago than `days`, with their items, a few at a time, for as long as the process
+    lives."""
+    while True:
+        try:
+            while id := await store.oldest_ended(pool, days):
+                while not await store.delete_some(pool, id, DELETED_AT_ONCE):
+                    await asyncio.sleep(0)
+        except LOST_OR_BUSY as error:
+            log.warning("deleting_jobs_failed", error=type(error).__name__)
+        await asyncio.sleep(DELETE_SECONDS)
+
+
+def _stored(caller: Caller) -> str:
+    """The caller as it is kept with the job, whose work is not that of the request any more."""
+    return _json(msgspec.structs.replace(caller, once=None))
 
 
 def _json(value: Any) -> str:

@@ -1,60 +1,86 @@
 """The SQL of jobs."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from addtocrm.db.pool import Connection, Pool
+from addtocrm.individuals import packed
+from addtocrm.jobs.model import FORGOTTEN_ERROR, Outcome
 
-JOB = """select j.*, c.succeeded, c.failed, c.pending, c.credits_deducted from jobs j cross join lateral (
-             select count(*) filter (where status = 'succeeded')::int as succeeded,
-                    count(*) filter (where status = 'failed')::int as failed,
-                    count(*) filter (where status = 'pending')::int as pending,
-                    coalesce(sum(credits_deducted), 0)::int as credits_deducted
-             from job_items where job_id = j.id) c"""
+OPEN = "status in ('queued', 'running')"
+LONG_SECONDS = 600.0
+"""For a statement over all items of one job."""
 
 
 async def insert(
-    connection: Connection,
-    id: str,
-    account_id: str,
-    kind: str,
-    caller: str,
-    options: str,
-    inputs: Sequence[str],
-    same_as: Sequence[int | None],
-    turns: Sequence[int],
+    connection: Connection, id: str, account_id: str, kind: str, scope: str, caller: str, options: str
 ) -> None:
-    """Adds a queued job with its items (JSON each, then for each the position that it repeats, and its turn), and
-    hands it to the queue, all in one transaction."""
+    """Adds a queued job without items; those who carry jobs hear of it with the commit."""
     await connection.execute(
-        "insert into jobs (id, account_id, kind, caller, options, total) values ($1, $2, $3, $4, $5, $6)",
+        """insert into jobs (id, account_id, kind, scope, caller, options, total)
+           values ($1, $2, $3, $4, $5, $6, 0)""",
         id,
         account_id,
         kind,
+        scope,
         caller,
         options,
-        len(inputs),
     )
+    await notify(connection, id)
+
+
+async def add_items(
+    connection: Connection,
+    id: str,
+    inputs: Sequence[str],
+    subjects: Sequence[str],
+    same_as: Sequence[int | None],
+    turns: Sequence[int],
+) -> None:
+    """Adds a job's items: for each its JSON, whom it is about (packed), the position that it repeats, and its turn."""
     await connection.execute(
-        """insert into job_items (job_id, position, input, same_as, turn)
-           select $1, position, input, same_as, turn
-           from unnest($2::json[], $3::int[], $4::int[]) with ordinality as items (input, same_as, turn, position)""",
+        """insert into job_items (job_id, position, input, subjects, same_as, turn)
+           select $1, position, input, digests_of(subjects), same_as, turn
+           from unnest($2::json[], $3::json[], $4::int[], $5::int[])
+               with ordinality as items (input, subjects, same_as, turn, position)""",
         id,
         list(inputs),
+        list(subjects),
         list(same_as),
         list(turns),
     )
-    await connection.execute(
-        """select dbos.enqueue_workflow('run_job', 'jobs', positional_args => array[to_json($1::text)],
-                                        workflow_id => $1)""",
+    await _count(connection, id, len(inputs))
+
+
+async def add_selected(connection: Connection, id: str, query: str, *values: object) -> None:
+    """Adds a job's items by a query with the columns `place` (their order), `input` (JSON) and `subjects`; $1 … are its
+    `values`."""
+    mark = f"${len(values) + 1}::text"
+    done = await connection.execute(
+        f"""insert into job_items (job_id, position, input, subjects, turn)
+            select {mark}, row_number() over (order by place), input, subjects, row_number() over (order by place)
+            from ({query}) as items""",
+        *values,
         id,
+        timeout=LONG_SECONDS,
     )
+    await _count(connection, id, int(done.rpartition(" ")[2]))
+
+
+async def _count(connection: Connection, id: str, items: int) -> None:
+    await connection.execute("update jobs set total = $2, pending = $2 where id = $1", id, items)
+
+
+async def notify(connection: Connection, id: str) -> None:
+    """Tells those who carry jobs, with the commit, that there is something new about this one."""
+    await connection.execute("select pg_notify('addtocrm', 'job:' || $1)", id)
 
 
 async def get(connection: Connection | Pool, account_id: str, id: str) -> asyncpg.Record | None:
-    return await connection.fetchrow(f"{JOB} where j.account_id = $1 and j.id = $2", account_id, id)
+    return await connection.fetchrow("select * from jobs where account_id = $1 and id = $2", account_id, id)
 
 
 async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.Record]:
@@ -67,84 +93,201 @@ async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.R
     )
 
 
-async def start(pool: Pool, id: str) -> asyncpg.Record | None:
-    """Marks a job as running, and gives it; None where it has ended."""
-    return await pool.fetchrow(
-        """update jobs set status = 'running', started_at = coalesce(started_at, now())
-           where id = $1 and status in ('queued', 'running') returning *""",
-        id,
+async def orphan(pool: Pool, instance: int) -> None:
+    """Lets go of the jobs that processes carried which are dead."""
+    await pool.execute(
+        f"""update jobs set instance = null
+            where {OPEN} and instance = any(array(
+                select one from (select distinct instance as one from jobs
+                                 where {OPEN} and instance is not null and instance <> $1) as carriers
+                where instance_is_dead(one)))""",
+        instance,
     )
 
 
-async def due(pool: Pool, id: str, active: list[int], limit: int) -> list[asyncpg.Record]:
-    """The next items to do beside those that are active, unless the job has ended (was cancelled)."""
+async def take(
+    pool: Pool, instance: int, carried: Sequence[str], accounts: Sequence[str], per_account: int, limit: int
+) -> list[asyncpg.Record]:
+    """Takes jobs that are due and that nobody carries (nor this process, whatever it was told): at most
+    `per_account` of one account with those of `accounts` (one entry for each job carried), all accounts in turn."""
     return await pool.fetch(
-        """select i.position, i.input, i.attempts, j.created_at as since from job_items i join jobs j on j.id = i.job_id
-           where i.job_id = $1 and i.status = 'pending' and i.same_as is null and i.not_before <= now()
-             and j.status = 'running' and i.position <> all($2::int[])
-           order by i.not_before, i.turn limit $3""",
+        f"""with waiting as (
+                select id, account_id, row_number() over (partition by account_id order by due_at, id) as place
+                from jobs
+                where {OPEN} and due_at <= now() and (instance is null or instance = $1 and id <> all($2::text[]))
+            ), chosen as (
+                select w.id from waiting w
+                left join (select account_id, count(*) as jobs from unnest($3::text[]) as a (account_id) group by 1) c
+                    using (account_id)
+                where w.place + coalesce(c.jobs, 0) <= $4 order by w.place limit $5
+            ), free as (
+                select id from jobs
+                where id in (select id from chosen) and {OPEN} and (instance is null or instance = $1)
+                for update skip locked
+            )
+            update jobs j set instance = $1, status = 'running', started_at = coalesce(started_at, now())
+            from free where j.id = free.id returning j.*""",
+        instance,
+        carried,
+        accounts,
+        per_account,
+        limit,
+    )
+
+
+async def carried(pool: Pool, instance: int, ids: Sequence[str]) -> dict[str, bool]:
+    """Those of the jobs that are this process's and have not ended, and whether each is to be cancelled."""
+    rows = await pool.fetch(
+        f"""select id, cancelled_by is not null as cancelled from jobs
+            where id = any($2::text[]) and {OPEN} and instance = $1""",
+        instance,
+        ids,
+    )
+    return {row["id"]: row["cancelled"] for row in rows}
+
+
+async def give_back(pool: Pool, instance: int, ids: Sequence[str], seconds: float) -> None:
+    """Lets jobs of this process go; they are due again in so many seconds."""
+    await pool.execute(
+        "update jobs set instance = null, due_at = now() + $3 where instance = $1 and id = any($2::text[])",
+        instance,
+        ids,
+        timedelta(seconds=seconds),
+    )
+
+
+async def due(
+    pool: Pool, id: str, after: tuple[datetime, int], besides: Sequence[int], limit: int
+) -> list[asyncpg.Record]:
+    """The next items that are due after that (time, turn), besides those at some positions."""
+    return await pool.fetch(
+        """select position, input, attempts, not_before, turn from job_items
+           where job_id = $1 and status = 'pending' and same_as is null and not_before <= now()
+             and (not_before, turn) > ($2, $3) and position <> all($4::int[])
+           order by not_before, turn limit $5""",
         id,
-        active,
+        *after,
+        besides,
         limit,
     )
 
 
 async def wait_seconds(pool: Pool, id: str) -> float | None:
-    """Seconds until the next pending item is due; None where none is pending or the job has ended."""
+    """Seconds until the next pending item is due; None where none is pending."""
     return await pool.fetchval(
-        """select extract(epoch from min(i.not_before) - now())::float8 from job_items i
-           join jobs j on j.id = i.job_id
-           where i.job_id = $1 and i.status = 'pending' and i.same_as is null and j.status = 'running'""",
+        """select extract(epoch from min(not_before) - now())::float8 from job_items
+           where job_id = $1 and status = 'pending' and same_as is null""",
         id,
     )
 
 
-async def settle(
-    pool: Pool,
-    id: str,
-    position: int,
-    status: str,
-    result: str | None,
-    error: str | None,
-    cached: bool | None,
-    credits_deducted: int | None,
-) -> None:
-    """Ends an item, and with it those that are the same; what it cost is told of it alone."""
-    await pool.execute(
-        """update job_items set status = $3, result = $4, error = $5,
-               cached = case when position = $2 then $6::boolean else $6 or $7::int > 0 end,
-               credits_deducted = case when position = $2 then $7 else $7 * 0 end
-           where job_id = $1 and (position = $2 or same_as = $2) and status = 'pending'""",
+async def settle(pool: Pool, outcomes: Sequence[Outcome]) -> None:
+    """Ends items (and with each those that are the same: what it cost is told of it alone), puts others off, and
+    keeps the jobs' counters, in one commit. What has ended already stays as it is, and what was found of somebody who
+    asked to be forgotten meanwhile is left out."""
+    ended = [one for one in outcomes if one.put_off is None]
+    later = [one for one in outcomes if one.put_off is not None]
+    async with pool.acquire() as connection, connection.transaction():
+        if later:
+            await connection.execute(
+                """update job_items i set not_before = now() + make_interval(secs => l.seconds), attempts = attempts + 1
+                   from unnest($1::text[], $2::int[], $3::float8[]) as l (job_id, position, seconds)
+                   where i.job_id = l.job_id and i.position = l.position and i.status = 'pending'""",
+                [one.job_id for one in later],
+                [one.position for one in later],
+                [one.put_off for one in later],
+            )
+        if ended:
+            await connection.execute(
+                """with ended as (
+                       select job_id, position, status, cached, credits,
+                              case when gone then null else result end as result,
+                              case when gone then $9::json else error end as error,
+                              case when gone then null else subjects end as subjects
+                       from unnest($1::text[], $2::int[], $3::text[], $4::json[], $5::json[], $6::bool[], $7::int[],
+                                   $8::json[])
+                           as e (job_id, position, status, result, error, cached, credits, packed),
+                           digests_of(packed) as subjects, is_suppressed(subjects) as gone
+                   ), same as (
+                       select e.*, i.position as at from ended e
+                       join job_items i on i.job_id = e.job_id and i.same_as = e.position
+                   ), done as (
+                       update job_items i set status = o.status, result = o.result, error = o.error,
+                           cached = o.cached, credits_deducted = o.credits, subjects = i.subjects || o.subjects
+                       from (select job_id, position as at, status, result, error, cached, credits, subjects from ended
+                             union all
+                             select job_id, at, status, result, error, cached or credits > 0, credits * 0, subjects
+                             from same) o
+                       where i.job_id = o.job_id and i.position = o.at and i.status = 'pending'
+                       returning i.job_id, i.status, i.credits_deducted
+                   ), counted as (
+                       select job_id, count(*) as ended, count(*) filter (where status = 'succeeded') as succeeded,
+                              coalesce(sum(credits_deducted), 0) as credits
+                       from done group by job_id order by job_id
+                   )
+                   update jobs j set succeeded = j.succeeded + c.succeeded,
+                       failed = j.failed + c.ended - c.succeeded, pending = j.pending - c.ended,
+                       credits_deducted = j.credits_deducted + c.credits
+                   from counted c where j.id = c.job_id""",
+                [one.job_id for one in ended],
+                [one.position for one in ended],
+                [one.status for one in ended],
+                [one.result for one in ended],
+                [one.error for one in ended],
+                [one.cached for one in ended],
+                [one.credits_deducted for one in ended],
+                [packed(one.subjects) for one in ended],
+                msgspec.json.encode(FORGOTTEN_ERROR).decode(),
+            )
+
+
+async def cancel(connection: Connection, account_id: str, id: str, by: str) -> bool | None:
+    """Asks for a job's end; whether nobody carries it, None where it has ended."""
+    return await connection.fetchval(
+        f"""update jobs set cancelled_by = coalesce(cancelled_by, $3::json)
+            where account_id = $1 and id = $2 and {OPEN}
+            returning instance is null or instance_is_dead(instance)""",
+        account_id,
         id,
-        position,
+        by,
+    )
+
+
+async def end(connection: Connection, id: str, status: str, error: str | None) -> asyncpg.Record | None:
+    """Ends a job, and its pending items with it; gives the job, None where it had ended."""
+    row = await connection.fetchrow(
+        f"""update jobs set status = $2, error = $3, finished_at = now(), instance = null, pending = 0
+            where id = $1 and {OPEN} returning *""",
+        id,
         status,
-        result,
-        error,
-        cached,
-        credits_deducted,
-    )
-
-
-async def postpone(pool: Pool, id: str, position: int, until: datetime) -> None:
-    await pool.execute(
-        "update job_items set not_before = $3, attempts = attempts + 1 where job_id = $1 and position = $2",
-        id,
-        position,
-        until,
-    )
-
-
-async def end(connection: Connection, id: str, status: str, error: str | None) -> bool:
-    """Ends a job that has not ended; False where it has."""
-    ended = await connection.fetchval(
-        """update jobs set status = $2, error = $3, finished_at = now()
-           where id = $1 and status in ('queued', 'running') returning true""",
-        id,
-        status,
         error,
     )
-    if ended and status != "completed":
+    if row and status != "completed":
         await connection.execute(
-            "update job_items set status = 'cancelled' where job_id = $1 and status = 'pending'", id
+            "update job_items set status = 'cancelled' where job_id = $1 and status = 'pending'",
+            id,
+            timeout=LONG_SECONDS,
         )
-    return bool(ended)
+    return row
+
+
+async def oldest_ended(pool: Pool, days: float) -> str | None:
+    """The job that ended first, if that was longer ago than `days`."""
+    return await pool.fetchval(
+        "select id from jobs where finished_at < now() - make_interval(secs => $1) order by finished_at limit 1",
+        days * 86_400,
+    )
+
+
+async def delete_some(pool: Pool, id: str, items: int) -> bool:
+    """Deletes some of a job's items, or where it has none any more the job; whether that was so."""
+    deleted = await pool.execute(
+        """delete from job_items where job_id = $1 and position in (
+               select position from job_items where job_id = $1 order by position limit $2)""",
+        id,
+        items,
+    )
+    if deleted != "DELETE 0":
+        return False
+    await pool.execute("delete from jobs where id = $1", id)
+    return True

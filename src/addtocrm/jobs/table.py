@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -13,21 +13,39 @@ from addtocrm.jobs.model import JobResult
 FIRST = ("position", "status", "input")
 LAST = ("cached", "credits_deducted", "error_type", "error_message")
 
+Pages = Callable[[], AsyncIterator[Sequence[JobResult]]]
 
-def table(results: Iterable[JobResult]) -> bytes:
-    """CSV (RFC 4180) in UTF-8. Fields of inner objects are columns with a dot in their name, lists of texts are joined
-    with `; `, what is deeper is JSON."""
-    rows = [(result, _flat(result.data)) for result in results]
-    columns = list(dict.fromkeys(name for _, fields in rows for name in fields))
+
+async def table(pages: Pages) -> AsyncIterator[bytes]:
+    """CSV (RFC 4180) in UTF-8, a chunk a page; the pages are read twice, the first time for the names of the columns.
+
+    Fields of inner objects are columns with a dot in their name, lists of texts are joined with `; `, what is deeper is
+    JSON.
+    """
+    names: dict[str, None] = {}
+    async for page in pages():
+        for result in page:
+            names |= dict.fromkeys(_flat(result.data))
+    columns = list(names)
+    yield _lines([(*FIRST, *columns, *LAST)])
+    async for page in pages():
+        yield _lines(_row(result, columns) for result in page)
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow((*FIRST, *columns, *LAST))
-    for result, fields in rows:
-        error = (result.error.type, result.error.message) if result.error else (None, None)
-        asked = result.input if isinstance(result.input, str) else msgspec.json.encode(result.input).decode()
-        values = (result.position, result.status, asked, *(fields.get(name) for name in columns))
-        writer.writerow(cell(value) for value in (*values, result.cached, result.credits_deducted, *error))
+    for row in rows:
+        writer.writerow(cell(value) for value in row)
     return text.getvalue().encode()
+
+
+def _row(result: JobResult, columns: Sequence[str]) -> Sequence[Any]:
+    fields = _flat(result.data)
+    error = (result.error.type, result.error.message) if result.error else (None, None)
+    asked = result.input if isinstance(result.input, str) else msgspec.json.encode(result.input).decode()
+    values = (result.position, result.status, asked, *(fields.get(name) for name in columns))
+    return (*values, result.cached, result.credits_deducted, *error)
 
 
 def _flat(data: Any) -> dict[str, Any]:

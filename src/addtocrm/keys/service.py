@@ -1,20 +1,28 @@
 """The rules of keys, and the ring of keys that this process knows."""
 
+import asyncio
 import time
+from collections.abc import Collection
+
+from asyncpg import Record
 
 from addtocrm.accounts import store as account_store
-from addtocrm.accounts.model import PLAN_CREDITS
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.keys import store
 from addtocrm.keys.model import SCOPES, Key, NewKey, Principal, Scope
-from addtocrm.keys.token import PREFIX, hash_token, is_well_formed, new_token
+from addtocrm.keys.token import PREFIX, hash_token, new_token
+from addtocrm.settings import MOST_REQUESTS
 
 FRESH_SECONDS = 1.0
 """How long a principal is believed without asking; the safety net below NOTIFY."""
 REMEMBERED = 10_000
+GUESS_SECONDS = 1.0
+MOST_GUESSES = 1000
+REVOKED = "The API key was revoked."
+SUSPENDED = "The account is off the Pro plan, on which API keys work."
 
 
 async def create(
@@ -27,8 +35,11 @@ async def create(
     rate_per_hour: int | None = None,
     actor: str = "operator",
 ) -> NewKey:
-    """A new key; its token is in the answer and nowhere else. Raises ApiError off Pro or for a wrong scope."""
+    """A new key; its token is in the answer and nowhere else. Raises ApiError off Pro, for a wrong scope or limit."""
     chosen = _scopes(scopes)
+    for field, rate in (("rate_per_minute", rate_per_minute), ("rate_per_hour", rate_per_hour)):
+        if rate is not None and not 1 <= rate <= MOST_REQUESTS:
+            raise invalid(field, f"is a whole number from 1 to {MOST_REQUESTS}.")
     async with pool.acquire() as connection, connection.transaction():
         account = await account_store.by_email(connection, email.strip())
         if account is None:
@@ -61,6 +72,12 @@ async def revoke(pool: Pool, id: str, actor: str = "operator") -> None:
             raise ApiError("not_found", f"There is no key {id}; `addtocrm keys list EMAIL` shows them.")
 
 
+async def unusable(pool: Pool, ids: Collection[str]) -> dict[str, str]:
+    """Those of the keys that may do nothing any more, or not now, with the reason in words."""
+    rows = await store.unusable(pool, list(ids)) if ids else []
+    return {row["id"]: REVOKED if row["revoked"] else SUSPENDED for row in rows}
+
+
 def _scopes(given: list[str]) -> tuple[Scope, ...]:
     unknown = sorted(set(given) - set(SCOPES))
     if unknown or not given:
@@ -79,25 +96,63 @@ class KeyRing:
         self._pool = pool
         self._rates = (rate_per_minute, rate_per_hour)
         self._known: dict[str, Principal] = {}
+        self._tokens: dict[str, set[str]] = {}
+        self._finding: dict[str, asyncio.Task[dict[str, Principal]]] = {}
+        self._guesses: set[str] = set()
+        self._guessing: asyncio.Task[dict[str, Principal]] | None = None
+        self._next_guesses = 0.0
         self.balances: dict[str, int] = {}
         """Credits left by account: as of the last principal read or look-up settled, FRESH_SECONDS old at most."""
 
-    async def authenticate(self, token: str) -> Principal | None:
-        """Whose token this is; None for a malformed or unknown one. A revoked key's principal says so."""
+    def known(self, token: str) -> Principal | None:
+        """Whose token this is, where that was asked a moment ago. A revoked key's principal says so."""
         principal = self._known.get(token)
-        if principal and time.monotonic() - principal.fetched_at < FRESH_SECONDS:
-            return principal
-        if not is_well_formed(token):
-            return None
-        return await self._fetch(token)
+        return principal if principal and time.monotonic() - principal.fetched_at < FRESH_SECONDS else None
 
-    async def _fetch(self, token: str) -> Principal | None:
-        began = time.monotonic()
-        row = await store.principal(self._pool, hash_token(token), PLAN_CREDITS)
-        if row is None:
-            self._known.pop(token, None)
+    def has_met(self, token: str) -> bool:
+        """Whether this was somebody's token when it was last asked for."""
+        return token in self._known
+
+    async def find(self, token: str) -> Principal | None:
+        """Whose token this is, by the database; `token` is well formed. All who ask at once share one query."""
+        finding = self._finding.get(token)
+        if finding is None:
+            finding = self._finding[token] = asyncio.create_task(self._fetch([token]))
+            finding.add_done_callback(lambda _: self._finding.pop(token, None))
+        return (await asyncio.shield(finding)).get(token)
+
+    async def find_with_others(self, token: str) -> Principal | None:
+        """As `find`, for what may well be a guess: all who ask within GUESS_SECONDS share one query."""
+        if len(self._guesses) >= MOST_GUESSES:
             return None
-        principal = Principal(
+        self._guesses.add(token)
+        if self._guessing is None:
+            self._guessing = asyncio.create_task(self._find_guesses())
+        return (await asyncio.shield(self._guessing)).get(token)
+
+    async def _find_guesses(self) -> dict[str, Principal]:
+        await asyncio.sleep(self._next_guesses - time.monotonic())
+        self._next_guesses = time.monotonic() + GUESS_SECONDS
+        tokens, self._guesses, self._guessing = self._guesses, set(), None
+        return await self._fetch(tokens)
+
+    async def _fetch(self, tokens: Collection[str]) -> dict[str, Principal]:
+        began = time.monotonic()
+        hashed = {hash_token(token): token for token in tokens}
+        rows = {hashed[row["hash"]]: row for row in await store.principals(self._pool, list(hashed))}
+        for token in tokens:
+            self._known.pop(token, None)
+        if len(self._known) + len(rows) > REMEMBERED:
+            self.forget_all()
+        found = {token: self._principal(row, began) for token, row in rows.items()}
+        self.balances.update((row["account_id"], row["credits_available"]) for row in rows.values())
+        self._known.update(found)
+        for token, principal in found.items():
+            self._tokens.setdefault(principal.account_id, set()).add(token)
+        return found
+
+    def _principal(self, row: Record, began: float) -> Principal:
+        return Principal(
             key_id=row["key_id"],
             account_id=row["account_id"],
             scopes=frozenset(row["scopes"]),
@@ -107,17 +162,13 @@ class KeyRing:
             rate_per_hour=row["rate_per_hour"] or self._rates[1],
             fetched_at=began,
         )
-        if len(self._known) >= REMEMBERED:
-            self.forget_all()
-        self.balances[principal.account_id] = row["credits_available"]
-        self._known[token] = principal
-        return principal
 
     def forget(self, account_id: str) -> None:
         """Drops what is known of an account's keys."""
-        for token in [t for t, p in self._known.items() if p.account_id == account_id]:
-            del self._known[token]
+        for token in self._tokens.pop(account_id, ()):
+            self._known.pop(token, None)
 
     def forget_all(self) -> None:
         self._known.clear()
+        self._tokens.clear()
         self.balances.clear()

@@ -1,12 +1,10 @@
 """The SQL of keys."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
-import msgspec
 
-from addtocrm.accounts.model import Plan
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.keys.model import Key, Scope
 
@@ -60,16 +58,23 @@ async def exists(connection: Connection, id: str) -> bool:
     return await connection.fetchval("select exists (select from keys where id = $1)", id)
 
 
-async def principal(pool: Pool, hash: bytes, plan_credits: Mapping[Plan, int]) -> asyncpg.Record | None:
-    """The key's and its account's columns that a request is judged by."""
-    return await pool.fetchrow(
-        """select k.id as key_id, k.account_id, k.scopes, a.plan, k.revoked_at is not null as revoked,
+async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record]:
+    """The columns of keys, and of their accounts, that a request is judged by."""
+    return await pool.fetch(
+        """select k.hash, k.id as key_id, k.account_id, k.scopes, a.plan, k.revoked_at is not null as revoked,
                   k.rate_per_minute, k.rate_per_hour,
-                  case when a.period_end > now() then a.available
-                       else coalesce(a.custom_credits, ($2::json ->> a.plan)::int) end as credits_available
-           from keys k join accounts a on a.id = k.account_id where k.hash = $1""",
-        hash,
-        msgspec.json.encode(plan_credits).decode(),
+                  case when a.period_end > now() then a.available else monthly_credits(a) end as credits_available
+           from keys k join accounts a on a.id = k.account_id where k.hash = any($1)""",
+        hashes,
+    )
+
+
+async def unusable(pool: Pool, ids: Sequence[str]) -> list[asyncpg.Record]:
+    """(id, revoked) of the keys that are revoked, or whose account is off Pro."""
+    return await pool.fetch(
+        """select k.id, k.revoked_at is not null as revoked from keys k join accounts a on a.id = k.account_id
+           where k.id = any($1::text[]) and (k.revoked_at is not null or a.plan <> 'pro')""",
+        ids,
     )
 
 

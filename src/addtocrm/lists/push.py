@@ -7,8 +7,8 @@ import msgspec
 from addtocrm.crm import service as crm
 from addtocrm.crm.model import ContactWrite, PersonInput, WriteResult
 from addtocrm.db.pool import Pool
+from addtocrm.jobs.kind import Kind
 from addtocrm.jobs.model import Item
-from addtocrm.jobs.runner import Kind
 from addtocrm.lists.service import PUSH
 from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings

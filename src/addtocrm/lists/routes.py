@@ -151,7 +151,8 @@ async def remove_member(request: AnyRequest, id: str, member_id: str, pool: Pool
     status_code=202,
     opt=endpoint(
         "Push a list to the CRM",
-        scopes=SCOPES,
+        scopes=("lists", "write"),
+        all_scopes=True,
         answer=Job,
         tag="Lists",
         body=Push,

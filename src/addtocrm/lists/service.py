@@ -1,6 +1,7 @@
 """The rules of lists: the same person is on a list once."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -14,24 +15,31 @@ from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
+from addtocrm.idempotency.service import done_before, keep
+from addtocrm.individuals import Individual, digests, individual, same, spoken_of
 from addtocrm.jobs import service as jobs
-from addtocrm.jobs.model import Job, NewItem
+from addtocrm.jobs.model import Job
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push
 from addtocrm.lookups.model import Caller
-from addtocrm.suppressions.service import first_suppressed, subjects
+from addtocrm.suppressions.service import first_suppressed
 from addtocrm.times import rfc3339
 
 PUSH = "lists.push"
+NOBODY = individual(None, ())
 
 
 async def create(pool: Pool, caller: Caller, new: NewList) -> PeopleList:
     """A new, empty list."""
+    if before := done_before(caller.once, PeopleList):
+        return before
     id = new_id("lst")
     async with pool.acquire() as connection, connection.transaction():
         await store.insert(connection, id, caller.account_id, new.name.strip(), new.description)
         await _tell(connection, caller, "list.created", {"id": id, "name": new.name.strip()})
-        return await _get(connection, caller.account_id, id)
+        made = await _get(connection, caller.account_id, id)
+        await keep(connection, caller.once, made)
+    return made
 
 
 async def page(pool: Pool, account_id: str, cursor: str | None, limit: int) -> tuple[list[PeopleList], str | None]:
@@ -79,28 +87,31 @@ async def members(
 async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]) -> AddedMembers:
     """Puts people on a list; who is on it stays as they are.
 
-    The same person: the same LinkedIn URL, else (where one of the two has none) the same e-mail, else the same
-    name at the same company. Raises ApiError `not_found`, `validation_error` (with the person's place).
+    The same person: the same LinkedIn URL, else (where one of the two has none) the same email address unless they
+    have other names, else the same name at the same company.
+
+    Raises ApiError `not_found`, `validation_error` (with the person's place).
     """
-    keys = [_keys(person, f"people[{position}]") for position, person in enumerate(people)]
+    if before := done_before(caller.once, AddedMembers):
+        return before
+    entries = [_entry(person, f"people[{position}]") for position, person in enumerate(people)]
+    about = [digests([one.who]) for one in entries]
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, caller.account_id, id)
-        place = await first_suppressed(
-            connection, [_subjects(*key, person) for key, person in zip(keys, people, strict=True)]
-        )
+        place = await first_suppressed(connection, about)
         if place is not None:
             raise invalid(f"people[{place}]", "asked to be forgotten; nobody was added.")
-        emails = [email for _, email in keys if email]
-        known = await store.known(connection, id, [identity for identity, _ in keys], emails)
+        emails = [one.email for one in entries if one.email]
+        known = await store.known(connection, id, [one.identity for one in entries], emails)
         index = _Index(known)
-        fresh: list[tuple[str, str, str | None, str]] = []
+        fresh: list[tuple[str, str, str | None, str, list[bytes]]] = []
         places: list[str] = []
-        for (identity, email), person in zip(keys, people, strict=True):
-            member_id = index.find(identity, email)
+        for entry, person, subjects in zip(entries, people, about, strict=True):
+            member_id = index.find(entry)
             if member_id is None:
                 member_id = new_id("mem")
-                index.put(member_id, identity, email)
-                fresh.append((member_id, identity, email, _encode(person)))
+                index.put(member_id, entry)
+                fresh.append((member_id, entry.identity, entry.email, _encode(person), subjects))
             places.append(member_id)
         rows = [*known, *(await store.add(connection, id, fresh) if fresh else [])]
         shown = {row["id"]: _member(row) for row in rows}
@@ -109,7 +120,9 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
         ]
         if told:
             await events.append_many(connection, caller.account_id, caller.actor, caller.request_id, told)
-    return AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
+        added = AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
+        await keep(connection, caller.once, added)
+    return added
 
 
 async def remove(pool: Pool, caller: Caller, id: str, member_id: str) -> None:
@@ -124,68 +137,74 @@ async def remove(pool: Pool, caller: Caller, id: str, member_id: str) -> None:
 async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
     """A job that writes the list's people to the CRM. Raises ApiError `not_found`, `crm_not_connected`,
     `validation_error` (another CRM is active than expected)."""
+    if before := done_before(caller.once, Job):
+        return before
     await _get(pool, caller.account_id, id)
     active = await connections.info(pool, caller.account_id)
     if options.expected_crm is not None and options.expected_crm != active.crm:
         raise invalid("expected_crm", f"the active CRM is {active.crm}; nothing was written.")
     async with pool.acquire() as connection, connection.transaction():
-        rows = await store.all_members(connection, id)
-        items = [NewItem({"member_id": row["id"], "person": msgspec.Raw(row["person"].encode())}) for row in rows]
-        return await jobs.create(connection, caller, PUSH, options, items)
+        return await jobs.create_selected(connection, caller, PUSH, "lists", options, store.MEMBERS_TO_PUSH, id)
+
+
+class _Entry(NamedTuple):
+    """Somebody as a list knows them: by `identity`, else by `email` where they are the `same` person."""
+
+    identity: str
+    email: str | None
+    who: Individual
 
 
 class _Index:
-    """Who is on a list, by identity and by e-mail."""
+    """Who is on a list, by identity and by email address."""
 
     def __init__(self, rows: Sequence[asyncpg.Record]) -> None:
         self._by_identity: dict[str, str] = {}
-        self._by_email: dict[str, list[tuple[str, str]]] = {}
+        self._by_email: dict[str, list[tuple[str, Individual]]] = {}
         for row in rows:
-            self.put(row["id"], row["identity"], row["email"])
+            who = next(spoken_of(msgspec.json.decode(row["person"])), NOBODY)
+            self.put(row["id"], _Entry(row["identity"], row["email"], who))
 
-    def put(self, member_id: str, identity: str, email: str | None) -> None:
-        self._by_identity[identity] = member_id
-        if email:
-            self._by_email.setdefault(email, []).append((member_id, identity))
+    def put(self, member_id: str, entry: _Entry) -> None:
+        self._by_identity[entry.identity] = member_id
+        if entry.email:
+            self._by_email.setdefault(entry.email, []).append((member_id, entry.who))
 
-    def find(self, identity: str, email: str | None) -> str | None:
-        if identity in self._by_identity:
-            return self._by_identity[identity]
-        has_url = identity.startswith("in:")
-        same = [
-            member_id
-            for member_id, other in self._by_email.get(email or "", [])
-            if not (has_url and other.startswith("in:"))
-        ]
-        return same[0] if len(same) == 1 else None
+    def find(self, entry: _Entry) -> str | None:
+        if entry.identity in self._by_identity:
+            return self._by_identity[entry.identity]
+        candidates = [member_id for member_id, who in self._by_email.get(entry.email or "", []) if same(who, entry.who)]
+        return candidates[0] if len(candidates) == 1 else None
 
 
-def _keys(person: PersonInput, path: str) -> tuple[str, str | None]:
-    """A person's identity and e-mail. Raises ApiError where there is nothing to know them by."""
+def _entry(person: PersonInput, path: str) -> _Entry:
+    """A person as a list knows them. Raises ApiError where there is nothing to know them by."""
     field = "linkedin_url"
     try:
         url = identifiers.person_url(person.linkedin_url) if person.linkedin_url else None
         field = "email"
-        email = identifiers.email(person.email) if person.email else None
+        email = identifiers.email_key(person.email) if person.email else None
     except ValueError as error:
         raise invalid(f"{path}.{field}", str(error)) from None
+    full_name = person.full_name or f"{person.first_name or ''} {person.last_name or ''}"
+    who = individual(url, [email, *(entry.email for entry in person.emails or ())], full_name)
     if url:
-        return "in:" + url.rpartition("/")[2], email
+        return _Entry("in:" + url.rpartition("/")[2], email, who)
     if email:
-        return "em:" + email, email
-    name = identifiers.name_key(person.full_name or f"{person.first_name or ''} {person.last_name or ''}")
-    if not name:
+        return _Entry(f"em:{email}|{who.name}" if who.name else f"em:{email}", email, who)
+    if not who.name:
         raise invalid(path, "needs a LinkedIn URL, an e-mail or a name.")
     company = person.company
     where = person.company_domain or (company and company.domain)
     name_of = person.company_name or (company and company.name) or ""
-    return f"nc:{name}|{where.lower() if where else identifiers.company_key(name_of)}", None
+    return _Entry(f"nc:{who.name}|{_domain(where) if where else identifiers.company_key(name_of)}", None, who)
 
 
-def _subjects(identity: str, email: str | None, person: PersonInput) -> list[bytes]:
-    """Whom the suppression list would know the person as."""
-    url = identifiers.PROFILE + identity.removeprefix("in:") if identity.startswith("in:") else None
-    return subjects(url, [email, *(entry.email for entry in person.emails or ())])
+def _domain(text: str) -> str:
+    try:
+        return identifiers.domain(text)
+    except ValueError:
+        return text.lower()
 
 
 def _encode(person: PersonInput) -> str:

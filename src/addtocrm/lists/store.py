@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import asyncpg
 
 from addtocrm.db.pool import Connection, Pool
+from addtocrm.individuals import packed
 
-LIST = """select l.id, l.name, l.description, l.created_at, l.updated_at,
-                 (select count(*)::int from list_members m where m.list_id = l.id) as members from lists l"""
+LIST = "select id, name, description, created_at, updated_at, members from lists l"
+
+MEMBERS_TO_PUSH = """select id as place, json_build_object('member_id', id, 'person', person) as input, subjects
+                     from list_members where list_id = $1"""
 
 
 async def insert(connection: Connection, id: str, account_id: str, name: str, description: str | None) -> None:
@@ -66,20 +69,22 @@ async def known(
 
 
 async def add(
-    connection: Connection, list_id: str, rows: Sequence[tuple[str, str, str | None, str]]
+    connection: Connection, list_id: str, rows: Sequence[tuple[str, str, str | None, str, Sequence[bytes]]]
 ) -> list[asyncpg.Record]:
-    """Adds (id, identity, email, JSON person); gives the rows."""
-    ids, identities, emails, people = zip(*rows, strict=True)
+    """Adds (id, identity, email, JSON person, whom it is about); gives the rows."""
+    ids, identities, emails, people, subjects = zip(*rows, strict=True)
     return await connection.fetch(
-        """insert into list_members (id, list_id, identity, email, person)
-           select m.id, $1, m.identity, m.email, m.person
-           from unnest($2::text[], $3::text[], $4::text[], $5::json[]) as m (id, identity, email, person)
+        """insert into list_members (id, list_id, identity, email, person, subjects)
+           select m.id, $1, m.identity, m.email, m.person, digests_of(m.subjects)
+           from unnest($2::text[], $3::text[], $4::text[], $5::json[], $6::json[])
+               as m (id, identity, email, person, subjects)
            returning id, identity, email, person, added_at""",
         list_id,
         ids,
         identities,
         emails,
         people,
+        [packed(one) for one in subjects],
     )
 
 
@@ -99,7 +104,3 @@ async def remove(connection: Connection, list_id: str, member_id: str) -> bool:
             "delete from list_members where list_id = $1 and id = $2 returning true", list_id, member_id
         )
     )
-
-
-async def all_members(connection: Connection, list_id: str) -> list[asyncpg.Record]:
-    return await connection.fetch("select id, person from list_members where list_id = $1 order by id", list_id)

@@ -1,5 +1,6 @@
 """Results that this process answered lately, so that a repeat needs no SQL."""
 
+import hashlib
 import time
 from collections import OrderedDict
 from datetime import datetime
@@ -12,12 +13,13 @@ MOST_BYTES = 32 * 2**20
 class HotResults:
     """A bounded map of look-ups to their encoded results, and of request bodies to look-ups.
 
-    PostgreSQL stays the truth: entries go when they expire, on NOTIFY, and all at once when notices may have
-    been missed.
+    PostgreSQL stays the truth: entries go when they expire, on NOTIFY (by their account and digest), and all at once
+    when notices may have been missed.
     """
 
     def __init__(self) -> None:
         self._results: OrderedDict[Ref, tuple[bytes, float]] = OrderedDict()
+        self._refs: dict[str, dict[str, Ref]] = {}
         self._requests: OrderedDict[tuple[str, str, bytes], Ref] = OrderedDict()
         self._bytes = 0
         self.version = 0
@@ -40,6 +42,7 @@ class HotResults:
         if version != self.version:
             return
         self._results[ref] = (data, expires_at.timestamp())
+        self._refs.setdefault(ref.account_id, {})[digest(ref)] = ref
         self._bytes += len(data)
         while self._bytes > MOST_BYTES:
             self._drop(next(iter(self._results)))
@@ -58,13 +61,22 @@ class HotResults:
         return self.get(ref) if ref else None
 
     def forget(self, account_id: str) -> None:
+        """Drops all results of an account."""
         self.version += 1
-        for ref in [ref for ref in self._results if ref.account_id == account_id]:
+        for ref in list(self._refs.get(account_id, {}).values()):
+            self._drop(ref)
+
+    def forget_one(self, account_id: str, digest: str) -> None:
+        """Drops the result with this digest."""
+        self.version += 1
+        ref = self._refs.get(account_id, {}).get(digest)
+        if ref:
             self._drop(ref)
 
     def clear(self) -> None:
         self.version += 1
         self._results.clear()
+        self._refs.clear()
         self._requests.clear()
         self._bytes = 0
 
@@ -72,3 +84,12 @@ class HotResults:
         entry = self._results.pop(ref, None)
         if entry:
             self._bytes -= len(entry[0])
+            refs = self._refs[ref.account_id]
+            del refs[digest(ref)]
+            if not refs:
+                del self._refs[ref.account_id]
+
+
+def digest(ref: Ref) -> str:
+    """How a notice names a result within its account (the SQL function `result_notice`)."""
+    return hashlib.md5(f"{ref.operation}\n{ref.key}".encode(), usedforsecurity=False).hexdigest()

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from addtocrm import identifiers
 from addtocrm.events.model import EventType
+from addtocrm.idempotency.model import Once
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -18,13 +20,14 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """On whose behalf something is done. `actor` is `key:<id>`, `user:<id>` or `operator`."""
+    """On whose behalf something is done. `actor` is `key:<id>`, `user:<id>` or `operator`; `once` is that of the
+    request's Idempotency-Key."""
 
     account_id: str
     actor: str
     request_id: str
-    plan_credits: int
     key_id: str | None = None
+    once: Once | None = None
 
 
 class Ref(NamedTuple):
@@ -33,6 +36,11 @@ class Ref(NamedTuple):
     account_id: str
     operation: str
     key: str
+
+    @classmethod
+    def of(cls, account_id: str, operation: Operation, key: str) -> "Ref":
+        """`key` is the normalised question, however long."""
+        return cls(account_id, operation.name, identifiers.bounded(key))
 
 
 Refresh = bool | datetime
@@ -59,6 +67,13 @@ class Answer(msgspec.Struct, frozen=True):
     data: bytes
     cached: bool
     credits_deducted: int
+    credits_remaining: int
+
+
+class Charged(msgspec.Struct, frozen=True):
+    """An answer that cost a credit, as it is kept with an Idempotency-Key."""
+
+    data: msgspec.Raw
     credits_remaining: int
 
 

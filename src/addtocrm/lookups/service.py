@@ -12,9 +12,10 @@ from addtocrm import metrics
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
+from addtocrm.idempotency import service as idempotency
 from addtocrm.lookups import store
 from addtocrm.lookups.hot import HotResults
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Ref, Refresh
+from addtocrm.lookups.model import Answer, Caller, CaptureState, Charged, Operation, Outcome, Ref, Refresh
 
 log = structlog.get_logger()
 
@@ -66,7 +67,9 @@ class Lookups:
         it asks for, as `suppressions` names them: nothing matches where one of them asked to be forgotten.
         Raises ApiError `insufficient_credits`; whatever `work` raises goes through, and costs nothing.
         """
-        ref = Ref(caller.account_id, operation.name, key)
+        if before := idempotency.done_before(caller.once, Charged):
+            return Answer(bytes(before.data), False, 1, before.credits_remaining)
+        ref = Ref.of(caller.account_id, operation, key)
         if not refresh and (data := self.hot.get(ref)) is not None and (accept is None or accept(data)):
             metrics.CACHE.labels(operation.name, "hit").inc()
             return Answer(data, True, 0, self._balances.get(ref.account_id, 0))
@@ -86,6 +89,10 @@ class Lookups:
         billed = settled.billed if leading else 0
         return Answer(settled.data, cached, billed, settled.available)
 
+    def free(self, caller: Caller, data: bytes) -> Answer:
+        """An answer that needed no look-up: it is free, also where no credits are left."""
+        return Answer(data, False, 0, self._balances.get(caller.account_id, 0))
+
     async def _fly(
         self,
         caller: Caller,
@@ -96,6 +103,7 @@ class Lookups:
         accept: Accept | None,
         subjects: Sequence[bytes],
     ) -> Settled:
+        outcome: Outcome | None = None
         while True:
             hold_id = new_id("hld")
             self._holds.add(hold_id)
@@ -103,7 +111,8 @@ class Lookups:
                 cached = await self._hold(hold_id, ref, caller, refresh, accept, subjects)
                 if cached is not None:
                     return cached
-                settled = await self._work_and_settle(hold_id, ref, caller, operation, work)
+                outcome = outcome or await self._ask(hold_id, ref, work)
+                settled = await self._settle(hold_id, ref, caller, operation, outcome)
             finally:
                 self._holds.discard(hold_id)
             if settled is not None:
@@ -148,29 +157,25 @@ class Lookups:
                         raise ApiError("internal_error", "The same look-up is still under way; try again in a minute.")
                     await asyncio.sleep(BUSY_POLL_SECONDS)
 
-    async def _work_and_settle(
-        self, hold_id: str, ref: Ref, caller: Caller, operation: Operation, work: Work
-    ) -> Settled | None:
-        """Does the work and captures the hold; None where the hold was lost meanwhile."""
+    async def _ask(self, hold_id: str, ref: Ref, work: Work) -> Outcome | None:
+        """Does the work; releases the hold unless what it found costs a credit."""
         outcome: Outcome | None = None
         try:
             outcome = await work()
         finally:
             if outcome is None or not outcome.billable:
                 await self._release(hold_id, ref)
+        return outcome
+
+    async def _settle(
+        self, hold_id: str, ref: Ref, caller: Caller, operation: Operation, outcome: Outcome | None
+    ) -> Settled | None:
+        """Captures the hold of an outcome that costs a credit; None where the hold was lost meanwhile."""
         if outcome is None or not outcome.billable:
             return Settled(outcome and outcome.data, False, 0, self._balances.get(ref.account_id, 0))
         expires_at = datetime.now(UTC) + self._lifetime
-        event = (
-            new_id("evt"),
-            operation.event,
-            caller.actor,
-            msgspec.json.encode(outcome.event).decode(),
-        )
         version = self.hot.version
-        state, available = await store.capture(
-            self._pool, hold_id, new_id("led"), event, outcome.data.decode(), expires_at, outcome.subjects
-        )
+        state, available = await self._capture(hold_id, caller, operation, outcome, expires_at)
         if state == "lost":
             return None
         self._balances[ref.account_id] = available
@@ -179,6 +184,20 @@ class Lookups:
         self.hot.put(ref, outcome.data, expires_at, version)
         metrics.CREDITS.labels(operation.name).inc()
         return Settled(outcome.data, False, 1, available)
+
+    async def _capture(
+        self, hold_id: str, caller: Caller, operation: Operation, outcome: Outcome, expires_at: datetime
+    ) -> tuple[CaptureState, int]:
+        """One statement; with an Idempotency-Key, one transaction that keeps the answer with it."""
+        event = (new_id("evt"), operation.event, caller.actor, msgspec.json.encode(outcome.event).decode())
+        captured = (hold_id, new_id("led"), event, outcome.data.decode(), expires_at, outcome.subjects)
+        if caller.once is None:
+            return await store.capture(self._pool, *captured)
+        async with self._pool.acquire() as connection, connection.transaction():
+            state, available = await store.capture(connection, *captured)
+            if state == "captured":
+                await idempotency.keep(connection, caller.once, Charged(msgspec.Raw(outcome.data), available))
+            return state, available
 
     async def _release(self, hold_id: str, ref: Ref) -> None:
         try:
@@ -195,7 +214,10 @@ class Lookups:
 
     async def sweep(self) -> None:
         """Releases the holds that nobody will settle any more."""
-        released = await store.sweep(self._pool, self._instance, list(self._holds))
+        noted = await store.holds_of(self._pool, self._instance)
+        # A hold is in `_holds` before it is in the table: one that is there and no longer here is nobody's.
+        lost = [id for id in noted if id not in self._holds]
+        released = await store.release_lost(self._pool, self._instance, lost)
         if released:
             log.warning("holds_released", holds=released)
 
@@ -211,4 +233,5 @@ class Lookups:
 
     async def drain(self) -> None:
         """Waits for what is under way."""
-        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        while self._flights:
+            await asyncio.gather(*self._flights.values(), return_exceptions=True)

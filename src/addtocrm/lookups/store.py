@@ -1,9 +1,9 @@
-"""The SQL of look-ups: holds and results. The money rules themselves are functions of migration 0001."""
+"""The SQL of look-ups: holds and results. The money rules themselves are functions of migration 0009."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from addtocrm.db.pool import Pool
+from addtocrm.db.pool import Connection, Pool
 from addtocrm.lookups.model import Caller, CaptureState, Claim, Ref, Refresh
 
 
@@ -13,7 +13,7 @@ async def claim(
     """Holds a credit for `ref`, or says why not: it is cached, busy elsewhere, asks for somebody who asked to be
     forgotten, or the pool is empty."""
     row = await pool.fetchrow(
-        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         hold_id,
         *ref,
         caller.request_id,
@@ -21,7 +21,6 @@ async def claim(
         instance,
         bool(refresh),
         refresh if isinstance(refresh, datetime) else None,
-        caller.plan_credits,
         subjects,
     )
     assert row is not None
@@ -29,7 +28,7 @@ async def claim(
 
 
 async def capture(
-    pool: Pool,
+    connection: Connection | Pool,
     hold_id: str,
     charge_id: str,
     event: tuple[str, str, str, str],
@@ -42,7 +41,7 @@ async def capture(
     `event` is (id, type, actor, JSON data). Gives what became of the hold, and the credits left.
     """
     event_id, event_type, actor, event_data = event
-    row = await pool.fetchrow(
+    row = await connection.fetchrow(
         "select captured, suppressed, available from credits_capture($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         hold_id,
         charge_id,
@@ -68,21 +67,34 @@ async def has_holds(pool: Pool, account_id: str) -> bool:
     return await pool.fetchval("select exists (select from holds where account_id = $1)", account_id)
 
 
-async def sweep(pool: Pool, instance: int, active: list[str]) -> int:
-    """Releases the holds of processes that died, and this process's own that no look-up knows; gives how many."""
+async def holds_of(pool: Pool, instance: int) -> list[str]:
+    """The holds of one process."""
+    rows = await pool.fetch("select id from holds where instance = $1", instance)
+    return [row["id"] for row in rows]
+
+
+async def release_lost(pool: Pool, instance: int, lost: Sequence[str]) -> int:
+    """Releases the holds of other processes that are dead, and `lost` ones of this; gives how many.
+
+    The locks of several accounts are taken in one order, so that two who sweep cannot wait for each other.
+    """
     return await pool.fetchval(
-        """with lost as (
+        """select count(credits_release(id)) from (
                select id from holds
-               where case when instance = $1 then id <> all($2::text[]) else instance_is_dead(instance) end)
-           select count(credits_release(id)) from lost""",
+               where case when instance = $1 then id = any($2::text[]) else instance_is_dead(instance) end
+               order by account_id for update) lost""",
         instance,
-        active,
+        lost,
     )
 
 
 async def delete_expired(pool: Pool, batch: int = 1000) -> None:
-    await pool.execute(
-        """delete from results where ctid = any(array(
-               select ctid from results where expires_at < now() limit $1))""",
-        batch,
-    )
+    """Deletes the results past their time, some in each transaction."""
+    deleted = batch
+    while deleted == batch:
+        done = await pool.execute(
+            """delete from results where ctid = any(array(
+                   select ctid from results where expires_at < now() limit $1))""",
+            batch,
+        )
+        deleted = int(done.rpartition(" ")[2])

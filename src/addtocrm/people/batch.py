@@ -8,8 +8,8 @@ import msgspec
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
+from addtocrm.jobs.kind import Kind
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.jobs.runner import Kind
 from addtocrm.lookups.model import Answer, Caller
 from addtocrm.lookups.service import Lookups
 from addtocrm.people import service
@@ -26,7 +26,9 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[EnrichPerson | str]) -> Job:
     """A queued job with one item for each person; one that asks for nobody fails alone, with its error."""
-    return await jobs.submit(pool, caller, service.ENRICH.name, [NewItem(item, _key(_asked(item))) for item in items])
+    return await jobs.submit(
+        pool, caller, service.ENRICH.name, "enrich", [NewItem(item, _key(_asked(item))) for item in items]
+    )
 
 
 def _asked(item: EnrichPerson | str) -> EnrichPerson:

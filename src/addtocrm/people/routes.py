@@ -35,7 +35,7 @@ async def enrich(request: AnyRequest, lookups: Lookups, waterfall: Waterfall) ->
         lookups, waterfall, passed.caller, query, refresh=body.refresh, min_confidence=body.min_confidence
     )
     if not (body.refresh or body.required or body.min_confidence):
-        passed.ref = Ref(passed.caller.account_id, service.ENRICH.name, service.lookup_key(query))
+        passed.ref = Ref.of(passed.caller.account_id, service.ENRICH, service.lookup_key(query))
     return billed(answer)
 
 

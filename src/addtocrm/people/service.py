@@ -111,6 +111,6 @@ def lookup_key(query: PersonQuery) -> str:
     if query.linkedin_url:
         return query.linkedin_url
     if query.email:
-        return query.email
+        return identifiers.email_key(query.email)
     name = identifiers.name_key(f"{query.first_name} {query.last_name}")
     return f"{name}|{query.company_domain or identifiers.company_key(query.company_name or '')}"

@@ -46,7 +46,8 @@ class Dataset:
             rows = await self._people("identity = $1", "in:" + _slug(query.linkedin_url))
             confidence = BY_LINKEDIN
         elif query.email:
-            rows = await self._people("split_part(email, '@', 2) = split_part($1, '@', 2) and email = $1", query.email)
+            key = identifiers.email_key(query.email)
+            rows = await self._people("split_part(email, '@', 2) = split_part($1, '@', 2) and email = $1", key)
             confidence = BY_EMAIL
         else:
             name = identifiers.name_key(f"{query.first_name} {query.last_name}")

@@ -1,32 +1,53 @@
-"""The rules of the suppression list. It keeps hashes only."""
+"""The rules of the suppression list: who is on it, and who is taken out with whom. It keeps keyed hashes only."""
 
 import hashlib
-import re
-from collections.abc import Iterable, Sequence
-from urllib.parse import unquote
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
 
+import asyncpg
 import msgspec
+import structlog
 
-from addtocrm import identifiers
-from addtocrm.db.pool import Connection, Pool
+from addtocrm import identifiers, secrets
+from addtocrm.db.pool import Connection, DatabaseError, Pool, connect
+from addtocrm.emails.knowledge import is_role
 from addtocrm.errors import invalid
+from addtocrm.individuals import Individual, digest, digests, individual, mentioned, spoken_of
 from addtocrm.suppressions import store
 
-PROFILE = "linkedin.com/in/"
+log = structlog.get_logger()
+
+PURPOSE = "suppression list"
+LOST = (
+    "The suppression list cannot be read: its key is sealed with another {file} than this host's. Copy that file from "
+    "another host or from the backup; docs/operations.md says what to do where it is lost."
+)
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A free text that speaks of the person: which column of which row."""
+
+    account_id: str
+    place: str
+    id: str
 
 
 class Forgotten(msgspec.Struct, frozen=True):
-    """How many identifiers were put on the list, and from how many rows of each table the person was taken."""
+    """How many identifiers were put on the list, from how many rows of each table the person was taken, the free
+    texts that mention them (they are left as they are), and addresses that are shared with others (which stay)."""
 
     identifiers: int
     removed: dict[str, int]
+    mentions: list[Mention]
+    shared: list[str]
 
 
 def subjects(linkedin_url: str | None, emails: Iterable[str | None]) -> list[bytes]:
-    """What the list would have of a person with these (normalised) identifiers."""
-    named = [f"linkedin:{linkedin_url}"] if linkedin_url else []
-    named += [f"email:{email.lower()}" for email in emails if email]
-    return [hashlib.sha256(name.encode()).digest() for name in dict.fromkeys(named)]
+    """Whom a look-up or a write is about, by identifiers in any form."""
+    return digests([individual(linkedin_url, emails)])
 
 
 async def first_suppressed(connection: Connection, people: Sequence[Sequence[bytes]]) -> int | None:
@@ -39,40 +60,177 @@ async def first_suppressed(connection: Connection, people: Sequence[Sequence[byt
     return next((place for place, person in enumerate(people) if found.intersection(person)), None)
 
 
-async def forget(pool: Pool, identifier: str) -> Forgotten:
-    """Puts a person on the list, by LinkedIn URL or e-mail and all that the dataset knows them by, and takes them
-    out of every place. Raises ApiError `validation_error` where `identifier` is neither.
+async def session(url: str, data_dir: Path, *, replace: bool = False) -> Mapping[str, str]:
+    """What a pool's connections to `url` are opened with to read the list: its key.
+
+    The key is random, made once, and kept in the database, sealed with the key file that the hosts
+    share. `replace` makes a new one where it cannot be opened and nobody is on the list. Raises DatabaseError where
+    it cannot be opened.
     """
-    urls, emails = _read(identifier)
+    connection = await connect(url)
+    try:
+        async with connection.transaction():
+            row = await store.key(connection)
+            if row is None:
+                await store.lock_exclusively(connection)
+                row = await store.key(connection)
+            try:
+                if row is not None:
+                    return _settings(bytes.fromhex(secrets.unseal(data_dir, row["sealed"], PURPOSE)))
+            except secrets.SecretError:
+                if not replace or await store.anybody(connection):
+                    raise DatabaseError(LOST.format(file=data_dir / secrets.FILE)) from None
+                log.warning("suppression_key_replaced", reason="it was sealed with another key file")
+            return await _make_key(connection, data_dir, row)
+    finally:
+        await connection.close()
+
+
+async def _make_key(connection: Connection, data_dir: Path, replaced: asyncpg.Record | None) -> Mapping[str, str]:
+    made = os.urandom(32)
+    settings = _settings(made)
+    pads = bytes.fromhex(settings["addtocrm.suppression_key"])
+    sealed = secrets.seal(data_dir, made.hex(), PURPOSE)
+    await store.put_key(connection, sealed, hashlib.sha256(pads).digest())
+    if replaced is None:
+        await store.rehash(connection, settings)
+    return settings
+
+
+async def reseal(connection: Connection, data_dir: Path) -> None:
+    """Seals the list's key anew, with the newest key of the file."""
+    row = await store.key(connection)
+    if row is not None:
+        key = secrets.unseal(data_dir, row["sealed"], PURPOSE)
+        await store.put_key(connection, secrets.seal(data_dir, key, PURPOSE), row["fingerprint"])
+
+
+def _settings(key: bytes) -> Mapping[str, str]:
+    """The key with HMAC's two pads (RFC 2104), which is all that a session needs of it."""
+    pads = [bytes(byte ^ pad for byte in key.ljust(64, b"\0")) for pad in (0x36, 0x5C)]
+    return {"addtocrm.suppression_key": b"".join(pads).hex()}
+
+
+async def forget(pool: Pool, identifier: str) -> Forgotten:
+    """Puts a person on the list, by LinkedIn URL or email address and all that any place knows them by, and takes
+    them out of every place. An address that others have too is nobody's: it stays, and so do they.
+
+    Raises ApiError `validation_error` where `identifier` is neither, or is shared.
+    """
     async with pool.acquire() as connection:
-        for row in await store.known_as(connection, list(urls), list(emails)):
-            if row["linkedin_url"]:
-                urls.add(row["linkedin_url"])
-            emails.update(email.lower() for email in row["emails"] if email)
-        hashes = [hash for url in urls for hash in subjects(url, ())] + subjects(None, emails)
+        search = await _searched(connection, _read(identifier))
+        if not search.known:
+            several = "is the address of several people; forget each by their LinkedIn URL."
+            raise invalid("identifier", several)
         # Once the list is written nobody can come back, so that clearing the tables need hold nobody up.
         async with connection.transaction():
             await store.lock_exclusively(connection)
-            await store.add(connection, hashes)
+            await store.add(connection, search.digests)
         async with connection.transaction():
-            removed = await store.clear(connection, list(urls), list(emails), _pattern(urls, emails))
-    return Forgotten(len(hashes), removed)
+            await store.hold_feed(connection)
+            again = await _searched(connection, search.known)
+            if again.known != search.known:
+                await store.add(connection, again.digests)
+            removed = {place: await store.clear(connection, place, keys) for place, keys in again.rows.items()}
+            removed["idempotency"] = await _clear_answers(connection, again)
+            mentions = [Mention(**row) for row in await store.mentions(connection, again.digests)]
+    shown = sorted(one.removeprefix("email:") for one in again.shared)
+    return Forgotten(len(again.known), removed, mentions, shown)
 
 
-def _read(identifier: str) -> tuple[set[str], set[str]]:
+def _read(identifier: str) -> set[str]:
     try:
         if "@" in identifier:
-            return set(), {identifiers.email(identifier).lower()}
-        return {identifiers.person_url(identifier)}, set()
+            return {f"email:{identifiers.email_key(identifier)}"}
+        return {f"linkedin:{identifiers.person_url(identifier)}"}
     except ValueError as error:
         raise invalid("identifier", str(error)) from None
 
 
-def _pattern(urls: Iterable[str], emails: Iterable[str]) -> str:
-    """A regular expression (PostgreSQL's, over lower case) of all forms in which one of these may be written."""
-    forms = [f"(^|[^a-z0-9._+-]){re.escape(email)}($|[^a-z0-9.-])" for email in emails]
-    for url in urls:
-        slug = url.rpartition("/")[2]
-        for form in {slug.lower(), unquote(slug).lower()}:
-            forms.append(f"{re.escape(PROFILE + form)}($|[^a-z0-9%_.~-])")
-    return "|".join(forms)
+class _Search:
+    """What is known of one person: identifiers that are theirs alone, those that they share, and their rows."""
+
+    def __init__(self, known: set[str]) -> None:
+        self.known = known
+        self.shared: set[str] = set()
+        self.names: set[str] = set()
+        self.rows: dict[str, set[str]] = {place: set() for place in store.PLACES}
+
+    @property
+    def digests(self) -> list[bytes]:
+        return [digest(one) for one in sorted(self.known)]
+
+    def is_theirs(self, one: Individual) -> bool:
+        """Whether somebody is the person: by an identifier that is theirs, or by name beside a shared address."""
+        if one.identifiers & self.known:
+            return True
+        namesake = one.name in self.names and not one.linkedin_url
+        return bool(namesake and one.identifiers & self.shared)
+
+
+async def _searched(connection: Connection, known: set[str]) -> _Search:
+    """All that the places know of the person with the identifiers `known`, followed from place to place."""
+    search = _Search(set(known))
+    found: dict[tuple[str, str], list[Individual]] = {}
+    todo = set(known)
+    while todo:
+        rows = await store.speaking_of(connection, sorted(todo))
+        fresh = {(row["place"], row["key"]): list(spoken_of(_document(row))) for row in rows}
+        found |= fresh
+        bearers = [one for people in fresh.values() for one in people]
+        for identifier in todo:
+            if identifier.startswith("email:") and _is_shared(
+                identifier, [one for one in bearers if identifier in one.identifiers]
+            ):
+                search.known.discard(identifier)
+                search.shared.add(identifier)
+        people = [one for people in found.values() for one in people]
+        search.names |= {one.name for one in people if one.name and one.identifiers & search.known}
+        todo = {name for one in people if search.is_theirs(one) for name in one.identifiers}
+        todo -= search.known | search.shared
+        search.known |= todo
+    for (place, key), people in found.items():
+        if any(search.is_theirs(one) for one in people):
+            search.rows[place].add(key)
+    return search
+
+
+def _document(row: asyncpg.Record) -> Any:
+    return [msgspec.json.decode(text) for text in row["documents"] if text]
+
+
+def _is_shared(identifier: str, bearers: Sequence[Individual]) -> bool:
+    """Whether an address is that of several people."""
+    role = is_role(identifier.removeprefix("email:").rpartition("@")[0])
+    known = {(one.linkedin_url, one.name) for one in bearers}
+    return any(_are_two(one, other, role) for one, other in combinations(known, 2))
+
+
+def _are_two(one: tuple[str | None, str], other: tuple[str | None, str], role: bool) -> bool:
+    """Whether (LinkedIn URL, name) of two with one address are two people. A URL and a family name may change; the
+    address of a function (`info@…`) is the same person's only where nothing differs."""
+    (url, name), (other_url, other_name) = one, other
+    if url and other_url and url != other_url:
+        return role or not name or name != other_name
+    if not role:
+        name, other_name = name.partition(" ")[0], other_name.partition(" ")[0]
+    return bool(name and other_name) and name != other_name
+
+
+async def _clear_answers(connection: Connection, search: _Search) -> int:
+    """Drops the stored answers of a day's requests with an Idempotency-Key that speak of the person."""
+    told: list[tuple[str, str]] = []
+    async for owner, key, body in store.answers(connection):
+        try:
+            people = list(spoken_of(msgspec.json.decode(body)))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if any(search.is_theirs(one) for one in people):
+            told.append((owner, key))
+    return await store.drop_answers(connection, told)
+
+
+def mentions(*texts: Any) -> list[bytes]:
+    """Whom free texts mention, as columns named `mentions` have it."""
+    found = {name for text in texts if isinstance(text, str) for name in mentioned(text)}
+    return [digest(one) for one in sorted(found)]

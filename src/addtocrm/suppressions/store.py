@@ -1,75 +1,158 @@
-"""The SQL of the suppression list, and of every place where a person may be mentioned."""
+"""The SQL of the suppression list, and of every place where a person may be spoken of."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import asyncpg
+import msgspec
 
 from addtocrm.db.pool import Connection
+from addtocrm.individuals import digest
+from addtocrm.jobs.model import FORGOTTEN, FORGOTTEN_ERROR
 
 LOCK = (1096041286, 0)
 """Held shared (`suppression_lock()`) by those who read the list for what they are about to write."""
 
-CLEAR_SECONDS = 3600.0
-"""For one table, which is read from end to end."""
+SECONDS = 600.0
+"""For one statement: a person may be in very many rows."""
 
 GONE = """'{"forgotten": true}'::json"""
 
-PLACES = {
-    "people": "delete from people where lower(email) = any($2) or lower(data::text) ~ $3",
-    "results": "delete from results where lower(lookup_key) = any($1 || $2) or lower(data::text) ~ $3",
-    "list_members": "delete from list_members where lower(person::text) ~ $3",
-    "crm_contacts": """delete from crm_contacts
-        where linkedin_url = any($1) or lower(email) = any($2)
-           or exists (select from unnest(other_emails) as other where lower(other) = any($2))""",
-    "job_items": """update job_items set input = '"(forgotten)"', result = null,
-            error = '{"type": "not_found", "message": "This person asked to be forgotten."}'
-        where lower(concat(input::text, result::text)) ~ $3""",
-    "events": f"update events set data = {GONE} where lower(data::text) ~ $3",
-    "events_outbox": f"update events_outbox set data = {GONE} where lower(data::text) ~ $3",
-    "idempotency": "delete from idempotency where lower(convert_from(body, 'UTF8')) ~ $3",
+SPOKEN_OF: Mapping[str, str] = {
+    "people": """select id, array[data::text, json_build_object('email', email)::text] from people
+        where identity = any($1)
+           or (split_part(email, '@', 2) = any($3) and email = any($2))
+           or (jsonb_path_exists(data, '$.emails[1]')
+               and jsonb_path_query_array(data, '$.emails[*].email') ?| $2)""",
+    "results": """select json_build_array(account_id, operation, lookup_key)::text, array[data::text]
+        from results where subjects && $1""",
+    "list_members": "select id, array[person::text] from list_members where subjects && $1",
+    "crm_contacts": """select id, array[json_build_object('linkedin_url', linkedin_url, 'email', email,
+            'emails', other_emails, 'full_name', full_name)::text] from crm_contacts where subjects && $1""",
+    "job_items": """select json_build_array(job_id, position)::text, array[input::text, result::text]
+        from job_items where subjects && $1""",
+    "events": """select json_build_array(account_id, inserted, id)::text, array[data::text]
+        from events where subjects && $1""",
+    # The outbox has the events of half a second.
+    "events_outbox": "select id, array[data::text] from events_outbox where subjects && $1",
 }
-"""What is done in each table; $1 are LinkedIn URLs, $2 addresses in lower case, $3 is a pattern of both."""
+"""How each place finds the rows of a person by an index: (key, JSON documents). $1 are digests of identifiers; for
+the people table identities, then $2 addresses and $3 their domains."""
+
+PLACES: Mapping[str, str] = {
+    "people": "delete from people where id = any($1)",
+    "results": """delete from results r using unnest($1::text[]) as k
+        where (account_id, operation, lookup_key) = (k::json->>0, k::json->>1, k::json->>2)""",
+    "list_members": "delete from list_members where id = any($1)",
+    "crm_contacts": "delete from crm_contacts where id = any($1)",
+    "job_items": f"""update job_items set input = '"{FORGOTTEN}"', result = null, subjects = null,
+            error = '{msgspec.json.encode(FORGOTTEN_ERROR).decode()}'
+        from unnest($1::text[]) as k where (job_id, position) = (k::json->>0, (k::json->>1)::int)""",
+    "events": f"""update events e set data = {GONE}, subjects = null from unnest($1::text[]) as k
+        where (account_id, inserted, id) = (k::json->>0, (k::json->>1)::timestamptz, k::json->>2)""",
+    "events_outbox": f"update events_outbox set data = {GONE}, subjects = null where id = any($1)",
+}
+"""What is done with the rows of a person in each place; $1 are their keys."""
+
+MENTIONS = """
+    select n.account_id, 'crm_notes' as place, n.id from crm_notes n where mentions && $1
+    union all select account_id, 'crm_tasks', id from crm_tasks where mentions && $1
+    union all select account_id, 'crm_contacts', id from crm_contacts where mentions && $1
+    union all select account_id, 'crm_companies', id from crm_companies where mentions && $1
+"""
 
 
 async def lock_exclusively(connection: Connection) -> None:
     await connection.execute("select pg_advisory_xact_lock($1, $2)", *LOCK)
 
 
-async def suppressed(connection: Connection, hashes: Sequence[bytes]) -> set[bytes]:
-    """Those of `hashes` that are on the list; nobody is added to it until the transaction ends."""
-    await connection.execute("select suppression_lock()")
-    rows = await connection.fetch("select hash from suppressions where hash = any($1)", hashes)
-    return {row["hash"] for row in rows}
+async def hold_feed(connection: Connection) -> None:
+    """Until the transaction ends no event goes from the outbox to the feed, where it could be missed in both."""
+    await connection.execute("select last from events_clock order by last desc limit 1 for update")
 
 
-async def add(connection: Connection, hashes: Sequence[bytes]) -> None:
+async def key(connection: Connection) -> asyncpg.Record | None:
+    return await connection.fetchrow("select sealed, fingerprint from suppression_key")
+
+
+async def put_key(connection: Connection, sealed: bytes, fingerprint: bytes) -> None:
     await connection.execute(
-        "insert into suppressions (hash) select unnest($1::bytea[]) on conflict do nothing", hashes
+        """insert into suppression_key (sealed, fingerprint) values ($1, $2)
+           on conflict (single) do update set sealed = excluded.sealed, fingerprint = excluded.fingerprint""",
+        sealed,
+        fingerprint,
     )
 
 
-async def known_as(connection: Connection, urls: Sequence[str], emails: Sequence[str]) -> list[asyncpg.Record]:
-    """(linkedin_url, emails) of the people of the dataset with one of these."""
-    return await connection.fetch(
-        """select data->>'linkedin_url' as linkedin_url,
-                  array(select jsonb_path_query(data, '$.emails[*].email') #>> '{}') || email as emails
-           from people where data->>'linkedin_url' = any($1) or lower(email) = any($2)""",
-        urls,
-        emails,
-        timeout=CLEAR_SECONDS,
+async def rehash(connection: Connection, settings: Mapping[str, str]) -> None:
+    """Keys the hashes of a list that was made without a key."""
+    for name, value in settings.items():
+        await connection.execute("select set_config($1, $2, true)", name, value)
+    await connection.execute("update suppressions set hash = suppression_hash(hash)")
+
+
+async def anybody(connection: Connection) -> bool:
+    return await connection.fetchval("select exists (select from suppressions)")
+
+
+async def suppressed(connection: Connection, digests: Sequence[bytes]) -> set[bytes]:
+    """Those of `digests` that are on the list; nobody is added to it until the transaction ends."""
+    rows = await connection.fetch(
+        """select digest from unnest($1::bytea[]) as digest
+           where suppression_check() and suppression_hash(digest) in (select hash from suppressions)""",
+        digests,
+    )
+    return {row["digest"] for row in rows}
+
+
+async def add(connection: Connection, digests: Sequence[bytes]) -> None:
+    await connection.execute(
+        """insert into suppressions (hash) select suppression_hash(digest) from unnest($1::bytea[]) as digest
+           on conflict do nothing""",
+        digests,
     )
 
 
-async def clear(connection: Connection, urls: Sequence[str], emails: Sequence[str], pattern: str) -> dict[str, int]:
-    """Takes the person out of every place; gives how many rows of each it was in."""
-    counts: dict[str, int] = {}
-    for place, statement in PLACES.items():
-        done = await connection.execute(
-            f"with given as (select $1::text[], $2::text[], $3::text) {statement}",
-            urls,
-            emails,
-            pattern,
-            timeout=CLEAR_SECONDS,
+async def speaking_of(connection: Connection, identifiers: Sequence[str]) -> list[asyncpg.Record]:
+    """(place, key, documents) of every row that speaks of somebody with one of `identifiers`."""
+    rows: list[asyncpg.Record] = []
+    for place, statement in SPOKEN_OF.items():
+        rows += await connection.fetch(
+            f"select '{place}' as place, key, documents from ({statement}) as found (key, documents)",
+            *arguments(place, identifiers),
+            timeout=SECONDS,
         )
-        counts[place] = int(done.rpartition(" ")[2])
-    return counts
+    return rows
+
+
+def arguments(place: str, identifiers: Sequence[str]) -> tuple[Sequence[object], ...]:
+    """What the statement of `SPOKEN_OF[place]` takes."""
+    if place != "people":
+        return ([digest(one) for one in identifiers],)
+    emails = [one.removeprefix("email:") for one in identifiers if one.startswith("email:")]
+    slugs = [one.rpartition("/")[2] for one in identifiers if one.startswith("linkedin:")]
+    identities = [f"in:{slug}" for slug in slugs] + [f"em:{email}" for email in emails]
+    return identities, emails, [email.rpartition("@")[2] for email in emails]
+
+
+async def clear(connection: Connection, place: str, keys: Iterable[str]) -> int:
+    """Takes a person's rows out of `place`; gives how many there were."""
+    done = await connection.execute(PLACES[place], list(keys), timeout=SECONDS)
+    return int(done.rpartition(" ")[2])
+
+
+async def answers(connection: Connection) -> AsyncIterator[tuple[str, str, bytes]]:
+    """(owner, key, JSON) of each answer that is kept for repeats, or of what the request did: those of a day."""
+    async for row in connection.cursor("select owner, key, body, outcome from idempotency"):
+        for text in (row["body"], row["outcome"] and row["outcome"].encode()):
+            if text:
+                yield row["owner"], row["key"], text
+
+
+async def drop_answers(connection: Connection, keys: Sequence[tuple[str, str]]) -> int:
+    await connection.executemany("delete from idempotency where (owner, key) = ($1, $2)", keys)
+    return len(keys)
+
+
+async def mentions(connection: Connection, digests: Sequence[bytes]) -> list[asyncpg.Record]:
+    """(account_id, place, id) of the rows whose free texts mention somebody with one of `digests`."""
+    return await connection.fetch(MENTIONS, digests, timeout=SECONDS)

@@ -1,7 +1,10 @@
-"""What an account has used: read from the ledger, so that it always adds up."""
+"""What an account has used: read from sums that are kept with the ledger, so that it always adds up."""
 
-from addtocrm.accounts import store as accounts
-from addtocrm.accounts.model import PLAN_CREDITS
+from collections import Counter
+
+import asyncpg
+
+from addtocrm.accounts import service as accounts
 from addtocrm.db.pool import Pool
 from addtocrm.times import rfc3339
 from addtocrm.usage import store
@@ -9,24 +12,35 @@ from addtocrm.usage.model import Credits, DayUse, KeyUse, OperationUse, Period, 
 
 
 async def of_account(pool: Pool, account_id: str) -> Usage:
-    """The current period of an account, of one moment."""
-    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-        await accounts.roll_if_due(connection, account_id)
+    """The current period of an account, of one moment. Waits for nobody's lock, unless a period is to be begun."""
+    row, charges = await _read(pool, account_id)
+    if row["due"]:
+        await accounts.begin_due_period(pool, account_id)
+        row, charges = await _read(pool, account_id)
+    operations: Counter[str] = Counter()
+    keys: Counter[tuple[str | None, str | None]] = Counter()
+    days: Counter[str] = Counter()
+    for one in charges:
+        operations[one["operation"]] += one["credits"]
+        keys[one["key_id"], one["name"]] += one["credits"]
+        days[one["day"].isoformat()] += one["credits"]
+    return Usage(
+        plan=row["plan"],
+        period=Period(rfc3339(row["period_start"]), rfc3339(row["period_end"])),
+        credits=Credits(
+            limit=row["period_credits"],
+            used=operations.total(),
+            held=row["held"],
+            remaining=row["available"],
+            monthly=row["monthly"],
+        ),
+        by_operation=[OperationUse(*one) for one in sorted(operations.items())],
+        by_key=[KeyUse(*key, credits) for key, credits in keys.items()],
+        by_day=[DayUse(*one) for one in sorted(days.items())],
+    )
+
+
+async def _read(pool: Pool, account_id: str) -> tuple[asyncpg.Record, list[asyncpg.Record]]:
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         row = await store.account(connection, account_id)
-        period = (account_id, row["period_start"])
-        operations = [OperationUse(**one) for one in await store.by_operation(connection, *period)]
-        used = sum(one.credits for one in operations)
-        return Usage(
-            plan=row["plan"],
-            period=Period(rfc3339(row["period_start"]), rfc3339(row["period_end"])),
-            credits=Credits(
-                limit=row["period_credits"],
-                used=used,
-                held=row["held"],
-                remaining=row["available"],
-                monthly=PLAN_CREDITS[row["plan"]] if row["custom_credits"] is None else row["custom_credits"],
-            ),
-            by_operation=operations,
-            by_key=[KeyUse(**one) for one in await store.by_key(connection, *period)],
-            by_day=[DayUse(**one) for one in await store.by_day(connection, *period)],
-        )
+        return row, await store.charges(connection, account_id, row["period_start"])

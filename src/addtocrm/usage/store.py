@@ -4,38 +4,25 @@ import asyncpg
 
 from addtocrm.db.pool import Connection
 
-CHARGES = "from ledger where account_id = $1 and period_start = $2 and kind = 'charge'"
+ACCOUNT = """select plan, period_credits, available, period_start, period_end, period_end <= now() as due,
+                    monthly_credits(a) as monthly,
+                    (select count(*) from holds h
+                     where h.account_id = a.id and h.period_start = a.period_start) as held
+             from accounts a where id = $1"""
+
+CHARGES = """select u.day, u.operation, u.key_id, k.name, sum(u.credits)::bigint as credits
+             from usage u left join keys k on k.id = u.key_id
+             where u.account_id = $1 and u.period_start = $2
+             group by u.day, u.operation, u.key_id, k.name
+             order by u.key_id nulls last"""
 
 
 async def account(connection: Connection, account_id: str) -> asyncpg.Record:
-    row = await connection.fetchrow(
-        """select plan, custom_credits, available, period_credits, period_start, period_end,
-                  (select count(*) from holds h where h.account_id = a.id)::int as held
-           from accounts a where id = $1""",
-        account_id,
-    )
+    row = await connection.fetchrow(ACCOUNT, account_id)
     assert row is not None
     return row
 
 
-async def by_operation(connection: Connection, *period: object) -> list[asyncpg.Record]:
-    return await connection.fetch(
-        f"select operation, -sum(amount)::int as credits {CHARGES} group by 1 order by 1", *period
-    )
-
-
-async def by_key(connection: Connection, *period: object) -> list[asyncpg.Record]:
-    return await connection.fetch(
-        f"""select used.key_id, keys.name, used.credits
-            from (select key_id, -sum(amount)::int as credits {CHARGES} group by 1) used
-            left join keys on keys.id = used.key_id order by used.key_id nulls last""",
-        *period,
-    )
-
-
-async def by_day(connection: Connection, *period: object) -> list[asyncpg.Record]:
-    return await connection.fetch(
-        f"""select to_char(at at time zone 'UTC', 'YYYY-MM-DD') as date, -sum(amount)::int as credits
-            {CHARGES} group by 1 order by 1""",
-        *period,
-    )
+async def charges(connection: Connection, account_id: str, period_start: object) -> list[asyncpg.Record]:
+    """(day, operation, key_id, name, credits) of a period, by key."""
+    return await connection.fetch(CHARGES, account_id, period_start)

@@ -1,6 +1,6 @@
 """The built-in CRM: contacts, companies, notes, tasks, owners and lists in our own database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -10,6 +10,7 @@ from addtocrm.crm import matching
 from addtocrm.crm.contract import (
     CUSTOM,
     Access,
+    Changes,
     CrmAccount,
     CrmList,
     Definition,
@@ -21,10 +22,13 @@ from addtocrm.crm.contract import (
     Record,
     Rejected,
     Task,
+    Value,
     Values,
 )
 from addtocrm.crm.values import COMPANY_FIELDS, CONTACT_FIELDS
 from addtocrm.db.ids import new_id
+from addtocrm.individuals import digests, spoken_of
+from addtocrm.suppressions.service import mentions
 
 TABLE: Mapping[Kind, str] = {"contact": "crm_contacts", "company": "crm_companies"}
 PREFIX: Mapping[Kind, str] = {"contact": "cco", "company": "cca"}
@@ -32,11 +36,26 @@ PAGE: Mapping[Kind, str] = {"contact": "contacts", "company": "companies"}
 FIELDS: Mapping[Kind, tuple[str, ...]] = {"contact": CONTACT_FIELDS, "company": COMPANY_FIELDS}
 LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
 NUMBERS = frozenset({"employee_count", "founded_year"})
+FREE_TEXTS = frozenset({"headline", "description"})
 REFERENCES = frozenset({"company_id", "owner"})
-FIND: Mapping[Kind, str] = {
-    "contact": "(linkedin_url = $2 or lower(email) = $3 or name_key = $4)",
-    "company": "(domain = $2 or linkedin_url = $3 or name_key = $4)",
+KEYED: Mapping[Kind, str] = {
+    "contact": "linkedin_url = $2 or lower(email) = $3",
+    "company": "domain = $2 or linkedin_url = $3",
 }
+NAMED: Mapping[Kind, Sequence[str]] = {
+    "contact": (
+        "name_key = $4 and company_domain = $5",
+        "name_key = $4 and company_key = $6 and (company_domain is null or $5::text is null)",
+        "name_key = $4 and $5 is null and $6 is null and company_key is null and company_domain is null",
+    ),
+    "company": ("name_key = $4",),
+}
+"""Those of the same name, each by an index of its own, which gives the oldest first."""
+KEYLESS: Mapping[Kind, str] = {
+    "contact": "linkedin_url is null and email is null",
+    "company": "domain is null and linkedin_url is null",
+}
+NAMESAKES = 2
 
 
 class Builtin:
@@ -63,9 +82,9 @@ class Builtin:
     async def fields(self, kind: Kind) -> list[Field]:
         standard = [Field(name, _label(name), _type(name), maps_to=name) for name in FIELDS[kind]]
         rows = await self._db.fetch(
-            f"""select distinct on (key) key, json_typeof(custom -> key) as type
-                from {TABLE[kind]}, json_object_keys(custom) as key where account_id = $1 order by key""",
+            "select name as key, type from crm_custom_fields where account_id = $1 and kind = $2 order by name",
             self._account,
+            kind,
         )
         types: dict[str, Any] = {"string": "text", "array": "list"}
         custom = [Field(row["key"], row["key"], types.get(row["type"], row["type"]), custom=True) for row in rows]
@@ -82,12 +101,9 @@ class Builtin:
         return [CrmList(**row) for row in rows]
 
     async def find(self, kind: Kind, values: Values) -> list[Record]:
-        keys = [matching.key(name, values) or None for name in matching.KEYS[kind]]
         rows = await self._db.fetch(
-            f"select * from {TABLE[kind]} where account_id = $1 and {FIND[kind]} order by id {self._lock}",
-            self._account,
-            *keys,
-            matching.name_key(kind, values) or None,
+            f"select * from {TABLE[kind]} where id = any(array({CANDIDATES[kind]})) order by id {self._lock}",
+            *candidate_arguments(self._account, kind, values),
         )
         return [self._record(kind, row) for row in rows]
 
@@ -119,9 +135,10 @@ class Builtin:
         row = await self._write(
             f"insert into {TABLE[kind]} ({', '.join(columns)}) values ({marks}) returning *", columns
         )
+        await self._know_fields(kind, values)
         return self._record(kind, row)
 
-    async def update(self, kind: Kind, id: str, values: Values) -> Record:
+    async def update(self, kind: Kind, id: str, values: Changes) -> Record:
         columns = _columns(kind, values, (await self.get(kind, id)).values)
         changes = ", ".join(f"{name} = ${position}" for position, name in enumerate(columns, 3))
         row = await self._write(
@@ -129,7 +146,22 @@ class Builtin:
                 where account_id = $1 and id = $2 returning *""",
             {"account_id": self._account, "id": id, **columns},
         )
+        await self._know_fields(kind, values)
         return self._record(kind, row)
+
+    async def _know_fields(self, kind: Kind, values: Changes) -> None:
+        """Keeps which custom fields there are, always in one order, so that no two writers wait for each other."""
+        custom = sorted((name.removeprefix(CUSTOM), value) for name, value in values.items() if name.startswith(CUSTOM))
+        if custom:
+            await self._db.execute(
+                """insert into crm_custom_fields (account_id, kind, name, type)
+                   select $1, $2, name, type from unnest($3::text[], $4::text[]) as f (name, type)
+                   on conflict do nothing""",
+                self._account,
+                kind,
+                [name for name, _ in custom],
+                [_json_type(value) for _, value in custom],
+            )
 
     async def _write(self, statement: str, columns: Mapping[str, Any]) -> asyncpg.Record:
         try:
@@ -147,11 +179,12 @@ class Builtin:
         await self.get("contact", contact_id)
         id = new_id("cno")
         await self._db.execute(
-            "insert into crm_notes (id, account_id, contact_id, text) values ($1, $2, $3, $4)",
+            "insert into crm_notes (id, account_id, contact_id, text, mentions) values ($1, $2, $3, $4, $5)",
             id,
             self._account,
             contact_id,
             text,
+            mentions(text) or None,
         )
         return id
 
@@ -168,8 +201,8 @@ class Builtin:
         await self.get("contact", contact_id)
         id = new_id("cta")
         await self._db.execute(
-            """insert into crm_tasks (id, account_id, contact_id, title, description, due_at, owner)
-               values ($1, $2, $3, $4, $5, $6, $7)""",
+            """insert into crm_tasks (id, account_id, contact_id, title, description, due_at, owner, mentions)
+               values ($1, $2, $3, $4, $5, $6, $7, $8)""",
             id,
             self._account,
             contact_id,
@@ -177,6 +210,7 @@ class Builtin:
             task.description,
             task.due_at,
             task.owner,
+            mentions(task.title, task.description) or None,
         )
         return id
 
@@ -217,14 +251,46 @@ class Builtin:
         return Record(row["id"], f"{self._url}/crm/{PAGE[kind]}/{row['id']}", values)
 
 
-def _columns(kind: Kind, values: Values, there: Values) -> dict[str, Any]:
+def _candidates(kind: Kind) -> str:
+    """The ids of who could be meant: by a key, and a few of the same name; each part is found by an index alone."""
+    table = f"select id from {TABLE[kind]} where account_id = $1"
+    parts = [f"{table} and ({KEYED[kind]})"]
+    for named in NAMED[kind]:
+        parts.append(f"(select id from ({table} and {named} order by id limit {NAMESAKES}) as n)")
+        parts.append(f"(select id from ({table} and {named} and {KEYLESS[kind]} order by id limit 1) as n)")
+    return " union ".join(parts)
+
+
+CANDIDATES: Mapping[Kind, str] = {kind: _candidates(kind) for kind in TABLE}
+
+
+def candidate_arguments(account_id: str, kind: Kind, values: Values) -> list[str | None]:
+    """What the statement of `CANDIDATES[kind]` takes."""
+    keys = [matching.key(name, values) or None for name in matching.KEYS[kind]]
+    domain, company = str(values.get("company_domain") or "") or None, matching.company_key(values) or None
+    named = [matching.name_key(kind, values) or None, *((domain, company) if kind == "contact" else ())]
+    return [account_id, *keys, *named]
+
+
+def _columns(kind: Kind, values: Changes, there: Values) -> dict[str, Any]:
     """The columns to write `values` over `there`."""
     columns: dict[str, Any] = {name: value for name, value in values.items() if name in FIELDS[kind]}
-    after = {**there, **values}
+    after: Values = {name: value for name, value in {**there, **values}.items() if value is not None}
     custom = {name.removeprefix(CUSTOM): value for name, value in after.items() if name.startswith(CUSTOM)}
     columns["custom"] = msgspec.json.encode(custom).decode()
     columns["name_key"] = matching.name_key(kind, after)
+    texts = [str(value) for name, value in after.items() if name in FREE_TEXTS or name.startswith(CUSTOM)]
+    columns["mentions"] = mentions(*texts) or None
+    if kind == "contact":
+        columns["company_key"] = matching.company_key(after) or None
+        columns["subjects"] = digests(spoken_of(dict(after))) or None
     return columns
+
+
+def _json_type(value: Value | None) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "array" if isinstance(value, list) else "string" if isinstance(value, str) else "number"
 
 
 def _label(name: str) -> str:

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0014"
-down_revision = "0007"
+down_revision = "0013"
 
 TABLES = """
 create unlogged table quota_accounts (

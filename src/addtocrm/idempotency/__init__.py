@@ -1,0 +1,1 @@
+"""What a request did, and that its Idempotency-Key is used, commit together."""

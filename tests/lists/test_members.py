@@ -1,0 +1,75 @@
+"""Who is one member, and how many there are."""
+
+import asyncio
+from typing import Any
+
+from harness import Account, Server, cli
+
+
+def new_list(account: Account) -> str:
+    return account.client.post("/v1/lists", json={"name": "Leads"}).json()["data"]["id"]
+
+
+def add(account: Account, id: str, *people: dict[str, Any]) -> dict[str, Any]:
+    answer = account.client.post(f"/v1/lists/{id}/members", json={"people": list(people)})
+    assert answer.is_success, answer.text
+    return answer.json()["data"]
+
+
+def count(account: Account, id: str) -> int:
+    listed = account.client.get("/v1/lists").json()["data"]
+    shown = account.client.get(f"/v1/lists/{id}").json()["data"]["members"]
+    assert [one["members"] for one in listed if one["id"] == id] == [shown]
+    return shown
+
+
+def test_two_with_one_address_are_two_where_their_names_differ(server: Server) -> None:
+    account = server.account()
+    id = new_list(account)
+    email = "office@two.example.com"
+    first, second = {"email": email, "full_name": "Ann Alpha"}, {"email": email, "full_name": "Ben Beta"}
+    assert add(account, id, first, second)["added"] == 2
+    assert (
+        add(account, id, second, first, {"email": email.upper(), "first_name": "ben", "last_name": "BETA"})["added"]
+        == 0
+    )
+    assert add(account, id, {"email": email, "full_name": "Ann B. Alpha"})["added"] == 0, "a name with more to it"
+    url = {"linkedin_url": "linkedin.com/in/cia-two-example", "email": email, "full_name": "Cia Gamma"}
+    assert add(account, id, url)["added"] == 1
+    assert add(account, id, {"email": email, "full_name": "Cia Gamma"})["added"] == 0
+    assert count(account, id) == 3
+
+
+def test_one_address_in_its_forms_is_one_member(server: Server) -> None:
+    account = server.account()
+    id = new_list(account)
+    forms = ["Jo@bücher-list.example", "jo@xn--bcher-list-9db.example", "JO@BÜCHER-LIST.example"]
+    assert add(account, id, *({"email": form} for form in forms))["added"] == 1
+
+
+def test_the_counter_is_right_whoever_comes_and_goes_at_once(server: Server) -> None:
+    account = server.account()
+    id = new_list(account)
+    there = add(account, id, *({"linkedin_url": f"linkedin.com/in/c{n}-count"} for n in range(60)))["members"]
+
+    async def run() -> None:
+        async with server.async_client(account.token) as client:
+            path = f"/v1/lists/{id}/members"
+            adds = [
+                client.post(path, json={"people": [{"linkedin_url": f"linkedin.com/in/n{n % 20}-count"}]})
+                for n in range(40)
+            ]
+            gone = [client.delete(f"{path}/{one['id']}") for one in there[:20]]
+            forgotten = [
+                asyncio.to_thread(
+                    cli, "people", "forget", f"linkedin.com/in/c{n}-count", environment=server.environment
+                )
+                for n in (30, 31)
+            ]
+            await asyncio.gather(*adds, *gone, *forgotten)
+
+    asyncio.run(run())
+    assert count(account, id) == 60 + 20 - 20 - 2
+    rows = server.query("select count(*)::int as n from list_members where list_id = $1", id)
+    assert rows[0]["n"] == 58
+    assert account.client.delete(f"/v1/lists/{id}").status_code == 200

@@ -1,0 +1,157 @@
+"""A provider is asked once: no sweep takes a hold whose look-up is under way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from harness import Account, Server, until
+
+from addtocrm.accounts import service as accounts
+from addtocrm.db.notify import Listener
+from addtocrm.db.pool import Pool, open_pool
+from addtocrm.lookups.hot import HotResults
+from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
+from addtocrm.lookups.service import Lookups
+
+ENRICH = Operation("people.enrich", "person.enriched")
+
+
+class Slow:
+    """Work that goes on until it is let go; `calls` counts how often it was asked for."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def __call__(self) -> Outcome:
+        self.calls += 1
+        self.begun.set()
+        await self.go_on.wait()
+        return Outcome(b'{"full_name": "Slow"}', {})
+
+
+@asynccontextmanager
+async def process(url: str) -> AsyncIterator[tuple[Pool, int, Caller]]:
+    """A living process: its pool and instance, and an account."""
+    pool = await open_pool(url, size=4)
+    listener = Listener(url, lambda kind, subject: None, lambda: None)
+    await listener.start()
+    account = await accounts.create(pool, "holds@example.com", credits=10)
+    try:
+        yield pool, listener.instance, Caller(account.id, "operator", "request")
+    finally:
+        await listener.stop()
+        await pool.close()
+
+
+def run(work: Callable[[], Awaitable[Any]]) -> Any:
+    async def body() -> Any:
+        async with asyncio.timeout(60):
+            return await work()
+
+    return asyncio.run(body())
+
+
+def test_a_hold_placed_while_the_sweep_waits_for_its_connection(database_url: str) -> None:
+    async def work() -> None:
+        acquired = 0
+        connected = asyncio.Event()
+
+        async def keep_the_first_waiting(_: Any) -> None:
+            nonlocal acquired
+            acquired += 1
+            if acquired == 1:
+                await connected.wait()
+
+        async with process(database_url) as (pool, instance, caller):
+            slow_pool = await asyncpg.create_pool(database_url, setup=keep_the_first_waiting)
+            lookups = Lookups(slow_pool, instance, 30, HotResults(), {})
+            sweep = asyncio.create_task(lookups.sweep())
+            while not acquired:
+                await asyncio.sleep(0)
+            slow = Slow()
+            look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
+            await slow.begun.wait()
+            connected.set()
+            await sweep
+            assert len(await pool.fetch("select from holds")) == 1
+            slow.go_on.set()
+            assert await look_up == Answer(b'{"full_name": "Slow"}', False, 1, 9)
+            assert slow.calls == 1
+            await slow_pool.close()
+
+    run(work)
+
+
+def test_what_was_found_is_kept_also_where_its_hold_was_lost(database_url: str) -> None:
+    """As where the process could not be seen to live for a moment: somebody released its hold."""
+
+    async def work() -> None:
+        async with process(database_url) as (pool, instance, caller):
+            lookups = Lookups(pool, instance, 30, HotResults(), {})
+            slow = Slow()
+            look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
+            await slow.begun.wait()
+            await pool.execute("select credits_release(id) from holds")
+            slow.go_on.set()
+            assert await look_up == Answer(b'{"full_name": "Slow"}', False, 1, 9)
+            assert slow.calls == 1
+            assert await pool.fetchval("select count(*) from ledger where kind = 'charge'") == 1
+            assert not await pool.fetch("select from holds")
+
+    run(work)
+
+
+def test_a_hold_that_nobody_settles_is_released(database_url: str) -> None:
+    """Its own process's, which does not know it, and that of a process which died."""
+
+    async def work() -> None:
+        async with process(database_url) as (pool, instance, caller):
+            lookups = Lookups(pool, instance, 30, HotResults(), {})
+            slow = Slow()
+            look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
+            await slow.begun.wait()
+            for id, instance in (("hld_own", None), ("hld_dead", 12345)):
+                await pool.execute(
+                    """insert into holds select $1, account_id, operation, $1, request_id, key_id,
+                              coalesce($2, instance), period_start from holds limit 1""",
+                    id,
+                    instance,
+                )
+            await pool.execute("update accounts set available = available - 2")
+            await lookups.sweep()
+            slow.go_on.set()
+            assert await look_up == Answer(b'{"full_name": "Slow"}', False, 1, 9)
+            assert not await pool.fetch("select from holds")
+
+    run(work)
+
+
+def test_one_call_of_the_provider_for_each_of_many_at_once(new_server: Any) -> None:
+    server: Server = new_server()
+    slugs = [f"many-{number}-example" for number in range(1000)]
+    server.add_people(*slugs)
+    account = server.account(credits=10_000)
+
+    async def ask() -> set[int]:
+        async with server.async_client(account.token, 500) as client:
+            answers = await asyncio.gather(
+                *(
+                    client.post("/v1/people/enrich", json={"linkedin_url": f"https://www.linkedin.com/in/{slug}"})
+                    for slug in slugs
+                )
+            )
+        return {answer.status_code for answer in answers}
+
+    assert asyncio.run(ask()) == {200}
+    until(lambda: provider_calls(account) >= len(slugs))
+    assert provider_calls(account) == len(slugs)
+    assert "holds_released" not in server.log.read_text()
+
+
+def provider_calls(account: Account) -> float:
+    lines = account.server.client().get("/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("addtocrm_provider_calls_total"))
