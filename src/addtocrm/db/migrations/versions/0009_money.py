@@ -4,7 +4,7 @@ end nobody need be told of, and what a request did kept with its Idempotency-Key
 from alembic import op
 
 revision = "0009"
-down_revision = "0010"
+down_revision = "0008"
 
 # What names the columns goes first.
 NUMBERS = """

@@ -10,7 +10,7 @@ from addtocrm import identifiers
 from addtocrm.individuals import digest, digests, individual, mentioned, spoken_of
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0010"
 
 SUBJECTS = """
 alter table results add column subjects bytea[];
@@ -134,7 +134,7 @@ begin
 end $$;
 """
 
-# As in 0010, and the event takes along whom it is about.
+# As in 0008, and the event takes along whom it is about.
 PUBLISH = """
 create or replace function events_publish(anew boolean) returns int language plpgsql set enable_seqscan = off as $$
 declare

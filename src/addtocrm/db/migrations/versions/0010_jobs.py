@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0008"
+revision = "0010"
 down_revision = "0009"
 
 # Those that no process carries are taken by the next one, so a job that was queued or running at the upgrade goes on.
