@@ -38,7 +38,7 @@ settings.load_profile("tests")
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    folder = Path(tempfile.mkdtemp(prefix="addtocrm-run-"))
+    folder = Path(tempfile.mkdtemp(prefix="addtocrm-"))
     folder.chmod(0o711)
     command = [sys.executable, reaper.__file__, str(folder)]
     watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
