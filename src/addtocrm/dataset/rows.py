@@ -14,9 +14,6 @@ from addtocrm.dataset import columns
 from addtocrm.dataset.model import RefusedError, Row
 
 LONGEST = 10_000
-LONGEST_KEY = 500
-"""Names are found by an index, which cannot hold everything."""
-
 MOST_COUNTED = 10**12
 LARGEST = 2**64
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,8 +37,8 @@ def person(fields: Mapping[str, Any]) -> Row:
     first, last, company_name = get("first_name"), get("last_name"), get("company_name")
     full = get("full_name") or " ".join(part for part in (first, last) if part) or None
     # A name in its own script is shown; the parts in Latin letters are what a caller can type.
-    name_key = _key("full_name", f"{first} {last}" if first and last else full, identifiers.name_key)
-    company_key = _key("company_name", company_name, identifiers.company_key)
+    name_key = identifiers.name_key(f"{first} {last}" if first and last else full or "") or None
+    company_key = (identifiers.company_key(company_name) or None) if company_name else None
     if url:
         identity = "in:" + url.rpartition("/")[2]
     elif email_key:
@@ -85,7 +82,7 @@ def company(fields: Mapping[str, Any]) -> Row:
     domain = _checked("domain", get("domain"), identifiers.domain)
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.company_url)
     name = get("name")
-    name_key = _key("name", name, identifiers.company_key)
+    name_key = (identifiers.company_key(name) or None) if name else None
     if domain:
         identity = "do:" + domain
     elif url:
@@ -180,14 +177,6 @@ def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str |
         return normal(text)
     except ValueError as error:
         raise RefusedError(f"{name} {error}".rstrip(".")) from None
-
-
-def _key(name: str, text: str | None, normal: Callable[[str], str]) -> str | None:
-    """The normal form by which a name is found. Raises RefusedError for one that no index can hold."""
-    key = normal(text) if text else ""
-    if len(key) > LONGEST_KEY:
-        raise RefusedError(f"{name} is longer than {LONGEST_KEY} letters")
-    return key or None
 
 
 def _number(name: str, text: str | None) -> int | None:
