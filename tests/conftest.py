@@ -26,7 +26,7 @@ from addtocrm.db.embedded import attach
 from addtocrm.db.migrate import migrate
 
 DATABASES = itertools.count(1)
-LEAVE_SECONDS = 10.0
+LEAVE_SECONDS = 60.0
 RUN = pytest.StashKey[tuple[Path, "subprocess.Popen[bytes]"]]()
 
 

@@ -21,6 +21,8 @@ else:
 log = structlog.get_logger()
 
 PARENT_POLL_SECONDS = 0.5
+LEAVE_SECONDS = 20.0
+"""A process that was told to stop and waits for a lost database ends after this; its jobs are taken by others."""
 
 
 async def main() -> None:
@@ -35,6 +37,7 @@ async def main() -> None:
         if kind in ("job", "account"):
             news.set()
 
+    ending = asyncio.create_task(_end_after(stop))
     async with running(settings, hear) as services:
         beside = [
             asyncio.create_task(_stop_with(os.getppid(), stop)),
@@ -45,6 +48,14 @@ async def main() -> None:
         finally:
             for task in beside:
                 task.cancel()
+    ending.cancel()
+
+
+async def _end_after(stop: asyncio.Event) -> None:
+    await stop.wait()
+    await asyncio.sleep(LEAVE_SECONDS)
+    log.warning("jobs_process_ended_late")
+    os._exit(1)
 
 
 async def _stop_with(parent: int, stop: asyncio.Event) -> None:
