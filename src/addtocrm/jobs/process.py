@@ -1,4 +1,7 @@
-"""The process that carries jobs out: `python -m addtocrm.jobs.process`, started by `addtocrm serve`."""
+"""The process that carries jobs out: `python -m addtocrm.jobs.process PARENT`, started by `addtocrm serve`.
+
+It ends with the process PARENT, also when that died before this one looked.
+"""
 
 import asyncio
 import os
@@ -40,7 +43,7 @@ async def main() -> None:
     ending = asyncio.create_task(_end_after(stop))
     async with running(settings, hear) as services:
         beside = [
-            asyncio.create_task(_stop_with(os.getppid(), stop)),
+            asyncio.create_task(_stop_with(int(sys.argv[1]), stop)),
             asyncio.create_task(service.keep_deleting(services.pool, settings.job_days)),
         ]
         try:
