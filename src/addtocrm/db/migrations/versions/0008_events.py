@@ -9,6 +9,9 @@ OUTBOX = """
 alter table events_outbox add column xid xid8 not null default pg_current_xact_id();
 create index on events_outbox (xid);
 comment on column events_outbox.xid is 'the transaction that wrote it';
+alter table events_outbox add column subjects bytea[];
+alter table events add column subjects bytea[];
+comment on column events.subjects is 'whom it is about: the SHA-256 of each of their identifiers';
 
 alter table events_clock add column seen pg_snapshot;
 create index on events_clock (last);
@@ -45,8 +48,8 @@ begin
         where last = before
         returning last
     )
-    insert into events (account_id, inserted, id, type, actor, request_id, data)
-    select account_id, ticked.last, id, type, actor, request_id, data
+    insert into events (account_id, inserted, id, type, actor, request_id, data, subjects)
+    select account_id, ticked.last, id, type, actor, request_id, data, subjects
     from (table begun_after union all table begun_before), ticked;
     get diagnostics moved = row_count;
     return moved;

@@ -21,6 +21,8 @@ alter table accounts
 create trigger notify_account after update of plan, custom_credits on accounts
     for each row execute function notify_account('id');
 alter table ledger alter column amount type bigint;
+alter table results add column subjects bytea[];
+comment on column results.subjects is 'whom it is about: the SHA-256 of each of their identifiers';
 """
 
 PLANS = """
@@ -185,15 +187,18 @@ begin
     if not captured then
         return;
     end if;
-    insert into results as r (account_id, operation, lookup_key, data, expires_at)
-    values (hold.account_id, hold.operation, hold.lookup_key, the_data, the_expiry)
+    insert into results as r (account_id, operation, lookup_key, data, expires_at, subjects)
+    values (hold.account_id, hold.operation, hold.lookup_key, the_data, the_expiry,
+            nullif(credits_capture.subjects, '{}'))
     on conflict (account_id, operation, lookup_key)
-    do update set data = excluded.data, created_at = now(), expires_at = excluded.expires_at;
+    do update set data = excluded.data, created_at = now(), expires_at = excluded.expires_at,
+                  subjects = excluded.subjects;
     insert into ledger (id, account_id, kind, amount, operation, request_id, key_id, period_start)
     values (the_charge, hold.account_id, 'charge', -1, hold.operation, hold.request_id, hold.key_id,
             hold.period_start);
-    insert into events_outbox (id, account_id, type, actor, request_id, data)
-    values (the_event, hold.account_id, the_event_type, the_actor, hold.request_id, event_data);
+    insert into events_outbox (id, account_id, type, actor, request_id, data, subjects)
+    values (the_event, hold.account_id, the_event_type, the_actor, hold.request_id, event_data,
+            nullif(credits_capture.subjects, '{}'));
     select * into account from accounts where id = hold.account_id;
     available := account.available;
     if account.warned < 3 and account.available * 5 <= account.period_credits then

@@ -13,9 +13,6 @@ revision = "0011"
 down_revision = "0010"
 
 SUBJECTS = """
-alter table results add column subjects bytea[];
-alter table events_outbox add column subjects bytea[];
-alter table events add column subjects bytea[];
 alter table list_members add column subjects bytea[];
 alter table job_items add column subjects bytea[];
 alter table crm_contacts
@@ -27,7 +24,6 @@ create function digests_of(packed json) returns bytea[] language sql immutable a
     select array_agg(decode(one, 'hex')) from json_array_elements_text(packed) as one
 $$;
 comment on function digests_of is 'an array of hexadecimal texts as subjects have it; null where it is empty';
-comment on column results.subjects is 'whom it is about: the SHA-256 of each of their identifiers';
 comment on column crm_contacts.mentions is 'whom its free texts mention: the SHA-256 of each identifier';
 """
 
@@ -92,79 +88,6 @@ begin
 end $$;
 """
 
-# As in 0009, and the result and its event know whom they are about.
-CAPTURE = """
-create or replace function credits_capture(
-    the_hold text, the_charge text, the_event text, the_event_type text, the_actor text,
-    the_data json, the_expiry timestamptz, event_data json, subjects bytea[],
-    out captured boolean, out suppressed boolean, out available bigint
-) language plpgsql as $$
-declare
-    hold holds;
-    account accounts;
-begin
-    suppressed := is_suppressed(subjects);
-    if suppressed then
-        captured := false;
-        available := credits_release(the_hold);
-        return;
-    end if;
-    delete from holds where id = the_hold returning * into hold;
-    captured := found;
-    if not captured then
-        return;
-    end if;
-    insert into results as r (account_id, operation, lookup_key, data, expires_at, subjects)
-    values (hold.account_id, hold.operation, hold.lookup_key, the_data, the_expiry,
-            nullif(credits_capture.subjects, '{}'))
-    on conflict (account_id, operation, lookup_key)
-    do update set data = excluded.data, created_at = now(), expires_at = excluded.expires_at,
-                  subjects = excluded.subjects;
-    insert into ledger (id, account_id, kind, amount, operation, request_id, key_id, period_start)
-    values (the_charge, hold.account_id, 'charge', -1, hold.operation, hold.request_id, hold.key_id,
-            hold.period_start);
-    insert into events_outbox (id, account_id, type, actor, request_id, data, subjects)
-    values (the_event, hold.account_id, the_event_type, the_actor, hold.request_id, event_data,
-            nullif(credits_capture.subjects, '{}'));
-    select * into account from accounts where id = hold.account_id;
-    available := account.available;
-    if account.warned < 3 and account.available * 5 <= account.period_credits then
-        perform credits_warn(hold.account_id, the_actor, hold.request_id);
-    end if;
-end $$;
-"""
-
-# As in 0008, and the event takes along whom it is about.
-PUBLISH = """
-create or replace function events_publish(anew boolean) returns int language plpgsql set enable_seqscan = off as $$
-declare
-    published pg_snapshot := (select seen from events_clock where not anew order by last desc limit 1);
-    since xid8 := coalesce(pg_snapshot_xmax(published), '0');
-    late xid8[] := array(select pg_snapshot_xip(published));
-    before timestamptz;
-    moved int;
-begin
-    if not exists (select from events_outbox where xid >= since)
-        and not exists (select from events_outbox where xid = any(late)) then
-        return 0;
-    end if;
-    select last into before from events_clock order by last desc limit 1 for update;
-    with begun_after as (delete from events_outbox where xid >= since returning *),
-    begun_before as (delete from events_outbox where xid = any(late) returning *),
-    ticked as (
-        update events_clock
-        set last = greatest(clock_timestamp(), last + interval '1 microsecond'), seen = pg_current_snapshot()
-        where last = before
-        returning last
-    )
-    insert into events (account_id, inserted, id, type, actor, request_id, data, subjects)
-    select account_id, ticked.last, id, type, actor, request_id, data, subjects
-    from (table begun_after union all table begun_before), ticked;
-    get diagnostics moved = row_count;
-    return moved;
-end $$;
-"""
-
 COUNTERS = """
 alter table lists add column members int not null default 0;
 update lists l set members = m.members
@@ -223,8 +146,6 @@ STREAMED: Any = {"execution_options": {"stream_results": True}}
 def upgrade() -> None:
     op.execute(SUBJECTS)
     op.execute(LIST)
-    op.execute(CAPTURE)
-    op.execute(PUBLISH)
     op.execute(COUNTERS)
     op.execute(EMPLOYMENT)
     _each("list_members", "id, person", "true", lambda row: {"subjects": digests(spoken_of(row.person))})
