@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from harness import Account, Server
-from test_requests import HEADERS
+from refusals import HEADERS
 
 OTHER_FORMS = [
     b"//v1/usage",

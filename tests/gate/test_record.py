@@ -88,8 +88,12 @@ def test_no_line_is_lost_when_the_server_ends_under_load(new_server: Any) -> Non
     assert [id for id in ids if lines[id] != 1] == []
 
 
-def test_the_counts_of_many_workers_are_exact(new_server: Any, valkey: ValkeyServer) -> None:
-    server = new_server(ADDTOCRM_WORKERS="3", ADDTOCRM_VALKEY_URL=f"valkey://127.0.0.1:{valkey.port}")
+def test_the_counts_of_many_workers_are_exact(new_server: Any, valkey: ValkeyServer, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    server = new_server(
+        ADDTOCRM_WORKERS="3", ADDTOCRM_VALKEY_URL=f"valkey://127.0.0.1:{valkey.port}", TMPDIR=str(folder)
+    )
     account = server.account()
 
     async def flood() -> list[httpx.Response]:
@@ -104,3 +108,6 @@ def test_the_counts_of_many_workers_are_exact(new_server: Any, valkey: ValkeySer
     assert len(request_lines(server)) >= 700
     lines = Counter(line["request_id"] for line in request_lines(server))
     assert {lines[answer.headers["x-request-id"]] for answer in answers} == {1}
+    assert list(folder.iterdir())
+    assert server.stop() == 0
+    assert not list(folder.iterdir())

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -78,9 +78,15 @@ def run(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:
     """Serves until a signal ends it, or the database cannot be kept up; calls `on_ready` in a thread once /readyz says
     so."""
     os.environ["ADDTOCRM_DATABASE_URL"] = place.database_url
-    if settings.workers > 1:
-        # Read when the metrics are imported.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="addtocrm-metrics-"))
+    with ExitStack() as stack:
+        if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            # Read when the metrics are imported.
+            folder = tempfile.TemporaryDirectory(prefix="addtocrm-metrics-", ignore_cleanup_errors=True)
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(folder)
+        _serve(settings, place, on_ready)
+
+
+def _serve(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:
     # Workers are forked: what they import is loaded before any thread could hold an import lock at that moment.
     importlib.import_module(APPLICATION.partition(":")[0])
     server = _server(settings, place.address)

@@ -1,0 +1,116 @@
+"""A job that is cancelled, or may not go on, ends with its final figures."""
+
+import asyncio
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+from harness import Server, until, with_pool
+from jobbing import (
+    charges,
+    connect_builtin,
+    counted,
+    ended,
+    job,
+    jobs_process,
+    push,
+    results,
+    shown,
+    until_done,
+    verify,
+)
+from world import WorldBeside
+
+
+def test_the_figures_of_a_cancelled_batch_are_final(new_server: Any, mail: WorldBeside) -> None:
+    people = [f"p{number}@cancel.test" for number in range(300)]
+    mail.server("cancel.test", mailboxes=set(people), delay=0.1)
+    server: Server = new_server(**mail.environment)
+    account = server.account(credits=1000)
+    id = verify(account, people)
+    until_done(account, id)
+    account.client.post(f"/v1/jobs/{id}/cancel")
+    figures = ended(account, id)
+    assert figures["status"] == "cancelled" and figures["succeeded"] < 300
+    assert figures["credits_deducted"] == charges(account) == account.usage()["credits"]["used"]
+    assert not server.query("select from holds where account_id = $1", account.id)
+    assert shown(figures) == counted(account, id)
+    time.sleep(2)
+    assert job(account, id) == figures and charges(account) == figures["credits_deducted"]
+
+
+def test_a_cancelled_push_wrote_what_it_says(new_server: Any) -> None:
+    server: Server = new_server()
+    account = server.account()
+    connect_builtin(account)
+    id = push(account, 3000)
+    until_done(account, id)
+    account.client.post(f"/v1/jobs/{id}/cancel")
+    figures = ended(account, id)
+    assert figures["status"] == "cancelled" and 0 < figures["succeeded"] < 3000
+
+    def written() -> int:
+        return server.query("select count(*)::int as n from crm_contacts where account_id = $1", account.id)[0]["n"]
+
+    assert figures["succeeded"] == written()
+    time.sleep(1)
+    assert figures["succeeded"] == written() and job(account, id) == figures
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_is_cancelled_also_where_its_process_ends_meanwhile(new_server: Any, end: signal.Signals) -> None:
+    """The push is held up in the middle of a write, then cancelled, then its process ends."""
+    server: Server = new_server()
+    account = server.account()
+    connect_builtin(account)
+    id = push(account, 500)
+    until_done(account, id)
+
+    async def cancel_under_lock(pool: Any) -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("select from crm_connections where account_id = $1 for update", account.id)
+            answer = await asyncio.to_thread(account.client.post, f"/v1/jobs/{id}/cancel")
+            assert answer.json()["data"]["status"] == "running", "something is under way still"
+            os.kill(jobs_process(server), end)
+
+    with_pool(server.database_url, cancel_under_lock)
+    figures = ended(account, id)
+    assert figures["status"] == "cancelled"
+    assert shown(figures) == counted(account, id)
+
+
+def test_a_revoked_keys_job_ends(new_server: Any, mail: WorldBeside) -> None:
+    people = [f"p{number}@revoked.test" for number in range(500)]
+    mail.server("revoked.test", mailboxes=set(people), delay=0.1)
+    server: Server = new_server(**mail.environment)
+    account = server.account(credits=1000)
+    id = verify(account, people)
+    until_done(account, id)
+    account.revoke()
+    account.client = server.client(account.key(["enrich", "read"]))
+    figures = ended(account, id)
+    assert figures["status"] == "failed" and "revoked" in figures["error"]
+    assert 0 < figures["succeeded"] < 500 and figures["credits_deducted"] == charges(account)
+    assert shown(figures) == counted(account, id)
+    assert sum(one["status"] == "succeeded" for one in results(account, id)) == figures["succeeded"]
+
+
+def test_a_job_of_an_account_off_pro_ends(new_server: Any, mail: WorldBeside) -> None:
+    """Also one that waits; and nothing is granted by what the plan was when the job was made."""
+    people = [f"p{number}@plan.test" for number in range(500)]
+    mail.server("plan.test", mailboxes=set(people), delay=0.1)
+    mail.server("later.test", rcpt=lambda address: "451 4.7.1 Greylisted, try again in 300 seconds")
+    server: Server = new_server(**mail.environment)
+    account = server.account(credits=1000)
+    id, waiting = verify(account, people), verify(account, ["jane@later.test"])
+    until_done(account, id)
+    until(lambda: server.query("select from jobs where id = $1 and due_at > now() + interval '1 minute'", waiting))
+    account.set_plan("free")
+    query = "select status, error, succeeded, credits_deducted from jobs where id = $1 and finished_at is not null"
+    row = until(lambda: server.query(query, id))[0]
+    assert row["status"] == "failed" and "Pro plan" in row["error"] and 0 < row["succeeded"] < 500
+    assert row["credits_deducted"] == charges(account)
+    server.query("update jobs set due_at = now() where id = $1 returning 1", waiting)
+    assert until(lambda: server.query(query, waiting))[0]["status"] == "failed"

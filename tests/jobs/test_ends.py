@@ -1,0 +1,88 @@
+"""A job goes on after any end of any process, and is taken over from a dead host."""
+
+import json
+import os
+import signal
+from importlib import import_module
+from typing import Any
+
+import pytest
+from harness import Server, until, with_pool
+from jobbing import charges, connect_builtin, counted, ended, enrich, jobs_process, push, shown, until_done, verify
+from world import WorldBeside
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL", "SIGTERM of the jobs process", "SIGKILL of the jobs process"])
+def test_every_job_goes_on_after_any_end(new_server: Any, mail: WorldBeside, end: str) -> None:
+    people = [f"p{number}@term.test" for number in range(60)]
+    mail.server("term.test", mailboxes=set(people), delay=0.05)
+    server: Server = new_server(**mail.environment)
+    slugs = [f"term-{number}-example" for number in range(2000)]
+    server.add_people(*slugs)
+    account = server.account(credits=10_000)
+    connect_builtin(account)
+    batch, pushed = enrich(account, [f"linkedin.com/in/{slug}" for slug in slugs]), push(account, 1500)
+    verified = verify(account, people)
+    for id in (batch, pushed, verified):
+        until_done(account, id)
+    number = signal.SIGTERM if "SIGTERM" in end else signal.SIGKILL
+    if "process" in end:
+        os.kill(jobs_process(server), number)
+    else:
+        assert server.stop() == 0 if number == signal.SIGTERM else server.kill() is None
+        assert [row["status"] for row in server.query("select status from jobs")] == ["running"] * 3
+        server.start()
+    for id, items in ((batch, 2000), (pushed, 1500), (verified, 60)):
+        figures = ended(account, id)
+        assert (figures["status"], figures["total"], figures["succeeded"]) == ("completed", items, items)
+        assert shown(figures) == counted(account, id)
+    contacts = server.query("select count(*)::int as n from crm_contacts where account_id = $1", account.id)
+    assert contacts[0]["n"] == 1500
+    assert charges(account) == 2060
+    assert [event["type"] for event in account.events()].count("job.completed") == 3
+
+
+def test_jobs_of_another_host_are_taken_over(new_server: Any) -> None:
+    """Two hosts carry the jobs of one account; the one that dies loses none."""
+    first: Server = new_server()
+    second: Server = new_server(first.database_url)
+    slugs = [f"hosts-{number}-example" for number in range(300)]
+    first.add_people(*slugs)
+    account = first.account(credits=100_000)
+    items = [{"linkedin_url": f"linkedin.com/in/{slug}", "refresh": True} for slug in slugs]
+    ids = [enrich(account, items) for _ in range(40)]
+    carriers = "select count(distinct instance)::int as n from jobs where status = 'running'"
+    until(lambda: first.query(carriers)[0]["n"] == 2)
+    second.kill()
+    for id in ids:
+        assert ended(account, id, 120)["succeeded"] == 300
+
+
+def test_a_job_of_an_earlier_version_goes_on(new_server: Any) -> None:
+    server: Server = new_server(start=False)
+    old = """
+        alter table jobs drop column scope, drop column instance, drop column due_at, drop column cancelled_by,
+            drop column succeeded, drop column failed, drop column pending, drop column credits_deducted;
+        drop index if exists jobs_finished_at_idx;
+        create schema dbos; create table dbos.workflow_status (workflow_uuid text, status text);
+        insert into accounts (id, email, plan, available, period_credits, period_start, period_end)
+        values ('acc_old', 'old@example.com', 'pro', 10, 10, now(), now() + interval '1 month');
+        insert into people (id, identity, data)
+        values ('per_old', 'in:old-example', '{"linkedin_url": "https://www.linkedin.com/in/old-example"}');
+        insert into jobs (id, account_id, kind, status, caller, options, total)
+        values ('job_old', 'acc_old', 'people.enrich', 'running', $caller, '{}', 3);
+        insert into job_items (job_id, position, input, status, credits_deducted)
+        values ('job_old', 1, '"linkedin.com/in/done-example"', 'succeeded', 1),
+               ('job_old', 2, '"linkedin.com/in/old-example"', 'pending', null),
+               ('job_old', 3, '"nobody"', 'pending', null);
+        insert into dbos.workflow_status values ('job_old', 'ERROR');
+    """
+    caller = json.dumps({"account_id": "acc_old", "actor": "operator", "request_id": "r", "plan_credits": 1000})
+    with_pool(server.database_url, lambda pool: pool.execute(old.replace("$caller", f"'{caller}'")))
+    upgrade = import_module("addtocrm.db.migrations.versions.0010_jobs")
+    with_pool(server.database_url, lambda pool: pool.execute(f"{upgrade.JOBS} {upgrade.NO_DBOS}"))
+    server.start()
+    query = "select status, succeeded, failed, pending, credits_deducted, scope from jobs where status = 'completed'"
+    row = until(lambda: server.query(query))[0]
+    assert tuple(row) == ("completed", 2, 1, 0, 2, "enrich")
+    assert not server.query("select from pg_namespace where nspname = 'dbos'")

@@ -1,0 +1,75 @@
+"""An item that cannot be digested fails alone."""
+
+from typing import Any
+
+import pytest
+from harness import Server
+from jobbing import connect_builtin, ended, enrich, results
+
+POISON = "🧛‍♀️" * 40
+
+
+def test_poison_fails_alone(server: Server) -> None:
+    """Ten jobs of names too long for an index, beside another tenant's."""
+    server.add_people("beside-example")
+    poisoned, other = server.account(credits=100), server.account(credits=100)
+    item = {"first_name": POISON, "last_name": POISON, "company_name": POISON}
+    ids = [enrich(poisoned, [item, "linkedin.com/in/beside-example"]) for _ in range(10)]
+    assert ended(other, enrich(other, ["linkedin.com/in/beside-example"]))["succeeded"] == 1
+    for id in ids:
+        figures = ended(poisoned, id)
+        assert (figures["status"], figures["succeeded"], figures["failed"]) == ("completed", 1, 1)
+        assert results(poisoned, id)[0]["error"]["type"] == "not_found"
+
+
+def test_what_the_database_refuses_fails_alone(server: Server) -> None:
+    """An item that no statement takes (here: a NUL in a key) is not taken for a lost connection."""
+    server.add_people("refused-example")
+    account = server.account(credits=100)
+    id = enrich(account, ["linkedin.com/in/refused-example"] * 1)
+    ended(account, id)
+    server.query(
+        """update job_items set status = 'pending', result = null, cached = null, credits_deducted = null,
+               input = '{"email": "x\\u0000y@example.com"}' where job_id = $1 returning 1""",
+        id,
+    )
+    server.query(
+        """insert into job_items (job_id, position, input) values ($1, 2, '{"linkedin_url": 5}'),
+               ($1, 3, '"linkedin.com/in/refused-example"') returning 1""",
+        id,
+    )
+    server.query(
+        """update jobs set status = 'queued', total = 3, pending = 3, succeeded = 0, credits_deducted = 0
+           where id = $1 returning 1""",
+        id,
+    )
+    figures = ended(account, id)
+    assert (figures["status"], figures["succeeded"], figures["failed"]) == ("completed", 1, 2)
+    assert results(account, id)[1]["error"]["type"] == "internal_error"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/people/enrich", {"first_name": POISON, "last_name": POISON, "company_name": POISON}),
+        ("/v1/companies/lookup", {"name": POISON}),
+        ("/v1/emails/find", {"first_name": "ﷺ" * 200, "last_name": "ﷺ" * 200, "domain": "example.com"}),
+        ("/v1/emails/verify", {"email": "🧛" * 900}),
+        ("/v1/crm/contacts", {"person": {"full_name": POISON, "company_name": POISON}}),
+        ("/v1/crm/companies", {"company": {"name": POISON}}),
+    ],
+)
+def test_a_key_too_long_for_its_index_is_no_failure(server: Server, path: str, body: dict[str, Any]) -> None:
+    account = server.account()
+    connect_builtin(account)
+    for _ in range(2):
+        answer = account.client.post(path, json=body)
+        assert answer.status_code in (200, 201, 404), answer.text
+
+
+def test_a_list_takes_the_longest_name_once(server: Server) -> None:
+    account = server.account()
+    id = account.client.post("/v1/lists", json={"name": "Long"}).json()["data"]["id"]
+    body = {"people": [{"full_name": POISON, "company_name": POISON}, {"full_name": POISON, "company_name": "Acme"}]}
+    for status in (201, 200):
+        assert account.client.post(f"/v1/lists/{id}/members", json=body).status_code == status
