@@ -154,3 +154,16 @@ class SmtpServer:
         if verb == "QUIT":
             return "221 bye"
         return "502 5.5.2 what"
+
+
+def greylisting() -> Callable[[str], str]:
+    """A script of RCPT that puts each address off once, for a second."""
+    seen: set[str] = set()
+
+    def rcpt(address: str) -> str:
+        if address in seen:
+            return ""
+        seen.add(address)
+        return "451 4.7.1 Greylisted, please try again in 1 seconds"
+
+    return rcpt

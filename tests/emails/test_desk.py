@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from harness import Account, Server, until
+from smtp_server import greylisting
 from world import World, WorldBeside, in_world
 
 from addtocrm.emails.desk import BULK, SINGLE, Desk, Manner
@@ -16,20 +16,6 @@ from addtocrm.emails.model import Verification
 
 VERIFY = "/v1/emails/verify"
 PIPELINING = "250-mx.test\r\n250 PIPELINING"
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[WorldBeside]:
-    world = WorldBeside()
-    yield world
-    world.close()
-
-
-@pytest.fixture(scope="module")
-def mail_server(mail: WorldBeside, new_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(new_database(), tmp_path_factory.mktemp("desk"), **mail.environment).start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture
@@ -184,15 +170,7 @@ async def test_each_is_answered_within_its_own_budget(world: World) -> None:
 
 @in_world
 async def test_a_short_greylisting_is_waited_for_by_all(world: World) -> None:
-    seen: set[str] = set()
-
-    def rcpt(address: str) -> str:
-        if address in seen:
-            return ""
-        seen.add(address)
-        return "451 4.7.1 Greylisted, please try again in 1 seconds"
-
-    await world.server("acme.test", mailboxes=set(PEOPLE), rcpt=rcpt)
+    await world.server("acme.test", mailboxes=set(PEOPLE), rcpt=greylisting())
     found = await verified(Desk(world.engine(), SINGLE), PEOPLE)
     assert results(found) == [(f"p{number}", "deliverable") for number in range(10)]
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from smtp_server import SmtpServer, tls_context
+from smtp_server import SmtpServer, greylisting, tls_context
 from world import World, in_world
 
 
@@ -147,15 +147,7 @@ async def test_helo_where_ehlo_is_refused(world: World) -> None:
 
 @in_world
 async def test_greylisting_is_waited_for_within_the_budget(world: World) -> None:
-    seen: set[str] = set()
-
-    def rcpt(address: str) -> str:
-        if address in seen:
-            return ""
-        seen.add(address)
-        return "451 4.7.1 Greylisted, please try again in 1 seconds"
-
-    server = await world.server("grey.test", mailboxes={"jane@grey.test"}, rcpt=rcpt)
+    server = await world.server("grey.test", mailboxes={"jane@grey.test"}, rcpt=greylisting())
     one = await world.engine().verify("jane@grey.test", budget_seconds=90)
     assert (one.result, one.is_catch_all, len(server.sessions)) == ("deliverable", False, 2)
 

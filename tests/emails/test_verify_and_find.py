@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,20 +13,6 @@ from smtp_server import SmtpServer
 from world import WorldBeside
 
 VERIFY, FIND, BATCH = "/v1/emails/verify", "/v1/emails/find", "/v1/batch/emails-verify"
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[WorldBeside]:
-    world = WorldBeside()
-    yield world
-    world.close()
-
-
-@pytest.fixture(scope="module")
-def mail_server(mail: WorldBeside, new_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(new_database(), tmp_path_factory.mktemp("mail"), **mail.environment).start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture

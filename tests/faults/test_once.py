@@ -1,7 +1,8 @@
 """Killed after the commit and before the answer is stored: a retry with the same Idempotency-Key does nothing twice."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -137,30 +138,36 @@ def test_killed_before_the_answer_is_stored(new_server: Any, mail: WorldBeside) 
     assert refused.status_code == 400
 
 
+@asynccontextmanager
+async def making_a_list(server: Server, account: Account, locked: str) -> AsyncIterator[Any]:
+    """A `POST /v1/lists` with the key `k` that waits for a lock on a table, its answer to come, and the connection and
+    transaction that hold the lock."""
+    control = await asyncpg.connect(server.database_url)
+    transaction = control.transaction()
+    await transaction.start()
+    await control.execute(f"lock table {locked} in exclusive mode")
+    async with server.async_client(account.token) as client:
+        sent = asyncio.create_task(client.post("/v1/lists", json={"name": "Once"}, headers={"idempotency-key": "k"}))
+        async with asyncio.timeout(30):
+            while not await control.fetchval("select exists (select from pg_locks where not granted)"):
+                await asyncio.sleep(0.05)
+        yield sent, control, transaction
+    await control.close()
+
+
 def test_killed_before_the_commit(new_server: Any) -> None:
     """Nothing was done: the retry does it."""
     server: Server = new_server()
     account = server.account()
 
     async def stop_and_kill() -> None:
-        control = await asyncpg.connect(server.database_url)
-        transaction = control.transaction()
-        await transaction.start()
-        await control.execute("lock table events_outbox in exclusive mode")
-        async with server.async_client(account.token) as client:
-            sent = asyncio.create_task(
-                client.post("/v1/lists", json={"name": "Once"}, headers={"idempotency-key": "k"})
-            )
-            async with asyncio.timeout(30):
-                while not await control.fetchval("select exists (select from pg_locks where not granted)"):
-                    await asyncio.sleep(0.05)
+        async with making_a_list(server, account, "events_outbox") as (sent, control, transaction):
             await asyncio.to_thread(server.kill)
             await asyncio.gather(sent, return_exceptions=True)
-        await control.execute(
-            """select pg_terminate_backend(pid, 5000) from pg_locks where not granted and locktype = 'relation'"""
-        )
-        await transaction.rollback()
-        await control.close()
+            await control.execute(
+                """select pg_terminate_backend(pid, 5000) from pg_locks where not granted and locktype = 'relation'"""
+            )
+            await transaction.rollback()
 
     asyncio.run(stop_and_kill())
     assert not server.query("select from lists")
@@ -176,22 +183,10 @@ def test_what_was_taken_over_does_not_commit(server: Server) -> None:
     account = server.account()
 
     async def run() -> int:
-        control = await asyncpg.connect(server.database_url)
-        transaction = control.transaction()
-        await transaction.start()
-        await control.execute("lock table lists in exclusive mode")
-        async with server.async_client(account.token) as client:
-            sent = asyncio.create_task(
-                client.post("/v1/lists", json={"name": "Once"}, headers={"idempotency-key": "k"})
-            )
-            async with asyncio.timeout(30):
-                while not await control.fetchval("select exists (select from pg_locks where not granted)"):
-                    await asyncio.sleep(0.05)
+        async with making_a_list(server, account, "lists") as (sent, control, transaction):
             await control.execute("update idempotency set instance = 12345 where owner = $1", account.key_id)
             await transaction.commit()
-            status = (await sent).status_code
-        await control.close()
-        return status
+            return (await sent).status_code
 
     assert asyncio.run(run()) == 500
     assert account.client.get("/v1/lists").json()["data"] == []
