@@ -82,3 +82,23 @@ def test_after_a_crash_the_key_is_free_again(new_server: Any) -> None:
     again = create(account, "k")
     assert (first.status_code, again.status_code) == (201, 201)
     assert "idempotent-replayed" not in again.headers
+
+
+def test_what_one_host_could_not_finish_goes_on_at_another(new_server: Any) -> None:
+    one: Server = new_server()
+    two: Server = new_server(one.database_url)
+    account = one.account()
+    one.query(
+        """create function no_answer() returns trigger language plpgsql as $$
+           begin raise exception 'the answer is not stored'; end $$"""
+    )
+    one.query(
+        """create trigger no_answer before update on idempotency
+           for each row when (new.status is not null) execute function no_answer()"""
+    )
+    assert create(account, "k").status_code == 500
+    one.query("drop trigger no_answer on idempotency")
+    account.client = two.client(account.token)
+    again = create(account, "k")
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
+    assert len(account.client.get("/v1/lists").json()["data"]) == 1

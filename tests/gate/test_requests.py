@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,6 +173,27 @@ def test_a_body_that_breaks_off_is_no_crash(new_server: Any, method: str, path: 
     assert all('"result":"aborted"' in line and '"status":400' in line for line in lines)
     assert "crash" not in server.log.read_text()
     assert 'result="aborted"' in server.client().get("/metrics").text
+
+
+def test_half_a_body_keeps_neither_its_connection_nor_the_end_of_the_server(new_server: Any) -> None:
+    while time.time() % 3600 > 3300:
+        time.sleep(1)
+    server: Server = new_server(ADDTOCRM_RATE_PER_HOUR="4")
+    account = server.account()
+    assert account.client.get("/v1/usage").status_code == 200
+    head = f"POST /v1/lists HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {account.token}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=100) as connection:
+        connection.sendall(head.encode() + b'{"na')
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+        assert not list(iter(lambda: connection.recv(65536), b""))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=100) as connection:
+        connection.sendall(head.encode() + b'{"na')
+        until(lambda: account.client.get("/healthz").status_code == 200)
+        assert server.stop() == 0
+    server.start()
+    statuses = [server.client(account.token).get("/v1/usage").status_code for _ in range(3)]
+    assert statuses == [200, 429, 429]
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "a\tb"])

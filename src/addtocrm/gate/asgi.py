@@ -89,7 +89,9 @@ class Gate:
         except ApiError as error:
             await exchange.refuse(error)
         except body.Aborted:
-            await exchange.refuse(ApiError("validation_error", "The body ended before it was whole; send it again."))
+            await exchange.refuse(
+                ApiError("validation_error", "The body ended, or stopped coming, before it was whole; send it again.")
+            )
             exchange.result = "aborted"
         except Exception:
             log.exception("crash")

@@ -9,6 +9,10 @@ from litestar.types import Receive
 from addtocrm.errors import ApiError
 from addtocrm.gate.exchange import JSON
 
+SECONDS = 20.0
+BYTES_A_SECOND = 20_000
+"""A body may take SECONDS, and longer only while it comes at least this fast (as Apache's mod_reqtimeout has it): who
+sends half of one and waits must not keep a connection, nor the end of the server."""
 DRAIN_BYTES = 64 * 2**20
 DRAIN_SECONDS = 10.0
 
@@ -18,7 +22,16 @@ class Aborted(Exception):
 
 
 async def read(receive: Receive, most: int) -> bytes:
-    """The whole body. Raises ApiError (413) for one of more than `most` bytes, Aborted for one that ends early."""
+    """The whole body. Raises ApiError (413) for one of more than `most` bytes, Aborted for one that ends early or does
+    not come in time."""
+    try:
+        async with asyncio.timeout(SECONDS) as limit:
+            return await _read(receive, most, limit)
+    except TimeoutError:
+        raise Aborted from None
+
+
+async def _read(receive: Receive, most: int, limit: asyncio.Timeout) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -31,10 +44,12 @@ async def read(receive: Receive, most: int) -> bytes:
         size += len(part)
         if size > most:
             if more:
+                limit.reschedule(None)
                 await _drain(receive)
             raise ApiError("validation_error", "The body is too large.", status=413)
         if not more:
             return part if size == len(part) else b"".join(parts)
+        limit.reschedule((limit.when() or 0) + len(part) / BYTES_A_SECOND)
 
 
 async def _drain(receive: Receive) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 from typing import Any, TypeVar
 
 import asyncpg
@@ -20,7 +21,8 @@ T = TypeVar("T")
 LONGEST = 255
 POLL_SECONDS = 0.02
 WAIT_SECONDS = 60.0
-SWEEP_SECONDS = 600.0
+SWEEP_SECONDS = 1.0
+DELETE_TURNS = 600
 
 
 def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:
@@ -57,6 +59,8 @@ class Idempotency:
         self._pool = pool
         self._instance = instance
         self._active: set[tuple[str, str]] = set()
+        self._left: dict[tuple[str, str], Once] = {}
+        """Requests that ended without their answer stored, and are still this process's in the table."""
 
     async def begin(self, owner: str, key: str, fingerprint: bytes) -> Once | Stored:
         """Once where this request is to be done now, else the first answer; waits while another does it.
@@ -101,18 +105,36 @@ class Idempotency:
                 await store.finish(self._pool, once, answer)
             else:
                 await store.free(self._pool, once)
-        finally:
+        except BaseException:
             self.leave(once)
-
-    def leave(self, once: Once) -> None:
-        """Leaves a request as it stands: its next try goes on with it."""
+            raise
         self._active.discard((once.owner, once.key))
 
-    async def keep_sweeping(self) -> None:
-        """Deletes what is older than a day, for as long as the process lives."""
-        while True:
+    def leave(self, once: Once) -> None:
+        """Leaves a request as it stands: its next try goes on with it, here at once, and soon on any host."""
+        self._active.discard((once.owner, once.key))
+        self._left[once.owner, once.key] = once
+
+    async def _let_go(self) -> None:
+        """Gives what was left to whichever host gets its next try."""
+        for name, once in list(self._left.items()):
+            if name in self._active:  # its next try is under way here
+                del self._left[name]
+                continue
+            self._active.add(name)  # no try begins here meanwhile
             try:
-                await store.delete_old(self._pool)
+                await store.free(self._pool, once)
+                del self._left[name]
+            finally:
+                self._active.discard(name)
+
+    async def keep_sweeping(self) -> None:
+        """Lets go of what was left, and deletes what is older than a day, for as long as the process lives."""
+        for turn in itertools.count():
+            try:
+                await self._let_go()
+                if turn % DELETE_TURNS == 0:
+                    await store.delete_old(self._pool)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("sweep_failed", error=type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)
