@@ -39,7 +39,17 @@ def configure(level: str, *, pretty: bool = False) -> None:
         else structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[Libraries()], force=True)
+
+
+class Libraries(logging.Handler):
+    """What libraries say by the standard library's logging, in the form of our own lines; of an exception its kind and
+    words, for it is they who deal with it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        told = {"error": f"{type(error).__name__}: {error}"} if error else {}
+        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, **told)
 
 
 def _add_request_id(_logger: Any, _method: str, line: Any) -> Any:

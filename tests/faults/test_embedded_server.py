@@ -15,6 +15,7 @@ import httpx2 as httpx
 import psutil
 import pytest
 from harness import ADDTOCRM, Server, cli, until
+from world import WorldBeside
 
 from addtocrm.db import postmaster
 from addtocrm.db.embedded import attach
@@ -146,6 +147,39 @@ def test_the_database_is_started_again_whenever_it_is_killed(new_embedded: NewSe
         until(lambda: is_ready(server), 60)
         assert postmaster_pid(folder) != killed
         all_well(server, f"again-{number}-example")
+
+
+def test_jobs_lose_no_item_when_the_database_is_killed_under_them(new_embedded: NewServer, folder: Path) -> None:
+    """Also where a connection dies in the middle of an operation, which the driver has words of its own for."""
+    world = WorldBeside()
+    world.server(*(f"d{number}.test" for number in range(20)), catch_all=True)
+    server = new_embedded(**world.environment).start()
+    slugs = [f"killed-{number}-example" for number in range(600)]
+    server.add_people(*slugs)
+    account = server.account(credits=5_000)
+    urls = [{"linkedin_url": f"https://www.linkedin.com/in/{slug}", "refresh": True} for slug in slugs]
+    addresses = [f"u{number}@d{number % 20}.test" for number in range(400)]
+    try:
+        for path, items in (("people-enrich", urls), ("emails-verify", addresses), ("people-enrich", urls)):
+            id = account.client.post(f"/v1/batch/{path}", json={"items": items}).json()["data"]["id"]
+
+            def figures(id: str = id) -> dict[str, Any]:
+                with contextlib.suppress(httpx.TransportError):
+                    answer = account.client.get(f"/v1/jobs/{id}")
+                    if answer.status_code == 200:
+                        return answer.json()["data"]
+                return {"status": "unknown", "succeeded": 0}
+
+            until(lambda: figures()["succeeded"])
+            os.kill(postmaster_pid(folder), signal.SIGKILL)
+            until(lambda: figures()["status"] == "completed", 120)
+            assert (figures()["succeeded"], figures()["failed"]) == (len(items), 0)
+            until(lambda: account.usage()["credits"]["held"] == 0)
+        said = {json.loads(line)["event"] for line in server.log.read_text().splitlines()}
+        assert not said & {"jobs_process_ended", "job_item_failed", "job_stumbled"}
+    finally:
+        server.kill()
+        world.close()
 
 
 def test_a_killed_session_does_no_harm(new_embedded: NewServer, folder: Path) -> None:

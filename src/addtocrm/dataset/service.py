@@ -18,6 +18,14 @@ from addtocrm.db.pool import DatabaseError, Pool
 from addtocrm.errors import ApiError
 
 HEAD_BYTES = 65_536
+BROKEN_OFF = (
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What the database raises, and no file."""
 Report = Callable[[Progress], None]
 
 
@@ -67,7 +75,7 @@ async def _import(pool: Pool, kind: Kind, file: Path, report: Report, restart: b
             await store.finish(connection, fingerprint)
     except RefusedError as error:
         raise ApiError("validation_error", f"{storable(file.name)} is not imported: {error}") from None
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
+    except BROKEN_OFF as error:
         raise DatabaseError(
             f"The database broke the import off ({error}). Start it again: it goes on where it stopped."
         ) from error

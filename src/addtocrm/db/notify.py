@@ -7,7 +7,7 @@ from collections.abc import Callable
 import asyncpg
 import structlog
 
-from addtocrm.db.pool import Connection, connect
+from addtocrm.db.pool import DATABASE_FAILURES, Connection, connect
 
 log = structlog.get_logger()
 
@@ -84,7 +84,7 @@ class Listener:
                 pass
             try:
                 await connection.execute("select 1", timeout=HEARTBEAT_SECONDS)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except DATABASE_FAILURES:
                 connection.terminate()
                 return
 
@@ -93,5 +93,5 @@ class Listener:
             await asyncio.sleep(RECONNECT_SECONDS)
             try:
                 return await self._open()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except DATABASE_FAILURES:
                 continue

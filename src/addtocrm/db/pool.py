@@ -17,6 +17,18 @@ else:
 
 OLDEST_MAJOR = 15
 COMMAND_SECONDS = 30.0
+
+CONNECTION_FAILURES = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a database that cannot be reached raises. The last is what asyncpg says of a connection that died in the middle
+of an operation."""
+DATABASE_FAILURES = (*CONNECTION_FAILURES, asyncpg.PostgresError)
+"""The same, and what a statement that fails raises."""
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 SESSION = {"application_name": "addtocrm", "timezone": "UTC"}
 

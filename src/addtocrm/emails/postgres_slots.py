@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from addtocrm.db.pool import Connection, connect
+from addtocrm.db.pool import DATABASE_FAILURES, Connection, connect
 from addtocrm.emails.politeness import PAUSE_SECONDS, PER_HOST, TOTAL, LocalSlots
 
 CHANNEL = "addtocrm_mail_hosts"
@@ -18,7 +18,6 @@ TOTAL_CLASS = 1096041284
 PLACE_CLASSES = range(1096041300, 1096041400)
 START_CLASS = 1096041285
 
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 Lock = tuple[int, int]
 """The two halves of a PostgreSQL advisory lock's key."""
@@ -60,7 +59,7 @@ class PostgresSlots:
         try:
             async with self._turn:
                 await (await self._open()).execute("select pg_notify($1, $2)", CHANNEL, f"{seconds:.0f} {host}")
-        except UNREACHABLE:
+        except DATABASE_FAILURES:
             self._drop()
 
     async def close(self) -> None:
@@ -93,7 +92,7 @@ class PostgresSlots:
             self._held.update(locks)
             try:
                 got = [row["got"] for row in await self._each("pg_try_advisory_lock", locks)]
-            except UNREACHABLE:
+            except DATABASE_FAILURES:
                 self._drop()
                 return True
         if all(got):
@@ -112,7 +111,7 @@ class PostgresSlots:
             try:
                 if locks and self._connection is not None:
                     await self._each("pg_advisory_unlock", locks)
-            except UNREACHABLE:
+            except DATABASE_FAILURES:
                 self._drop()
 
     async def _each(self, function: str, locks: list[Lock]) -> list[asyncpg.Record]:

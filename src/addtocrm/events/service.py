@@ -11,6 +11,7 @@ import structlog
 from msgspec import Meta
 
 from addtocrm import cursors
+from addtocrm.background import repeat
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import invalid
@@ -28,7 +29,6 @@ ANEW_SECONDS = 3600.0
 """After so long, what was published before is not relied on once: the database may have been restored meanwhile."""
 DELETE_SECONDS = 3600.0
 DELETED_AT_ONCE = 1000
-FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 async def append(
@@ -109,27 +109,25 @@ async def keep_publishing(pool: Pool) -> None:
     """Publishes for as long as the process lives, so that an event's time is that of its happening."""
     loop = asyncio.get_running_loop()
     begun_anew = -ANEW_SECONDS
-    while True:
-        try:
-            if loop.time() - begun_anew < ANEW_SECONDS:
-                await store.publish(pool)
-            else:
-                await store.publish(pool, anew=True)
-                begun_anew = loop.time()
-        except FAILURES as error:
-            log.warning("publish_failed", error=type(error).__name__)
-        await asyncio.sleep(PUBLISH_SECONDS)
+
+    async def publish() -> None:
+        nonlocal begun_anew
+        anew = loop.time() - begun_anew >= ANEW_SECONDS
+        await store.publish(pool, anew=anew)
+        if anew:
+            begun_anew = loop.time()
+
+    await repeat("publish_events", PUBLISH_SECONDS, publish)
 
 
 async def keep_deleting(pool: Pool, days: int) -> None:
     """Deletes events that are older than `days`, for as long as the process lives, a few at a time."""
-    while True:
+
+    async def delete() -> None:
         since, until = BEGINNING, datetime.now(UTC) - timedelta(days=days)
-        try:
-            while since < until:
-                deleted, since = await store.delete_old(pool, since, until, DELETED_AT_ONCE)
-                if deleted < DELETED_AT_ONCE:
-                    break
-        except FAILURES as error:
-            log.warning("events_not_deleted", error=type(error).__name__)
-        await asyncio.sleep(DELETE_SECONDS)
+        while since < until:
+            deleted, since = await store.delete_old(pool, since, until, DELETED_AT_ONCE)
+            if deleted < DELETED_AT_ONCE:
+                break
+
+    await repeat("delete_events", DELETE_SECONDS, delete)

@@ -4,12 +4,11 @@ import asyncio
 import contextlib
 from typing import Literal
 
-import asyncpg
 import structlog
 
 from addtocrm import metrics
 from addtocrm.db.notify import Listener
-from addtocrm.db.pool import Pool
+from addtocrm.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.gate import store
 from addtocrm.gate.limits import HOUR, MemoryLimiter, Standing
 
@@ -21,7 +20,6 @@ JOIN_SECONDS = 10.0
 ALONE_SECONDS = 5.0
 """For so long no other server must live before counts come back from the database."""
 TAKE_SECONDS = 5.0
-FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Place = Literal["memory", "database", "lost"]
 
@@ -58,7 +56,7 @@ class SharedLimiter:
                 await self._steady.wait()
                 if self._place == "database":
                     return await self._take(subject, per_minute, per_hour, cost)
-        except FAILURES as error:
+        except DATABASE_FAILURES as error:
             log.warning("rate_limit_fallback", error=type(error).__name__)
         if self._place != "memory":
             metrics.RATE_LIMIT_FALLBACKS.inc()
@@ -128,7 +126,7 @@ class SharedLimiter:
                 if self._place == "database" and loop.time() - swept >= HOUR:
                     await store.sweep(self._pool)
                     swept = loop.time()
-            except FAILURES as error:
+            except DATABASE_FAILURES as error:
                 if self._place != "lost":
                     log.warning("rate_limits_lost", error=type(error).__name__)
                 self._place = "lost"
@@ -138,7 +136,7 @@ class SharedLimiter:
         if self._watching:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        with contextlib.suppress(*FAILURES):
+        with contextlib.suppress(*DATABASE_FAILURES):
             async with self._pool.acquire() as connection, connection.transaction():
                 await store.add(connection, self._memory.counts())
                 await store.leave(connection, self._listener.instance)

@@ -2,7 +2,6 @@
 
 import os
 
-import asyncpg
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -10,7 +9,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from addtocrm import metrics
 from addtocrm.api.endpoint import json
 from addtocrm.db.notify import Listener
-from addtocrm.db.pool import Pool
+from addtocrm.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.gate.record import Recorder
 
 
@@ -24,7 +23,7 @@ async def readyz(pool: Pool, listener: Listener) -> Response[bytes]:
     """200 when the database answers and notices arrive, else 503."""
     try:
         await pool.fetchval("select 1", timeout=2)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except DATABASE_FAILURES:
         return json({"status": "the database does not answer"}, 503)
     if not listener.connected:
         return json({"status": "waiting for the database's notices"}, 503)

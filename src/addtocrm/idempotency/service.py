@@ -2,13 +2,12 @@
 
 import asyncio
 import hashlib
-import itertools
 from typing import Any, TypeVar
 
-import asyncpg
 import msgspec
 import structlog
 
+from addtocrm.background import repeat
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, invalid
 from addtocrm.idempotency import store
@@ -21,8 +20,8 @@ T = TypeVar("T")
 LONGEST = 255
 POLL_SECONDS = 0.02
 WAIT_SECONDS = 60.0
-SWEEP_SECONDS = 1.0
-DELETE_TURNS = 600
+LET_GO_SECONDS = 1.0
+DELETE_SECONDS = 600.0
 
 
 def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:
@@ -130,11 +129,7 @@ class Idempotency:
 
     async def keep_sweeping(self) -> None:
         """Lets go of what was left, and deletes what is older than a day, for as long as the process lives."""
-        for turn in itertools.count():
-            try:
-                await self._let_go()
-                if turn % DELETE_TURNS == 0:
-                    await store.delete_old(self._pool)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("sweep_failed", error=type(error).__name__)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.gather(
+            repeat("let_requests_go", LET_GO_SECONDS, self._let_go),
+            repeat("delete_answers", DELETE_SECONDS, lambda: store.delete_old(self._pool)),
+        )

@@ -20,7 +20,7 @@ LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
 )
-DOUBTFUL = (OSError, TimeoutError, asyncpg.InterfaceError)
+DOUBTFUL = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """A lost connection shows itself so, and so does a vendor that does not answer."""
 PASSING = (
     *DOUBTFUL,

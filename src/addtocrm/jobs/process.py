@@ -13,8 +13,10 @@ import structlog
 from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.app import running
+from addtocrm.db.pool import open_pool
 from addtocrm.jobs import kinds, service
 from addtocrm.jobs.runner import Runner
+from addtocrm.suppressions import service as suppressions
 
 if sys.platform == "win32":
     from asyncio import run
@@ -31,6 +33,7 @@ LEAVE_SECONDS = 20.0
 async def main() -> None:
     settings = settings_module.load()
     logs.configure(settings.log_level)
+    assert settings.database_url is not None
     stop, news = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,11 +49,15 @@ async def main() -> None:
             asyncio.create_task(_stop_with(int(sys.argv[1]), stop)),
             asyncio.create_task(service.keep_deleting(services.pool, settings.job_days)),
         ]
+        # Taking and settling jobs waits for none of the items' own statements.
+        session = await suppressions.session(settings.database_url, settings.data_dir)
+        own = await open_pool(settings.database_url, size=4, session=session)
         try:
-            await Runner(services.pool, kinds.load(services), services.listener.instance, news).run(stop)
+            await Runner(own, kinds.load(services), services.listener.instance, news).run(stop)
         finally:
             for task in beside:
                 task.cancel()
+            await own.close()
     ending.cancel()
 
 

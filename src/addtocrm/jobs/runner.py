@@ -38,7 +38,8 @@ MOST_UNSETTLED = 1000
 TRIES = 3
 RETRY_SECONDS = 0.5
 LONGEST_WAIT = 3600.0
-AGAIN = ("crm_rate_limit", "crm_unavailable")
+OF_THE_CRM = ("crm_rate_limit", "crm_unavailable")
+"""What makes all of a job wait, not this item alone."""
 AGAIN_TRIES = 20
 OUR_FAULT = "Something failed on our side; nothing was charged. Send the item again."
 
@@ -223,9 +224,10 @@ class Runner:
                 return self._put_off(job, position, later.seconds, all_items=later.all_items)
             except ApiError as error:
                 failure = error
-                if error.type in AGAIN and row["attempts"] < AGAIN_TRIES:
-                    seconds = float(error.retry_after_seconds or 5)
-                    self._rest(job, seconds)
+                if error.retry_after_seconds is not None and row["attempts"] < AGAIN_TRIES:
+                    seconds = float(error.retry_after_seconds)
+                    if error.type in OF_THE_CRM:
+                        self._rest(job, seconds)
                     return self._put_off(job, position, seconds * 2.0 ** min(row["attempts"], 10))
                 if error.type != "internal_error":
                     return _failed(job, position, ItemError(error.type, error.message))

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from addtocrm import cursors
+from addtocrm.background import repeat
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, lacks_scope
@@ -31,7 +32,6 @@ SETTLE_SECONDS = 5.0
 SETTLE_POLL_SECONDS = 0.1
 DELETE_SECONDS = 5.0
 DELETED_AT_ONCE = 2_000
-LOST_OR_BUSY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 async def create(
@@ -194,14 +194,13 @@ async def _end(connection: Connection, caller: Caller, id: str, status: JobStatu
 async def keep_deleting(pool: Pool, days: float) -> None:
     """Deletes jobs that ended longer ago than `days`, with their items, a few at a time, for as long as the process
     lives."""
-    while True:
-        try:
-            while id := await store.oldest_ended(pool, days):
-                while not await store.delete_some(pool, id, DELETED_AT_ONCE):
-                    await asyncio.sleep(0)
-        except LOST_OR_BUSY as error:
-            log.warning("deleting_jobs_failed", error=type(error).__name__)
-        await asyncio.sleep(DELETE_SECONDS)
+
+    async def delete() -> None:
+        while id := await store.oldest_ended(pool, days):
+            while not await store.delete_some(pool, id, DELETED_AT_ONCE):
+                await asyncio.sleep(0)
+
+    await repeat("delete_jobs", DELETE_SECONDS, delete)
 
 
 def _stored(caller: Caller) -> str:

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import msgspec
 import structlog
 
 from addtocrm import metrics
+from addtocrm.background import repeat
 from addtocrm.db.ids import new_id
-from addtocrm.db.pool import Pool
+from addtocrm.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.errors import ApiError
 from addtocrm.idempotency import service as idempotency
 from addtocrm.lookups import store
@@ -24,6 +24,7 @@ Accept = Callable[[bytes], bool]
 
 BUSY_POLL_SECONDS = 0.02
 BUSY_SECONDS = 60.0
+BUSY_RETRY_SECONDS = 10
 SWEEP_SECONDS = 2.0
 
 
@@ -154,7 +155,11 @@ class Lookups:
                 case "busy":
                     refresh = False
                     if asyncio.get_running_loop().time() > deadline:
-                        raise ApiError("internal_error", "The same look-up is still under way; try again in a minute.")
+                        raise ApiError(
+                            "internal_error",
+                            "The same lookup is still under way; try again after `retry_after_seconds`.",
+                            retry_after_seconds=BUSY_RETRY_SECONDS,
+                        )
                     await asyncio.sleep(BUSY_POLL_SECONDS)
 
     async def _ask(self, hold_id: str, ref: Ref, work: Work) -> Outcome | None:
@@ -202,7 +207,7 @@ class Lookups:
     async def _release(self, hold_id: str, ref: Ref) -> None:
         try:
             available = await store.release(self._pool, hold_id)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_FAILURES as error:
             log.warning("release_left_to_sweep", error=type(error).__name__)
         else:
             if available is not None:
@@ -223,13 +228,12 @@ class Lookups:
 
     async def keep_sweeping(self) -> None:
         """Sweeps for as long as the process lives, and drops results past their time."""
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                await self.sweep()
-                await store.delete_expired(self._pool)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("sweep_failed", error=type(error).__name__)
+
+        async def work() -> None:
+            await self.sweep()
+            await store.delete_expired(self._pool)
+
+        await repeat("sweep_holds", SWEEP_SECONDS, work)
 
     async def drain(self) -> None:
         """Waits for what is under way."""

@@ -5,10 +5,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-import asyncpg
 import structlog
 
-from addtocrm.db.pool import Pool
+from addtocrm.db.pool import DATABASE_FAILURES, Pool
 
 log = structlog.get_logger()
 
@@ -17,7 +16,6 @@ TTL_SECONDS = 15.0
 PROLONG_SECONDS = 4.0
 LOOK_SECONDS = 2.0
 """A waiter looks again after this, should its notice have been lost."""
-FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Busy(Exception):
@@ -119,7 +117,7 @@ class Leases:
                 if done == "UPDATE 0":
                     break
                 ends = began + TTL_SECONDS
-            except FAILURES as error:
+            except DATABASE_FAILURES as error:
                 log.warning("lease_not_prolonged", lease=name, error=type(error).__name__)
                 if loop.time() + PROLONG_SECONDS > ends:
                     break
@@ -128,7 +126,7 @@ class Leases:
     async def _free(self, name: str, queue: asyncio.Lock) -> None:
         try:
             await self._pool.execute("select lease_free($1, $2)", name, self._instance)
-        except FAILURES as error:
+        except DATABASE_FAILURES as error:
             log.warning("lease_not_freed", lease=name, error=type(error).__name__)
         finally:
             queue.release()

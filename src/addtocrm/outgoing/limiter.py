@@ -11,13 +11,14 @@ from typing import Any
 import structlog
 from valkey.exceptions import ValkeyError
 
+from addtocrm.db.pool import DATABASE_FAILURES
 from addtocrm.outgoing.failures import Throttled
-from addtocrm.outgoing.quotas import UNREACHABLE, Asked, MemoryQuotas, Quotas
+from addtocrm.outgoing.quotas import Asked, MemoryQuotas, Quotas
 from addtocrm.outgoing.vendor import Account, Quota
 
 log = structlog.get_logger()
 
-LOST = (*UNREACHABLE, ValkeyError)
+LOST = (*DATABASE_FAILURES, ValkeyError)
 LONGEST_SLEEP = 1.0
 """A pause may end, or a quota be learnt, while the queue sleeps."""
 

@@ -8,7 +8,6 @@ is there, the request is counted in that part instead (a window later at most): 
 import time
 from typing import Any, NamedTuple, Protocol, cast
 
-import asyncpg
 import msgspec
 from valkey.asyncio import Valkey
 
@@ -228,9 +227,6 @@ class PostgresQuotas:
 
     async def pause(self, account: str, seconds: float) -> None:
         await self._pool.execute("select quota_pause($1, $2)", account, seconds)
-
-
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def _keys(account: str) -> list[str]:

@@ -7,7 +7,7 @@ import msgspec
 
 from addtocrm import identifiers
 from addtocrm.companies.model import Company
-from addtocrm.db.pool import Pool
+from addtocrm.db.pool import CONNECTION_FAILURES, Pool
 from addtocrm.emails.model import KnownAddress
 from addtocrm.people.model import Person
 from addtocrm.providers.contract import (
@@ -96,7 +96,7 @@ class Dataset:
     async def _fetch(self, sql: str, *values: str) -> list[asyncpg.Record]:
         try:
             return await self._pool.fetch(sql, *values)
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        except CONNECTION_FAILURES as error:
             raise ProviderUnavailable("the database does not answer") from error
 
 
