@@ -26,6 +26,7 @@ from addtocrm.db.pool import Pool, open_pool
 from addtocrm.emails import routes as emails
 from addtocrm.emails.desk import SINGLE, Desk
 from addtocrm.emails.engine import Engine
+from addtocrm.emails.politeness import FOR_SINGLE_CALLS, TOTAL
 from addtocrm.emails.postgres_slots import PostgresSlots
 from addtocrm.events import routes as event_routes
 from addtocrm.events import service as events
@@ -73,10 +74,14 @@ class Services(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def running(
-    settings: Settings, hear: Callable[[str, str], None] = lambda kind, subject: None
+    settings: Settings,
+    hear: Callable[[str, str], None] = lambda kind, subject: None,
+    mail_connections: int = TOTAL + FOR_SINGLE_CALLS,
 ) -> AsyncIterator[Services]:
-    """The services of one server process, started; `settings.database_url` must be set. `hear` is told of every notice
-    (see `Listener`)."""
+    """The services of one server process, started; `settings.database_url` must be set.
+
+    `hear` is told of every notice (see `Listener`); `mail_connections` are open at a time, over all processes.
+    """
     assert settings.database_url is not None
     session = await suppressions.session(settings.database_url, settings.data_dir, replace=True)
     pool = await open_pool(settings.database_url, session=session)
@@ -102,7 +107,7 @@ async def running(
     idempotency = Idempotency(pool, listener.instance)
     limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else SharedLimiter(pool, listener)
     recorder = Recorder()
-    slots = PostgresSlots(settings.database_url)
+    slots = PostgresSlots(settings.database_url, total=mail_connections)
     engine = Engine(settings, slots)
     waterfall = Waterfall(registry.load(Setup(settings, pool, engine)))
     await lookups.sweep()

@@ -109,6 +109,21 @@ async def test_recipients_are_sent_together_where_the_server_takes_them(world: W
         assert sum(line.startswith("MAIL") for line in session) == 1 and session[-2:] == ["RSET", "QUIT"]
 
 
+def test_a_batch_at_silent_servers_leaves_connections_to_the_single_calls_of_others(
+    account: Account, mail_server: Server, mail: WorldBeside
+) -> None:
+    domains = [f"silent{number}.test" for number in range(60)]
+    servers = [mail.server(domain, silent=True) for domain in domains]
+    addresses = [f"p{number}@{domain}" for domain in domains for number in range(20)]
+    neighbour = mail_server.account(credits=2_000)
+    id = neighbour.client.post("/v1/batch/emails-verify", json={"items": addresses}).json()["data"]["id"]
+    until(lambda: sum(server.open for server in servers) >= 100, 60)
+    mail.server("quick.test", mailboxes={"jane@quick.test"})
+    answer = account.client.post(VERIFY, json={"email": "jane@quick.test"}).json()["data"]
+    assert (answer["result"], sum(server.open for server in servers)) == ("deliverable", 100)
+    neighbour.client.post(f"/v1/jobs/{id}/cancel")
+
+
 @in_world
 async def test_nothing_is_sent_ahead_where_it_is_not_offered(world: World) -> None:
     server = await world.server("acme.test", mailboxes=set(PEOPLE))

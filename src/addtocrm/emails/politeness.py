@@ -10,6 +10,8 @@ import msgspec
 
 PER_HOST = 2
 TOTAL = 100
+FOR_SINGLE_CALLS = 20
+"""Places beyond TOTAL that batches do not use: nobody's batch keeps the single calls of others waiting."""
 PAUSE_SECONDS = 0.2
 REMEMBERED_HOSTS = 10_000
 

@@ -14,6 +14,7 @@ from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.app import running
 from addtocrm.db.pool import open_pool
+from addtocrm.emails.politeness import TOTAL
 from addtocrm.jobs import kinds, service
 from addtocrm.jobs.runner import Runner
 from addtocrm.suppressions import service as suppressions
@@ -44,7 +45,7 @@ async def main() -> None:
             news.set()
 
     ending = asyncio.create_task(_end_after(stop))
-    async with running(settings, hear) as services:
+    async with running(settings, hear, mail_connections=TOTAL) as services:
         beside = [
             asyncio.create_task(_stop_with(int(sys.argv[1]), stop)),
             asyncio.create_task(service.keep_deleting(services.pool, settings.job_days)),
