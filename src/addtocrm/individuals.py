@@ -11,6 +11,10 @@ from addtocrm import identifiers
 
 TOKEN = re.compile(r"[\s<>\"'“”‘’(),;]+")
 LINKEDIN = re.compile(r"linkedin\.com/\S*", re.IGNORECASE)
+TITLES = "dr|prof|professor|mr|mrs|ms|miss|mx|sir|dame|dipl|ing|ph ?d|md|mba|m ?sc|b ?sc|esq"
+"""What stands before or after a name and tells nobody apart, as a regular expression over `identifiers.name_key`, of
+whole words (those that are also names are not in it, nor those that tell a son from his father)."""
+_TITLES = re.compile(rf"\b(?:{TITLES})\b", re.ASCII)
 
 
 class Individual(NamedTuple):
@@ -25,6 +29,13 @@ class Individual(NamedTuple):
         """`linkedin:<URL>` and `email:<address>`."""
         urls = {f"linkedin:{self.linkedin_url}"} if self.linkedin_url else set[str]()
         return urls | {f"email:{email}" for email in self.emails}
+
+    @property
+    def signatures(self) -> set[str]:
+        """What somebody without a LinkedIn URL is known by at an address that others have too: `signature` of each."""
+        return (
+            set[str]() if self.linkedin_url else {one for email in self.emails if (one := signature(email, self.name))}
+        )
 
 
 def individual(linkedin_url: str | None, emails: Iterable[str | None], name: str = "") -> Individual:
@@ -43,8 +54,19 @@ def same(one: Individual, other: Individual) -> bool:
 
 def same_name(one: str, other: str) -> bool:
     """Whether two names (by `identifiers.name_key`) may be one: one has all words of the other, or says nothing."""
-    words, others = set(one.split()), set(other.split())
+    words, others = set(name_words(one)), set(name_words(other))
     return words <= others or others <= words
+
+
+def name_words(name: str) -> list[str]:
+    """The words of a name (by `identifiers.name_key`) without titles; of a name of titles only, all."""
+    return _TITLES.sub(" ", name).split() or name.split()
+
+
+def signature(email: str, name: str) -> str | None:
+    """`signature:<address>|<first and last word of the name>`, in the order of the alphabet; None without a name."""
+    words = name_words(name)
+    return f"signature:{email}|{' '.join(sorted({words[0], words[-1]}))}" if words else None
 
 
 def spoken_of(value: Any) -> Iterator[Individual]:
@@ -93,8 +115,8 @@ def digest(identifier: str) -> bytes:
 
 
 def digests(people: Iterable[Individual]) -> list[bytes]:
-    """The digests of all identifiers of `people`, each once."""
-    return [digest(one) for one in sorted({name for person in people for name in person.identifiers})]
+    """The digests of all identifiers and signatures of `people`, each once."""
+    return [digest(one) for one in sorted({name for one in people for name in one.identifiers | one.signatures})]
 
 
 def packed(subjects: Iterable[bytes]) -> str:

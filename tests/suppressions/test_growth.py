@@ -21,9 +21,11 @@ select 'acc', 'people.enrich', 'p' || n, '{{}}', now() + interval '1 day', array
 from generate_series(1, {rows}) n;
 insert into accounts (id, email, plan, available, period_credits, period_start, period_end)
 values ('acc', 'acc@example.com', 'pro', 0, 0, now(), now());
-insert into lists (id, account_id, name) values ('lst', 'acc', 'L');
+insert into lists (id, account_id, name) select 'lst_' || n, 'acc', 'L' from generate_series(1, {rows}) n;
+insert into jobs (id, account_id, kind, scope, caller, options, total, status)
+select 'job_' || n, 'acc', 'people.enrich', 'enrich', '{{}}', '{{}}', 1, 'completed' from generate_series(1, {rows}) n;
 insert into list_members (id, list_id, identity, person, subjects)
-select 'mem_' || n, 'lst', 'in:p' || n, '{{}}', array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
+select 'mem_' || n, 'lst_7', 'in:p' || n, '{{}}', array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
 insert into crm_contacts (id, account_id, subjects, mentions)
 select 'cco_' || n, 'acc', array[sha256(('p' || n)::bytea)], array[sha256(('q' || n)::bytea)]
 from generate_series(1, {rows}) n;
@@ -37,14 +39,14 @@ insert into events (account_id, inserted, id, type, actor, data, subjects)
 select 'acc', now() + n * interval '1 microsecond', 'evt_' || n, 'person.enriched', 'a', '{{}}',
        array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
 insert into job_items (job_id, position, input, subjects)
-select 'job', n, '{{}}', array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
+select 'job_7', n, '{{}}', array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
 """
 KEYS = {
     "people": ["per_7"],
     "results": ['["acc", "people.enrich", "p7"]'],
     "list_members": ["mem_7"],
     "crm_contacts": ["cco_7"],
-    "job_items": ['["job", 7]'],
+    "job_items": ['["job_7", 7]'],
     "events": ['["acc", "2026-01-01T00:00:00Z", "evt_7"]'],
 }
 
@@ -58,7 +60,6 @@ def test_no_statement_scans_a_table_that_grows(new_database: Callable[[], str]) 
 
     async def scanned() -> dict[str, list[str]]:
         connection = await asyncpg.connect(url)
-        await connection.execute("alter table job_items drop constraint job_items_job_id_fkey")
         await connection.execute(FILL.format(rows=ROWS))
         await connection.execute("analyze")
         told = ["linkedin:https://www.linkedin.com/in/p7", "email:p7@example.com", "email:q8@example.com"]

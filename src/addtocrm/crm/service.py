@@ -47,7 +47,8 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
     if not any(name in company for name in ("name", *matching.KEYS["company"])):
         company = {}
     async with writing(pool, settings, caller.account_id, write.expected_crm, "person") as crm:
-        about = subjects(person.get("linkedin_url"), [person.get("email"), *person.get("other_emails", ())])
+        emails = [person.get("email"), *person.get("other_emails", ())]
+        about = subjects(person.get("linkedin_url"), emails, person.get("full_name", ""))
         if await first_suppressed(crm.db, [about]) is not None:
             raise invalid("person", "asked to be forgotten; nothing was written.")
         name = crm.definition.name

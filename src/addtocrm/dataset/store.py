@@ -8,6 +8,8 @@ import asyncpg
 
 from addtocrm.dataset.model import Kind
 from addtocrm.db.pool import Connection
+from addtocrm.identifiers import PROFILE
+from addtocrm.individuals import TITLES, Individual, digests
 
 KEYS: dict[Kind, tuple[str, ...]] = {
     "people": ("email", "name_key", "company_domain", "company_key"),
@@ -43,22 +45,30 @@ SESSION = """
 """
 """For a chunk: it is sorted in memory, and its rows are found by indexes, not by reading all people."""
 
-ONE = """split_part({o}.email, '@', 2) = split_part(s.email, '@', 2) and {o}.email = s.email
-    and (s.name_key is null or {o}.name_key is null
-         or string_to_array(s.name_key, ' ') <@ string_to_array({o}.name_key, ' ')
-         or string_to_array({o}.name_key, ' ') <@ string_to_array(s.name_key, ' '))"""
-"""The same address, and `individuals.same_name`."""
+
+def _words(row: str) -> str:
+    """SQL of `individuals.name_words` of a row's name; of none, no words."""
+    without = f"btrim(regexp_replace({row}.name_key, '\\y(?:{TITLES})\\y ?', '', 'g'))"
+    return f"string_to_array(coalesce(nullif({without}, ''), {row}.name_key, ''), ' ')"
+
+
+def _one(row: str) -> str:
+    """SQL of whether a stored row has the address of the staged row s, and `individuals.same_name`."""
+    ours, theirs = _words("s"), _words(row)
+    return f"""split_part({row}.email, '@', 2) = split_part(s.email, '@', 2) and {row}.email = s.email
+        and ({ours} <@ {theirs} or {theirs} <@ {ours})"""
+
 
 # A row without a URL is the one person with its email address and no other name; who was known by the address only
 # gains the URL.
 SAME_PERSON = (
     f"""update people p set identity = s.identity from staging s
-        where s.identity like 'in:%' and {ONE.format(o="p")} and p.identity like 'em:%'
-          and (select count(*) from people o where {ONE.format(o="o")}) = 1
+        where s.identity like 'in:%' and {_one("p")} and p.identity like 'em:%'
+          and (select count(*) from people o where {_one("o")}) = 1
           and not exists (select from people q where q.identity = s.identity)""",
     f"""update staging s set identity = p.identity from people p
-        where s.identity like 'em:%' and {ONE.format(o="p")}
-          and (select count(*) from people o where {ONE.format(o="o")}) = 1""",
+        where s.identity like 'em:%' and {_one("p")}
+          and (select count(*) from people o where {_one("o")}) = 1""",
 )
 
 
@@ -141,7 +151,7 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
     rounds, suppressed = 1, 0
     if kind == "people":
-        suppressed = await _leave_out_suppressed(connection)
+        suppressed = await _leave_out_suppressed(connection, rows)
         done = [await connection.execute(statement, timeout=CHUNK_SECONDS) for statement in SAME_PERSON]
         if done[-1] != "UPDATE 0":
             rounds = await connection.fetchval(
@@ -154,21 +164,28 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     return Merged(created, updated, len(rows) - suppressed - created - updated, suppressed)
 
 
-async def _leave_out_suppressed(connection: Connection) -> int:
+async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str | None, ...]]) -> int:
     """Takes people who asked to be forgotten out of the staged rows; gives how many."""
     if not await connection.fetchval("select suppression_check()", timeout=CHUNK_SECONDS):
         return 0
-    done = await connection.fetch(
-        """with left_out as (
-               select s.ctid from staging s join suppressions x
-                   on x.hash = suppression_hash(sha256(convert_to('email:' || s.email, 'UTF8')))
-               union
-               select s.ctid from staging s join suppressions x
-                   on x.hash = suppression_hash(
-                       sha256(convert_to('linkedin:' || (s.data->>'linkedin_url'), 'UTF8'))))
-           delete from staging where ctid in (select ctid from left_out) returning 1"""
+    about = [
+        (id, digest) for id, identity, email, name, *_ in rows for digest in digests([_known(identity, email, name)])
+    ]
+    done = await connection.execute(
+        """delete from staging where id in (
+               select id from unnest($1::text[], $2::bytea[]) as about (id, digest)
+               join suppressions on hash = suppression_hash(digest))""",
+        [id for id, _ in about],
+        [digest for _, digest in about],
+        timeout=CHUNK_SECONDS,
     )
-    return len(done)
+    return int(done.rpartition(" ")[2])
+
+
+def _known(identity: str | None, email: str | None, name: str | None) -> Individual:
+    """Whom a staged row is about; its columns have canonical forms."""
+    kind, _, slug = (identity or "").partition(":")
+    return Individual(PROFILE + slug if kind == "in" else None, frozenset([email] if email else ()), name or "")
 
 
 async def _write(connection: Connection, kind: Kind, turn: int | None) -> tuple[int, int]:

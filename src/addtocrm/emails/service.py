@@ -110,7 +110,8 @@ async def find(
             return None
         verification = found.verification
         told = {"email": found.email, "result": verification.result, "reason": verification.reason}
-        return Outcome(msgspec.json.encode(found), told, subjects=subjects(None, [found.email]))
+        about = subjects(None, [found.email], f"{name.first_name} {name.last_name}")
+        return Outcome(msgspec.json.encode(found), told, subjects=about)
 
     answer = await lookups.run(caller, FIND, find_key(name), work, refresh=refresh)
     if answer is None:

@@ -35,7 +35,8 @@ async def enrich(
             return None
         told = {"id": person.id, "linkedin_url": person.linkedin_url, "full_name": person.full_name}
         emails = [person.email, *(entry.email for entry in person.emails)]
-        return Outcome(msgspec.json.encode(person), told, subjects=subjects(person.linkedin_url, emails))
+        about = subjects(person.linkedin_url, emails, person.full_name or "")
+        return Outcome(msgspec.json.encode(person), told, subjects=about)
 
     def accept(data: bytes) -> bool:
         person = msgspec.json.decode(data, type=Person)
@@ -49,7 +50,7 @@ async def enrich(
         refresh=refresh,
         accept=accept if query.required or min_confidence else None,
         variant=f"{min_confidence}{query.required}",
-        subjects=subjects(query.linkedin_url, [query.email]),
+        subjects=subjects(query.linkedin_url, [query.email], f"{query.first_name or ''} {query.last_name or ''}"),
     )
     if answer is None:
         raise ApiError(

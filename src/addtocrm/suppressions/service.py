@@ -15,7 +15,17 @@ from addtocrm import identifiers, secrets
 from addtocrm.db.pool import Connection, DatabaseError, Pool, connect
 from addtocrm.emails.knowledge import is_role
 from addtocrm.errors import invalid
-from addtocrm.individuals import Individual, digest, digests, individual, mentioned, spoken_of
+from addtocrm.individuals import (
+    Individual,
+    digest,
+    digests,
+    individual,
+    mentioned,
+    name_words,
+    same_name,
+    signature,
+    spoken_of,
+)
 from addtocrm.suppressions import store
 
 log = structlog.get_logger()
@@ -45,9 +55,9 @@ class Forgotten(msgspec.Struct, frozen=True):
     shared: list[str]
 
 
-def subjects(linkedin_url: str | None, emails: Iterable[str | None]) -> list[bytes]:
-    """Whom a look-up or a write is about, by identifiers in any form."""
-    return digests([individual(linkedin_url, emails)])
+def subjects(linkedin_url: str | None, emails: Iterable[str | None], name: str = "") -> list[bytes]:
+    """Whom a look-up or a write is about, by identifiers and a name in any form."""
+    return digests([individual(linkedin_url, emails, name)])
 
 
 async def first_suppressed(connection: Connection, people: Sequence[Sequence[bytes]]) -> int | None:
@@ -111,25 +121,30 @@ def _settings(key: bytes) -> Mapping[str, str]:
     return {"addtocrm.suppression_key": b"".join(pads).hex()}
 
 
-async def forget(pool: Pool, identifier: str) -> Forgotten:
+async def forget(pool: Pool, identifier: str, *, shared_too: bool = False) -> Forgotten:
     """Puts a person on the list, by LinkedIn URL or email address and all that any place knows them by, and takes
-    them out of every place. An address that others have too is nobody's: it stays, and so do they.
+    them out of every place. An address that others have too is nobody's: it stays, and so do they; the person is kept
+    away from it by their name. `shared_too` forgets everybody who has the address `identifier`.
 
-    Raises ApiError `validation_error` where `identifier` is neither, or is shared.
+    Raises ApiError `validation_error` where `identifier` is neither, or is shared and not `shared_too`.
     """
     async with pool.acquire() as connection:
-        search = await _searched(connection, _read(identifier))
+        asked = _read(identifier)
+        search = await _searched(connection, asked, asked if shared_too else set())
         if not search.known:
-            several = "is the address of several people; forget each by their LinkedIn URL."
-            raise invalid("identifier", several)
+            raise invalid(
+                "identifier",
+                "is the address of several people. Forget each by their LinkedIn URL, or add --shared-too to forget "
+                "everybody who has it.",
+            )
         # Once the list is written nobody can come back, so that clearing the tables need hold nobody up.
         async with connection.transaction():
             await store.lock_exclusively(connection)
             await store.add(connection, search.digests)
         async with connection.transaction():
             await store.hold_feed(connection)
-            again = await _searched(connection, search.known)
-            if again.known != search.known:
+            again = await _searched(connection, search.known, search.known)
+            if again.digests != search.digests:
                 await store.add(connection, again.digests)
             removed = {place: await store.clear(connection, place, keys) for place, keys in again.rows.items()}
             removed["idempotency"] = await _clear_answers(connection, again)
@@ -153,39 +168,45 @@ class _Search:
     def __init__(self, known: set[str]) -> None:
         self.known = known
         self.shared: set[str] = set()
-        self.names: set[str] = set()
+        self.signatures: set[str] = set()
         self.rows: dict[str, set[str]] = {place: set() for place in store.PLACES}
 
     @property
     def digests(self) -> list[bytes]:
-        return [digest(one) for one in sorted(self.known)]
+        return [digest(one) for one in sorted(self.known | self.signatures)]
 
     def is_theirs(self, one: Individual) -> bool:
         """Whether somebody is the person: by an identifier that is theirs, or by name beside a shared address."""
-        if one.identifiers & self.known:
-            return True
-        namesake = one.name in self.names and not one.linkedin_url
-        return bool(namesake and one.identifiers & self.shared)
+        return bool(one.identifiers & self.known or one.signatures & self.signatures)
+
+    def sign(self, people: Iterable[Individual]) -> None:
+        """Notes by which signatures the person is told from those who share their addresses."""
+        names = {one.name for one in people if one.identifiers & self.known}
+        addresses = [one.removeprefix("email:") for one in self.shared]
+        self.signatures = {one for email in addresses for name in names if (one := signature(email, name))}
 
 
-async def _searched(connection: Connection, known: set[str]) -> _Search:
-    """All that the places know of the person with the identifiers `known`, followed from place to place."""
-    search = _Search(set(known))
+async def _searched(connection: Connection, asked: set[str], sure: set[str]) -> _Search:
+    """All that the places know of the person with the identifiers `asked`, followed from place to place; `sure` are
+    theirs whoever else has them."""
+    search = _Search(set(asked))
     found: dict[tuple[str, str], list[Individual]] = {}
-    todo = set(known)
+    todo = set(asked)
+    own = set(asked)
     while todo:
         rows = await store.speaking_of(connection, sorted(todo))
-        fresh = {(row["place"], row["key"]): list(spoken_of(_document(row))) for row in rows}
-        found |= fresh
-        bearers = [one for people in fresh.values() for one in people]
-        for identifier in todo:
-            if identifier.startswith("email:") and _is_shared(
-                identifier, [one for one in bearers if identifier in one.identifiers]
-            ):
+        fresh = {(row["place"], row["key"]): (row["account_id"], list(spoken_of(_document(row)))) for row in rows}
+        found |= {row: people for row, (_, people) in fresh.items()}
+        people = [one for people in found.values() for one in people]
+        own |= {name for one in people if f"linkedin:{one.linkedin_url}" in search.known for name in one.identifiers}
+        for identifier in todo - sure:
+            bearers = [
+                (account, one) for account, some in fresh.values() for one in some if identifier in one.identifiers
+            ]
+            if identifier.startswith("email:") and _is_shared(identifier, bearers, identifier in own):
                 search.known.discard(identifier)
                 search.shared.add(identifier)
-        people = [one for people in found.values() for one in people]
-        search.names |= {one.name for one in people if one.name and one.identifiers & search.known}
+        search.sign(people)
         todo = {name for one in people if search.is_theirs(one) for name in one.identifiers}
         todo -= search.known | search.shared
         search.known |= todo
@@ -199,22 +220,41 @@ def _document(row: asyncpg.Record) -> Any:
     return [msgspec.json.decode(text) for text in row["documents"] if text]
 
 
-def _is_shared(identifier: str, bearers: Sequence[Individual]) -> bool:
-    """Whether an address is that of several people."""
+def _is_shared(identifier: str, bearers: Iterable[tuple[str, Individual]], own: bool) -> bool:
+    """Whether an address is that of several people, by who has it in which account.
+
+    Clearly different names are two people. Where the address is the person's `own` (they are asked for by it, or their
+    LinkedIn URL is beside it) that counts within one account only: no account keeps somebody for another. The address
+    of a function (`info@…`) is one person's only where nothing differs.
+    """
     role = is_role(identifier.removeprefix("email:").rpartition("@")[0])
-    known = {(one.linkedin_url, one.name) for one in bearers}
-    return any(_are_two(one, other, role) for one, other in combinations(known, 2))
+    together: dict[str, set[tuple[str | None, str]]] = {}
+    for account, one in bearers:
+        together.setdefault(account if own and not role else "", set()).add((one.linkedin_url, one.name))
+    everybody = set[tuple[str | None, str]]().union(*together.values())
+    return any(_differ_in_profile(one, other, role) for one, other in combinations(everybody, 2)) or any(
+        _differ_in_name(one, other, role) for some in together.values() for one, other in combinations(some, 2)
+    )
 
 
-def _are_two(one: tuple[str | None, str], other: tuple[str | None, str], role: bool) -> bool:
-    """Whether (LinkedIn URL, name) of two with one address are two people. A URL and a family name may change; the
-    address of a function (`info@…`) is the same person's only where nothing differs."""
+def _differ_in_profile(one: tuple[str | None, str], other: tuple[str | None, str], role: bool) -> bool:
+    """Whether two (LinkedIn URL, name) have profiles of their own; a person's URL may change, beside their name."""
     (url, name), (other_url, other_name) = one, other
-    if url and other_url and url != other_url:
-        return role or not name or name != other_name
-    if not role:
-        name, other_name = name.partition(" ")[0], other_name.partition(" ")[0]
-    return bool(name and other_name) and name != other_name
+    if not url or not other_url or url == other_url:
+        return False
+    return role or not name or not other_name or not same_name(name, other_name)
+
+
+def _differ_in_name(one: tuple[str | None, str], other: tuple[str | None, str], role: bool) -> bool:
+    """Whether two (LinkedIn URL, name) have clearly different names; a family name may change."""
+    (url, name), (other_url, other_name) = one, other
+    if not name or not other_name or (url and url == other_url):
+        return False
+    return (
+        name != other_name
+        if role
+        else not (same_name(name, other_name) or name_words(name)[0] == name_words(other_name)[0])
+    )
 
 
 async def _clear_answers(connection: Connection, search: _Search) -> int:

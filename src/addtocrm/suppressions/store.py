@@ -17,26 +17,32 @@ SECONDS = 600.0
 
 GONE = """'{"forgotten": true}'::json"""
 
+ROWS: Mapping[str, str] = {
+    "people": "select id, '', array[data::text, json_build_object('email', email)::text] from people",
+    "results": """select json_build_array(account_id, operation, lookup_key)::text, account_id, array[data::text]
+        from results""",
+    "list_members": """select id, (select account_id from lists l where l.id = list_id), array[person::text]
+        from list_members""",
+    "crm_contacts": """select id, account_id, array[json_build_object('linkedin_url', linkedin_url, 'email', email,
+            'emails', other_emails, 'full_name', full_name)::text] from crm_contacts""",
+    "job_items": """select json_build_array(job_id, position)::text,
+            (select account_id from jobs j where j.id = job_id), array[input::text, result::text] from job_items""",
+    "events": "select json_build_array(account_id, inserted, id)::text, account_id, array[data::text] from events",
+    "events_outbox": "select id, account_id, array[data::text] from events_outbox",
+}
+"""The rows of each place: (key, account_id or '' for the operator's own data, JSON documents)."""
+
 SPOKEN_OF: Mapping[str, str] = {
-    "people": """select id, array[data::text, json_build_object('email', email)::text] from people
-        where identity = any($1)
+    place: f"{rows} where subjects && $1"
+    if place != "people"
+    else f"""{rows} where identity = any($1)
            or (split_part(email, '@', 2) = any($3) and email = any($2))
            or (jsonb_path_exists(data, '$.emails[1]')
-               and jsonb_path_query_array(data, '$.emails[*].email') ?| $2)""",
-    "results": """select json_build_array(account_id, operation, lookup_key)::text, array[data::text]
-        from results where subjects && $1""",
-    "list_members": "select id, array[person::text] from list_members where subjects && $1",
-    "crm_contacts": """select id, array[json_build_object('linkedin_url', linkedin_url, 'email', email,
-            'emails', other_emails, 'full_name', full_name)::text] from crm_contacts where subjects && $1""",
-    "job_items": """select json_build_array(job_id, position)::text, array[input::text, result::text]
-        from job_items where subjects && $1""",
-    "events": """select json_build_array(account_id, inserted, id)::text, array[data::text]
-        from events where subjects && $1""",
-    # The outbox has the events of half a second.
-    "events_outbox": "select id, array[data::text] from events_outbox where subjects && $1",
+               and jsonb_path_query_array(data, '$.emails[*].email') ?| $2)"""
+    for place, rows in ROWS.items()
 }
-"""How each place finds the rows of a person by an index: (key, JSON documents). $1 are digests of identifiers; for
-the people table identities, then $2 addresses and $3 their domains."""
+"""How each place finds the rows of a person by an index (the outbox has the events of half a second). $1 are digests of
+identifiers; for the people table identities, then $2 addresses and $3 their domains."""
 
 PLACES: Mapping[str, str] = {
     "people": "delete from people where id = any($1)",
@@ -113,11 +119,11 @@ async def add(connection: Connection, digests: Sequence[bytes]) -> None:
 
 
 async def speaking_of(connection: Connection, identifiers: Sequence[str]) -> list[asyncpg.Record]:
-    """(place, key, documents) of every row that speaks of somebody with one of `identifiers`."""
+    """(place, key, account_id, documents) of every row that speaks of somebody with one of `identifiers`."""
     rows: list[asyncpg.Record] = []
     for place, statement in SPOKEN_OF.items():
         rows += await connection.fetch(
-            f"select '{place}' as place, key, documents from ({statement}) as found (key, documents)",
+            f"select '{place}' as place, * from ({statement}) as found (key, account_id, documents)",
             *arguments(place, identifiers),
             timeout=SECONDS,
         )
