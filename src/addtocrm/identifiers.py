@@ -123,6 +123,17 @@ def email_key(text: str) -> str:
     return f"{unicodedata.normalize('NFC', local.casefold())}@{host}"
 
 
+def former_email(key: str) -> str:
+    """An `email_key` in the form that it had before version 0.1.0, when domains had IDNA 2003's (`strasse.de`)."""
+    local, _, host = key.rpartition("@")
+    if "xn--" not in host:
+        return key
+    try:
+        return f"{local}@{idna.decode(host).encode('idna').decode()}"
+    except (idna.IDNAError, UnicodeError):
+        return key
+
+
 def domain(text: str) -> str:
     """A domain as an A-label, without `www.`, from a domain, a web address or one with a path."""
     cleaned = re.sub(r"^[a-z][a-z0-9+.-]*://|^//", "", text.strip(), flags=re.IGNORECASE)

@@ -37,6 +37,12 @@ class Individual(NamedTuple):
             set[str]() if self.linkedin_url else {one for email in self.emails if (one := signature(email, self.name))}
         )
 
+    @property
+    def formerly(self) -> set[str]:
+        """What hashes from before IDNA 2008 know addresses by whose domain had another form then."""
+        changed = {identifiers.former_email(email) for email in self.emails} - self.emails
+        return {f"formerly:{digest(f'email:{email}').hex()}" for email in changed}
+
 
 def individual(linkedin_url: str | None, emails: Iterable[str | None], name: str = "") -> Individual:
     """Somebody by identifiers in any form; one that is none is left out."""
@@ -115,8 +121,9 @@ def digest(identifier: str) -> bytes:
 
 
 def digests(people: Iterable[Individual]) -> list[bytes]:
-    """The digests of all identifiers and signatures of `people`, each once."""
-    return [digest(one) for one in sorted({name for one in people for name in one.identifiers | one.signatures})]
+    """The digests of all that `people` are known by, each once: identifiers, signatures, and former forms."""
+    known = {name for one in people for name in one.identifiers | one.signatures | one.formerly}
+    return [digest(one) for one in sorted(known)]
 
 
 def packed(subjects: Iterable[bytes]) -> str:

@@ -1,5 +1,6 @@
 """addtocrm db …"""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from addtocrm import settings as settings_module
 from addtocrm.cli.database import database
 from addtocrm.cli.output import emit
 from addtocrm.db import backup as backups
+from addtocrm.suppressions import service as suppression_list
 
 app = App(name="db", help="Migrate, back up and restore the database.")
 
@@ -45,5 +47,9 @@ def restore(
     settings = settings_module.load()
     with database(settings, migrated=False) as url:
         backups.restore(url, file, replace=replace)
-    with database(settings):
-        emit({"file": str(file), "restored": True}, json=json, text=f"Restored from {file}.")
+    with database(settings) as url:
+        removed = asyncio.run(suppression_list.after_restore(url, settings.data_dir))
+    text = f"Restored from {file}."
+    if removed:
+        text += f" People who asked to be forgotten were taken out of {removed} rows again."
+    emit({"file": str(file), "restored": True, "forgotten_rows": removed}, json=json, text=text)

@@ -12,6 +12,34 @@ from addtocrm.db.postmaster import binaries
 
 COPY_BYTES = 2**20
 
+SET_ASIDE = b"""
+do $$ begin
+    if to_regclass('public.suppressions') is not null then
+        if exists (select from public.suppressions) then
+            create schema carried;
+            alter table public.suppressions set schema carried;
+            if to_regclass('public.suppression_key') is not null then
+                alter table public.suppression_key set schema carried;
+            end if;
+        end if;
+    end if;
+end $$;
+"""
+"""Who asked to be forgotten stays so: their list outlives the database, until `suppressions` takes it over."""
+
+COMPARE = b"""
+do $$ begin
+    if to_regclass('carried.suppression_key') is not null and to_regclass('public.suppression_key') is not null then
+        if exists (select from public.suppressions) and not exists (
+            select from public.suppression_key join carried.suppression_key using (fingerprint)
+        ) then
+            raise exception 'its suppression list has another key than the one here; two lists with two keys cannot'
+                ' become one.';
+        end if;
+    end if;
+end $$;
+"""
+
 
 class BackupError(Exception):
     """A backup or restore that failed; the message says why."""
@@ -32,7 +60,8 @@ def backup(url: str, file: Path) -> None:
 
 
 def restore(url: str, file: Path, *, replace: bool = False) -> None:
-    """Reads a backup into the database at `url`, all of it or nothing.
+    """Reads a backup into the database at `url`, all of it or nothing. The suppression list of the database that it
+    replaces is set aside for `suppressions.after_restore`.
 
     Raises BackupError where the database is in use already and not `replace`, or the file is no backup.
     """
@@ -46,16 +75,21 @@ def restore(url: str, file: Path, *, replace: bool = False) -> None:
             stdout=subprocess.PIPE,
             stderr=said,
         )
-        command, environment = _command("psql", url, "-X", "-q", "--single-transaction", "-v", "ON_ERROR_STOP=1")
+        command, environment = _command(
+            "psql", url, "-X", "-q", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse"
+        )
         database = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
         )
         assert script.stdout is not None and database.stdin is not None
         try:
             # A dump has no `create schema public`; dropped and made again in the transaction that fills it.
-            database.stdin.write(b"drop schema if exists dbos cascade; drop schema public cascade;\n")
+            database.stdin.write(b"drop schema if exists dbos cascade;\n")
+            database.stdin.write(SET_ASIDE)
+            database.stdin.write(b"drop schema public cascade;\n")
             database.stdin.write(b"create schema public;\n")
             shutil.copyfileobj(script.stdout, database.stdin, COPY_BYTES)
+            database.stdin.write(COMPARE)
         except BrokenPipeError:
             script.kill()  # psql met an error and ended.
         if script.wait():

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
@@ -29,6 +29,8 @@ from addtocrm.individuals import (
 from addtocrm.suppressions import store
 
 log = structlog.get_logger()
+
+K = TypeVar("K")
 
 PURPOSE = "suppression list"
 LOST = (
@@ -80,31 +82,94 @@ async def session(url: str, data_dir: Path, *, replace: bool = False) -> Mapping
     connection = await connect(url)
     try:
         async with connection.transaction():
-            row = await store.key(connection)
-            if row is None:
-                await store.lock_exclusively(connection)
-                row = await store.key(connection)
-            try:
-                if row is not None:
-                    return _settings(bytes.fromhex(secrets.unseal(data_dir, row["sealed"], PURPOSE)))
-            except secrets.SecretError:
-                if not replace or await store.anybody(connection):
-                    raise DatabaseError(LOST.format(file=data_dir / secrets.FILE)) from None
-                log.warning("suppression_key_replaced", reason="it was sealed with another key file")
-            return await _make_key(connection, data_dir, row)
+            settings, _ = await _opened(connection, data_dir, replace)
+            return settings
     finally:
         await connection.close()
 
 
-async def _make_key(connection: Connection, data_dir: Path, replaced: asyncpg.Record | None) -> Mapping[str, str]:
+async def after_restore(url: str, data_dir: Path) -> int:
+    """Puts the list of the database that a backup replaced into the restored one, and takes everybody on it out.
+
+    Gives of how many rows. Raises DatabaseError as `session`, which does the same where this was not reached.
+    """
+    connection = await connect(url)
+    try:
+        async with connection.transaction():
+            _, removed = await _opened(connection, data_dir, False)
+            return removed
+    finally:
+        await connection.close()
+
+
+async def _opened(connection: Connection, data_dir: Path, replace: bool) -> tuple[Mapping[str, str], int]:
+    """The settings of a session that reads the list, and from how many rows people were taken who are new on it: of a
+    list that was set aside by a restore, or was made when they were found by other forms of their identifiers."""
+    row, carried = await store.key(connection), await store.has_carried(connection)
+    if row is None or carried:
+        await store.lock_exclusively(connection)
+        row, carried = await store.key(connection), await store.has_carried(connection)
+    plain = row is None
+    theirs = await store.carried_key(connection) if carried else None
+    if theirs and (row is None or not await store.anybody(connection)):
+        row = theirs
+        await store.put_key(connection, row["sealed"], row["fingerprint"])
+    settings = await _settings_of(connection, data_dir, row, replace and not carried)
+    if not plain and not carried:
+        return settings, 0
+    await store.use(connection, settings)
+    if plain:
+        await store.rehash(connection)
+    if carried:
+        if theirs is None:
+            await store.rehash(connection, "carried.suppressions")
+        await store.take_carried(connection)
+    return settings, await _sweep(connection) if await store.anybody(connection) else 0
+
+
+async def _settings_of(
+    connection: Connection, data_dir: Path, row: asyncpg.Record | None, replace: bool
+) -> Mapping[str, str]:
+    try:
+        if row is not None:
+            return _settings(bytes.fromhex(secrets.unseal(data_dir, row["sealed"], PURPOSE)))
+    except secrets.SecretError:
+        if not replace or await store.anybody(connection):
+            raise DatabaseError(LOST.format(file=data_dir / secrets.FILE)) from None
+        log.warning("suppression_key_replaced", reason="it was sealed with another key file")
     made = os.urandom(32)
     settings = _settings(made)
     pads = bytes.fromhex(settings["addtocrm.suppression_key"])
-    sealed = secrets.seal(data_dir, made.hex(), PURPOSE)
-    await store.put_key(connection, sealed, hashlib.sha256(pads).digest())
-    if replaced is None:
-        await store.rehash(connection, settings)
+    await store.put_key(connection, secrets.seal(data_dir, made.hex(), PURPOSE), hashlib.sha256(pads).digest())
     return settings
+
+
+async def _sweep(connection: Connection) -> int:
+    """Takes everybody who is on the list out of every place, of which it reads all; gives from how many rows."""
+    await store.hold_feed(connection)
+    removed = 0
+    for place in store.PLACES:
+        if place == "people":
+            keys = [
+                key
+                async for rows in store.all_rows(connection, place)
+                for key in await _of_suppressed(connection, {row["key"]: spoken_of(_document(row)) for row in rows})
+            ]
+        else:
+            keys = await store.rows_of_suppressed(connection, place)
+        removed += await store.clear(connection, place, keys)
+    answers: dict[tuple[str, str], list[Individual]] = {}
+    async for key, people in _answers(connection):
+        answers.setdefault(key, []).extend(people)
+    told = await _of_suppressed(connection, answers)
+    return removed + await store.drop_answers(connection, told)
+
+
+async def _of_suppressed(connection: Connection, rows: Mapping[K, Iterable[Individual]]) -> list[K]:
+    """The keys of those of `rows` that speak of somebody on the list."""
+    about = {key: digests(people) for key, people in rows.items()}
+    found = await store.suppressed(connection, list({digest for one in about.values() for digest in one}))
+    return [key for key, one in about.items() if found.intersection(one)]
 
 
 async def reseal(connection: Connection, data_dir: Path) -> None:
@@ -259,15 +324,17 @@ def _differ_in_name(one: tuple[str | None, str], other: tuple[str | None, str], 
 
 async def _clear_answers(connection: Connection, search: _Search) -> int:
     """Drops the stored answers of a day's requests with an Idempotency-Key that speak of the person."""
-    told: list[tuple[str, str]] = []
+    told = [key async for key, people in _answers(connection) if any(search.is_theirs(one) for one in people)]
+    return await store.drop_answers(connection, told)
+
+
+async def _answers(connection: Connection) -> AsyncIterator[tuple[tuple[str, str], list[Individual]]]:
+    """(owner, key) of every stored answer that can be read, and who is in it."""
     async for owner, key, body in store.answers(connection):
         try:
-            people = list(spoken_of(msgspec.json.decode(body)))
+            yield (owner, key), list(spoken_of(msgspec.json.decode(body)))
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-        if any(search.is_theirs(one) for one in people):
-            told.append((owner, key))
-    return await store.drop_answers(connection, told)
 
 
 def mentions(*texts: Any) -> list[bytes]:

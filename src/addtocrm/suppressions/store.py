@@ -89,11 +89,42 @@ async def put_key(connection: Connection, sealed: bytes, fingerprint: bytes) -> 
     )
 
 
-async def rehash(connection: Connection, settings: Mapping[str, str]) -> None:
-    """Keys the hashes of a list that was made without a key."""
+async def use(connection: Connection, settings: Mapping[str, str]) -> None:
+    """Gives the transaction the settings that a pool's sessions are opened with."""
     for name, value in settings.items():
         await connection.execute("select set_config($1, $2, true)", name, value)
-    await connection.execute("update suppressions set hash = suppression_hash(hash)")
+
+
+async def rehash(connection: Connection, table: str = "suppressions") -> None:
+    """Keys the hashes of a list that was made without a key. Such a list is from before IDNA 2008, so each of its
+    hashes is there also as what `Individual.formerly` asks for."""
+    await connection.execute(
+        f"""with plain as (delete from {table} returning hash, added_at)
+            insert into {table} (hash, added_at)
+            select suppression_hash(digest), added_at from plain, lateral unnest(
+                array[hash, sha256(convert_to('formerly:' || encode(hash, 'hex'), 'UTF8'))]) as digest"""
+    )
+
+
+async def has_carried(connection: Connection) -> bool:
+    """Whether a restore has set aside the list of the database that it replaced."""
+    return await connection.fetchval("select to_regclass('carried.suppressions') is not null")
+
+
+async def carried_key(connection: Connection) -> asyncpg.Record | None:
+    """As `key`, of the list that was set aside; None where it was made without one."""
+    if not await connection.fetchval("select to_regclass('carried.suppression_key') is not null"):
+        return None
+    return await connection.fetchrow("select sealed, fingerprint from carried.suppression_key")
+
+
+async def take_carried(connection: Connection) -> None:
+    """Adds the list that was set aside, whose hashes have our key, to ours."""
+    await connection.execute(
+        """insert into suppressions (hash, added_at) select hash, added_at from carried.suppressions
+           on conflict do nothing;
+           drop schema carried cascade"""
+    )
 
 
 async def anybody(connection: Connection) -> bool:
@@ -116,6 +147,23 @@ async def add(connection: Connection, digests: Sequence[bytes]) -> None:
            on conflict do nothing""",
         digests,
     )
+
+
+async def rows_of_suppressed(connection: Connection, place: str) -> list[str]:
+    """The keys of the rows of a place with `subjects` that speak of somebody on the list. Reads all of the place."""
+    rows = await connection.fetch(
+        f"""select key from ({ROWS[place]} where exists (
+                select from unnest(subjects) as digest where suppression_hash(digest) in (select hash from suppressions)
+            )) as found (key, account_id, documents)"""
+    )
+    return [row["key"] for row in rows]
+
+
+async def all_rows(connection: Connection, place: str, at_once: int = 2000) -> AsyncIterator[list[asyncpg.Record]]:
+    """(key, account_id, documents) of every row of a place, some at a time."""
+    cursor = await connection.cursor(f"select * from ({ROWS[place]}) as found (key, account_id, documents)")
+    while rows := await cursor.fetch(at_once):
+        yield rows
 
 
 async def speaking_of(connection: Connection, identifiers: Sequence[str]) -> list[asyncpg.Record]:
