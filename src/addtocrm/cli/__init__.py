@@ -5,14 +5,16 @@ import sys
 
 from cyclopts import CycloptsError
 
+from addtocrm.cli import signals
 from addtocrm.cli.app import app, load_for_help
 from addtocrm.cli.output import failing
 
 
 def main() -> None:
-    """The entry point `addtocrm`. Exit codes: 0, 1 (failed), 2 (usage)."""
+    """The entry point `addtocrm`. Exit codes: 0, 1 (failed), 2 (usage), 128 and more (ended by a signal)."""
     os.umask(0o077)  # Backups, exports and refused rows are people's data: what we write is its owner's alone.
     with failing():
+        signals.end_as_interrupted()
         _check_text(sys.argv[1:])
         load_for_help(sys.argv[1:])
         result = app(exit_on_error=False, print_error=False)

@@ -9,6 +9,7 @@ app = cyclopts.App(
     name="addtocrm",
     help="AddToCRM turns a LinkedIn URL into a CRM contact.",
     version=version("addtocrm"),
+    suppress_keyboard_interrupt=False,
 )
 
 COMMANDS = {

@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from addtocrm.cli import signals
 from addtocrm.db.backup import BackupError
 from addtocrm.db.folders import EmbeddedError
 from addtocrm.db.pool import DatabaseError
@@ -57,7 +58,8 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def failing() -> Iterator[None]:
-    """Turns what a command raises into a line on standard error and the exit code: 2 for usage, else 1."""
+    """Turns what a command raises into a line on standard error and the exit code: 2 for usage, 128 and more for a
+    signal, else 1."""
     try:
         yield
     except cyclopts.CycloptsError as error:
@@ -67,7 +69,7 @@ def failing() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         _end(f"the database failed: {error}", 1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(signals.exit_code())
     except Exception as error:
         if os.environ.get("ADDTOCRM_LOG_LEVEL") == "debug":
             raise

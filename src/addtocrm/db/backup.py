@@ -75,28 +75,26 @@ def restore(url: str, file: Path, *, replace: bool = False) -> None:
             stdout=subprocess.PIPE,
             stderr=said,
         )
-        command, environment = _command(
-            "psql", url, "-X", "-q", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse"
-        )
+        command, environment = _command("psql", url, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse")
         database = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
         )
         assert script.stdout is not None and database.stdin is not None
         try:
             # A dump has no `create schema public`; dropped and made again in the transaction that fills it.
-            database.stdin.write(b"drop schema if exists dbos cascade;\n")
+            database.stdin.write(b"begin; drop schema if exists dbos cascade;\n")
             database.stdin.write(SET_ASIDE)
             database.stdin.write(b"drop schema public cascade;\n")
             database.stdin.write(b"create schema public;\n")
             shutil.copyfileobj(script.stdout, database.stdin, COPY_BYTES)
             database.stdin.write(COMPARE)
+            if not script.wait():
+                database.stdin.write(b"commit;\n")  # Without it nothing is done, whatever ends the input.
         except BrokenPipeError:
             script.kill()  # psql met an error and ended.
-        if script.wait():
-            database.kill()  # The end of its input would commit what came so far.
         with contextlib.suppress(BrokenPipeError):
             database.stdin.close()
-        if database.wait() or script.returncode:
+        if database.wait() or script.wait():
             said.seek(0)
             raise BackupError(f"The restore failed, nothing was changed: {_last_line(said.read())}")
 

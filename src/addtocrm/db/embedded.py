@@ -15,6 +15,7 @@ from types import TracebackType
 
 from addtocrm.db import locks, postmaster
 from addtocrm.db.folders import EmbeddedError, data_folder, open_private
+from addtocrm.db.interrupts import uninterrupted
 
 KEPT_SECONDS = 60.0
 KEPT_POLL_SECONDS = 0.05
@@ -33,8 +34,9 @@ class Attachment:
         """Ends this use; the last one stops the server. Doing it twice is no error."""
         if self._users < 0:
             return
-        users, self._users = self._users, -1
-        with locks.locked(self._data_dir / "postgres.lock"):
+        # A second signal would leave the server without its last user.
+        with uninterrupted(), locks.locked(self._data_dir / "postgres.lock"):
+            users, self._users = self._users, -1
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -60,16 +62,20 @@ def attach(data_dir: Path, *, keeping: bool = False) -> Attachment:
     with explained(data_dir):
         data_dir = data_folder(data_dir)
         users = open_private(data_dir / "postgres.users", os.O_RDWR)
+        attachment = Attachment(data_dir, users)
         try:
             deadline = time.monotonic() + KEPT_SECONDS
             while not _use(data_dir, users, keeping):
                 if time.monotonic() > deadline:
                     raise EmbeddedError(f"A server runs on {data_dir}, but its database does not answer.")
                 time.sleep(KEPT_POLL_SECONDS)
-        except BaseException:
+        except Exception:
             os.close(users)
             raise
-    return Attachment(data_dir, users)
+        except KeyboardInterrupt:
+            attachment.detach()
+            raise
+    return attachment
 
 
 def restart(data_dir: Path) -> None:

@@ -52,7 +52,15 @@ def as_server_user() -> dict[str, Any]:
 def run(*command: str | Path, stdin: IO[bytes] | int = subprocess.DEVNULL) -> "subprocess.CompletedProcess[str]":
     """Runs a command as that user, and gives what it said."""
     environment = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(command, **as_server_user(), env=environment, stdin=stdin, capture_output=True, text=True)
+    return subprocess.run(
+        command,
+        **as_server_user(),
+        env=environment,
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        start_new_session=True,  # Ctrl-C at the terminal is for us alone.
+    )
 
 
 def data_folder(path: Path) -> Path:

@@ -17,6 +17,7 @@ import psutil
 
 from addtocrm.db import folders, tuning
 from addtocrm.db.folders import EmbeddedError, as_server_user, let_in, open_private, private_folder, programs
+from addtocrm.db.interrupts import uninterrupted
 
 with warnings.catch_warnings():
     # Where XDG_RUNTIME_DIR is not set the wheel warns at import; we do not use that folder.
@@ -28,6 +29,7 @@ DATABASE = "addtocrm"
 START_SECONDS = 60.0
 STOP_SECONDS = 60
 ORPHANS_SECONDS = 5.0
+POLL_SECONDS = 0.005
 LOG_BYTES = 10 * 2**20
 SOCKET_PATH_MOST = 100
 """sun_path holds 108 bytes on Linux, 104 on macOS (unix(7)); the file's name takes some."""
@@ -68,15 +70,18 @@ def start(folder: Path) -> None:
     (folder / "postmaster.pid").unlink(missing_ok=True)
     output = _log(folder.parent)
     try:
-        server = subprocess.Popen(
-            [tools / "postgres", "-D", folder, "-k", sockets, *_tuned()],
-            **as_server_user(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            # Its own session: Ctrl-C at the terminal is for us, not for the server.
-            start_new_session=True,
-        )
+        with uninterrupted():  # Until it has written its pid, nobody could stop it.
+            server = subprocess.Popen(
+                [tools / "postgres", "-D", folder, "-k", sockets, *_tuned()],
+                **as_server_user(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Its own session: Ctrl-C at the terminal is for us, not for the server.
+                start_new_session=True,
+            )
+            while server.poll() is None and not lives(folder):
+                time.sleep(POLL_SECONDS)
     finally:
         os.close(output)
     _wait(folder, server)
@@ -207,7 +212,7 @@ def _wait(folder: Path, server: "subprocess.Popen[Any] | None") -> None:
                 f"The embedded PostgreSQL is not ready after {START_SECONDS:g} s; it goes on with its start, so try "
                 f"again later (the log is {log})."
             )
-        time.sleep(0.005)
+        time.sleep(POLL_SECONDS)
 
 
 def _says_ready(folder: Path) -> bool:
