@@ -6,15 +6,20 @@ A server takes them over when it serves.
 import signal
 from types import FrameType
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
+"""Them, and who handles them at the start; one that is ignored (nohup) stays so."""
 
 _received: list[int] = []
 
 
 def end_as_interrupted() -> None:
-    """Makes them end the command by KeyboardInterrupt; one that is ignored (nohup) stays so."""
-    for number in ENDING:
-        if signal.getsignal(number) is signal.SIG_DFL:
+    """Makes the first of them end the command by KeyboardInterrupt; the command ends already when others come."""
+    for number, usual in ENDING.items():
+        if signal.getsignal(number) == usual:
             signal.signal(number, _interrupt)
 
 
@@ -24,12 +29,6 @@ def exit_code() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Ends the command; where it is ending already, it goes on with that."""
-    if _received:
-        return
-    _received.append(number)
-    interrupt = signal.getsignal(signal.SIGINT)  # asyncio has one of its own, which cancels what runs.
-    if callable(interrupt):
-        interrupt(signal.SIGINT, frame)
-    else:
+    if not _received:
+        _received.append(number)
         raise KeyboardInterrupt

@@ -172,7 +172,7 @@ async def _results(
             await asyncio.sleep(POLL_SECONDS)
             job = await jobs.get(pool, account.id, job.id)
             advance(job.succeeded + job.failed)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         await jobs.cancel(pool, caller, job.id)
         raise
     found = _pages(pool, account, job)
