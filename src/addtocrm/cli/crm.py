@@ -1,6 +1,5 @@
 """addtocrm crm …"""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
 from addtocrm.crm import connections, export, service
 from addtocrm.crm.model import Connection
+from addtocrm.db.files import replacing
 from addtocrm.db.pool import Pool
 from addtocrm.errors import invalid
 
@@ -79,13 +79,11 @@ def export_(email: str, file: Path, *, json: Json = False) -> None:
     async def work(pool: Pool) -> int:
         account = await accounts.find(pool, email)
         count = 0
-        part = file.with_name(f"{file.name}.part")
-        with part.open("w", encoding="utf-8", newline="") as out:
+        with replacing(file) as part, part.open("w", encoding="utf-8", newline="") as out:
             out.write(export.header(format))
             async for page in service.all_contacts(pool, settings, account.id):
                 out.write(export.body(format, page))
                 count += len(page)
-        await asyncio.to_thread(part.replace, file)
         return count
 
     count = with_pool(work)

@@ -25,6 +25,7 @@ from addtocrm.cli.database import database
 from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.output import emit, err
 from addtocrm.dataset.delimited import Table, table
+from addtocrm.db.files import replacing
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.emails import batch
 from addtocrm.errors import invalid
@@ -124,7 +125,8 @@ async def _verify(url: str, email: str | None, source: Table, place: int, output
     try:
         account = await (accounts.find(pool, email) if email else accounts.only(pool))
         with (
-            output.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
+            replacing(output) as part,
+            part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
             Progress(*columns, console=err, transient=True) as bar,
         ):
             task = bar.add_task("verify", total=total)

@@ -14,6 +14,7 @@ from addtocrm.dataset.chunks import KINDS, Chunk, reading
 from addtocrm.dataset.model import ImportResult, Kind, Progress, RefusedError
 from addtocrm.dataset.readers import Source
 from addtocrm.dataset.text import storable
+from addtocrm.db.folders import open_private
 from addtocrm.db.pool import DatabaseError, Pool
 from addtocrm.errors import ApiError
 
@@ -130,11 +131,13 @@ def _truncate(file: Path, size: int) -> None:
     """Takes away what an interrupted run wrote after its last chunk, or what an earlier import left."""
     if not size:
         file.unlink(missing_ok=True)
-    elif file.exists() and file.stat().st_size > size:
-        os.truncate(file, size)
+        return
+    with os.fdopen(open_private(file, os.O_WRONLY), "wb") as opened:
+        if os.fstat(opened.fileno()).st_size > size:
+            opened.truncate(size)
 
 
 def _append(file: Path, text: bytes) -> None:
     if text:
-        with file.open("ab") as opened:
+        with os.fdopen(open_private(file, os.O_WRONLY | os.O_APPEND), "ab") as opened:  # It follows no link.
             opened.write(text)

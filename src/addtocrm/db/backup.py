@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from addtocrm.db.files import replacing
 from addtocrm.db.postmaster import binaries
 
 COPY_BYTES = 2**20
@@ -49,14 +50,8 @@ def backup(url: str, file: Path) -> None:
     """Writes the whole database at `url` to `file`, for its owner alone. Raises BackupError, also where that exists."""
     if file.exists():
         raise BackupError(f"{file} exists; give another name.")
-    part = file.with_name(file.name + ".part")
-    part.unlink(missing_ok=True)
-    try:
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with replacing(file) as part:
         _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", "--file", str(part))
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def restore(url: str, file: Path, *, replace: bool = False) -> None:

@@ -1,0 +1,44 @@
+"""What commands write goes where it was meant to go, whoever planted what beside it."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness import ADDTOCRM, Server, cli
+
+COMMANDS = {
+    "crm export": (["crm", "export", "ann@example.com", "out.csv"], "out.csv"),
+    "verify": (["verify", "people.csv"], "people.verified.csv"),
+    "import": (["import", "people", "people.csv"], "people.csv.rejected.csv"),
+    "db backup": (["db", "backup", "out.dump"], "out.dump"),
+}
+
+
+@pytest.fixture
+def server(new_server: Callable[..., Server], tmp_path: Path) -> Server:
+    server = new_server(start=False)
+    cli("accounts", "create", "ann@example.com", environment=server.environment)
+    cli("crm", "connect", "ann@example.com", "builtin", environment=server.environment)
+    (tmp_path / "people.csv").write_text("linkedin_url,email\nno address,\n")
+    return server
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_writes_through_a_planted_link(server: Server, tmp_path: Path, command: str) -> None:
+    arguments, name = COMMANDS[command]
+    victim = tmp_path / "victim"
+    victim.write_text("mine\n")
+    for planted in (name, f"{name}.part"):
+        (tmp_path / planted).symlink_to(victim)
+    done = subprocess.run(
+        [ADDTOCRM, *arguments], env=server.environment, cwd=tmp_path, capture_output=True, text=True, timeout=90
+    )
+    assert victim.read_text() == "mine\n"
+    assert "Traceback" not in done.stderr
+    (tmp_path / name).unlink(missing_ok=True)
+    subprocess.run([ADDTOCRM, *arguments], env=server.environment, cwd=tmp_path, capture_output=True, timeout=90)
+    assert victim.read_text() == "mine\n"
+    made = tmp_path / name
+    assert made.is_file() and not made.is_symlink()
+    assert made.stat().st_mode & 0o077 == 0
