@@ -21,6 +21,7 @@ HOST = re.compile(r"(?:[a-z]{2,3}|www|m|touch|mobile)\.linkedin\.com|linkedin\.c
 SCHEME = re.compile(r"(?:https?:)?/*", re.IGNORECASE)
 COMPANY_KINDS = ("company", "school", "showcase", "company-beta", "organization")
 LONGEST_SLUG = 100
+DISPLAYED = re.compile(r"[^<>@]*<([^<>]+)>")
 UNSAFE = re.compile(r"[\s\x00-\x1f\x7f<>\"'`\\{}|^/?#@:;,\[\]()!*$&+=]")
 
 
@@ -100,11 +101,13 @@ def _slug(raw: str) -> str:
 
 
 def email(text: str) -> str:
-    """An email address as it is stored and sent: trimmed, NFC, the domain an A-label, the local part as typed.
+    """An email address as it is stored and sent: trimmed, NFC, the domain an A-label, the local part as typed. Of the
+    form `Name <address>` it is the address.
 
     A cheap check; POST /v1/emails/verify judges the syntax in full. What tells addresses apart is `email_key`.
     """
-    cleaned = unicodedata.normalize("NFC", text.strip().removeprefix("mailto:").strip("<> "))
+    shown = DISPLAYED.fullmatch(text.strip())
+    cleaned = unicodedata.normalize("NFC", (shown[1] if shown else text.strip()).removeprefix("mailto:").strip("<> "))
     local, at, host = cleaned.rpartition("@")
     if (
         not at

@@ -111,3 +111,13 @@ def test_new_custom_fields_at_once(account: Account) -> None:
     assert {answer.status_code for answer in asyncio.run(run())} == {201}
     shown = account.client.get("/v1/crm/fields", params={"object": "contact", "limit": 100}).json()["data"]
     assert len([one for one in shown if one["custom"]]) == 7
+
+
+def test_two_people_with_one_address_are_two(account: Account) -> None:
+    ann = write(account, {"email": "office@shared.test", "full_name": "Ann Alpha"})
+    ben = write(account, {"email": "OFFICE@shared.test", "full_name": "Ben Beta"}, on_conflict="overwrite")
+    assert (ben["action"], ben["fields_kept"]) == ("created", ["email"])
+    assert ben["contact_id"] != ann["contact_id"]
+    again = write(account, {"email": "office@shared.test", "full_name": "Dr. Ann M. Alpha"})
+    assert again["contact_id"] == ann["contact_id"]
+    assert write(account, {"email": "office@shared.test"})["contact_id"] == ann["contact_id"]

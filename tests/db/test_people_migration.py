@@ -32,6 +32,10 @@ insert into lists (id, account_id, name) values ('lst', 'acc', 'L'), ('lst_2', '
 insert into list_members (id, list_id, identity, person) values
     ('mem_1', 'lst', 'in:old-example', '{"linkedin_url": "in/Old-Example"}'),
     ('mem_2', 'lst', 'nc:no|', '{"full_name": "No"}');
+insert into list_members (id, list_id, identity, email, person) values
+    ('mem_3', 'lst_2', 'em:Ann@strasse.test', 'Ann@strasse.test', '{"email": "Ann@straße.test", "full_name": "Ann A"}'),
+    ('mem_4', 'lst_2', 'em:ann@strasse.test', 'ann@strasse.test', '{"email": "ann@straße.test"}'),
+    ('mem_5', 'lst_2', 'em:ben@x.test', 'ben@x.test', '{"email": "ben@x.test", "full_name": "Ben B"}');
 insert into crm_contacts (id, account_id, email, other_emails, company_name, custom) values
     ('cco_1', 'acc', 'a@example.com', '{OLD@bücher.example}', 'Acme Inc.', '{"tier": "see x@example.com"}');
 insert into crm_notes (id, account_id, contact_id, text) values ('cno_1', 'acc', 'cco_1', 'Mail <OLD@example.com>.');
@@ -90,7 +94,8 @@ def test_stored_rows_are_carried_along(url: str) -> None:
         asked = {
             "people": "select identity, email, data::text from people order by identity",
             "results": "select lookup_key, subjects from results",
-            "members": "select id, subjects from list_members order by id",
+            "members": "select id, subjects from list_members where list_id = 'lst' order by id",
+            "known": "select id, identity, email from list_members where list_id = 'lst_2' order by id",
             "counters": "select id, members from lists order by id",
             "contacts": "select company_key, subjects, mentions from crm_contacts",
             "notes": "select mentions from crm_notes",
@@ -110,7 +115,11 @@ def test_stored_rows_are_carried_along(url: str) -> None:
     assert by_url[:2] == ("in:old-example", "old@example.com")
     assert found["results"] == [("Old@xn--bcher-kva.example", [digest(unicode)])]
     assert found["members"] == [("mem_1", [digest(f"linkedin:{URL}")]), ("mem_2", None)]
-    assert found["counters"] == [("lst", 2), ("lst_2", 0)]
+    assert found["counters"] == [("lst", 2), ("lst_2", 2)]
+    assert found["known"] == [
+        ("mem_3", "em:ann@xn--strae-oqa.test|ann a", "ann@xn--strae-oqa.test"),
+        ("mem_5", "em:ben@x.test|ben b", "ben@x.test"),
+    ]
     ((company_key, subjects, mentions),) = found["contacts"]
     assert (company_key, mentions) == ("acme", [digest("email:x@example.com")])
     assert set(subjects) == {digest("email:a@example.com"), digest(unicode)}

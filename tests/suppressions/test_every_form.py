@@ -136,3 +136,16 @@ def test_a_found_address_of_somebody_forgotten_is_not_found(world: World) -> Non
         data,
     )
     assert world.forget(email)["removed"]["results"] == 1
+
+
+def test_an_address_with_a_name_before_it_is_that_address(world: World) -> None:
+    email = "gil@displayed.example.com"
+    shown = f'"Gil, G." <{email.upper()}>'
+    other = {"linkedin_url": "in/gil-other-example", "emails": [{"email": "g@displayed.example.com"}, {"email": shown}]}
+    list_id = world.new_list({"email": shown}, {"email": "stays@displayed.example.com"})
+    world.forget(email)
+    assert world.members(list_id) == [{"email": "stays@displayed.example.com"}]
+    for person in ({"email": shown}, other):
+        assert world.post("/v1/crm/contacts", {"person": person}).status_code == 400
+        assert world.post(f"/v1/lists/{list_id}/members", {"people": [person]}).status_code == 400
+    assert not world.mentions(email)

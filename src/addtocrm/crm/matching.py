@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from addtocrm import identifiers
 from addtocrm.crm.contract import Kind, Record, Values
+from addtocrm.individuals import same_name
 
 KEYS: dict[Kind, tuple[str, ...]] = {"contact": ("linkedin_url", "email"), "company": ("domain", "linkedin_url")}
 """What identifies one, the strongest first."""
@@ -35,7 +36,9 @@ def _by_key(kind: Kind, values: Values, candidates: Sequence[Record]) -> Record 
         wanted = key(name, values)
         stronger = KEYS[kind][:position]
         for one in candidates:
-            if wanted and key(name, one.values) == wanted and not _contradicts(stronger, values, one.values):
+            if not wanted or key(name, one.values) != wanted or _contradicts(stronger, values, one.values):
+                continue
+            if name != "email" or same_name(name_key(kind, values), name_key(kind, one.values)):
                 return one
     return None
 
