@@ -39,7 +39,7 @@ def unseal(data_dir: Path, sealed: bytes, purpose: str) -> str:
         sealed[1 + ID_BYTES :][:NONCE_BYTES],
         sealed[1 + ID_BYTES + NONCE_BYTES :],
     )
-    key = next((one for one in _keys(data_dir) if _id(one) == id), None)
+    key = next((one for one in _read(data_dir / FILE) if _id(one) == id), None)
     if sealed[:1] != VERSION or key is None:
         raise SecretError(f"The key of this secret is not in {data_dir / FILE}; restore that file, or connect again.")
     try:
@@ -55,6 +55,7 @@ def rotate(data_dir: Path) -> None:
 
 
 def _keys(data_dir: Path) -> list[bytes]:
+    """The keys, of which there is at least one: the file is made where it is missing. Raises SecretError."""
     file = data_dir / FILE
     if not file.exists():
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -66,8 +67,15 @@ def _keys(data_dir: Path) -> list[bytes]:
             pass
         finally:
             new.unlink()
+    return _read(file)
+
+
+def _read(file: Path) -> list[bytes]:
+    """The keys in the file; none where there is no file. Raises SecretError."""
     try:
         keys = [base64.b64decode(line, validate=True) for line in file.read_bytes().split()]
+    except FileNotFoundError:
+        return []
     except binascii.Error:
         keys = []
     if not keys or any(len(key) != KEY_BYTES for key in keys):

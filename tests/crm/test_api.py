@@ -211,7 +211,8 @@ def test_notes_and_tasks(account: Account) -> None:
         ({"person": {"full_name": "Jane"}, "surprise": 1}, "surprise"),
         ({"person": {"full_name": "Jane"}, "on_conflict": "merge"}, "on_conflict"),
         ({"person": {"full_name": "Jane"}, "owner": "nobody@example.com"}, "owner"),
-        ({"person": {"full_name": "Jane"}, "custom_fields": {"a": {}}}, "custom_fields"),
+        ({"person": {"full_name": "Jane"}, "custom_fields": {"a": "x", "b": {}}}, "custom_fields.b"),
+        ({"person": {"full_name": "Jane"}, "list": "cli_0199d0c1b2a37c4d8e5f60718293a4b5"}, "list"),
         ({"person": {"full_name": "Jane"}, "expected_crm": "hubspot"}, "expected_crm"),
     ],
 )

@@ -93,3 +93,25 @@ def test_a_dry_run_tells_what_would_be_emptied(account: Account) -> None:
     done = write(account, {"linkedin_url": URL, "company_name": "Globex"}, on_conflict="overwrite", dry_run=True)
     assert {"company_domain", "job_title"} <= set(done["fields_written"])
     assert contact(account)["job_title"] == "CTO"
+
+
+def test_a_company_beside_the_person_is_their_employer(account: Account) -> None:
+    before = write(account, {**OLD, "job_title": "CTO"})
+    company = {"name": "Globex", "domain": "globex.example.com"}
+    kept = write(account, {"linkedin_url": URL, "job_title": "CEO"}, company=company)
+    assert {"job_title", "company_name", "company_domain"} <= set(kept["fields_kept"])
+    write(account, {"linkedin_url": URL, "department": "Sales"}, company=company, on_conflict="overwrite")
+    there = contact(account)
+    assert [there[name] for name in ("company_name", "company_domain", "job_title", "department")] == [
+        "Globex",
+        "globex.example.com",
+        None,
+        "Sales",
+    ]
+    assert there["company_id"] not in (None, before["company_id"])
+
+
+def test_an_address_in_another_case_is_no_other_one(account: Account) -> None:
+    write(account, {**OLD, "email": "jo@acme.example.com"})
+    again = write(account, {**OLD, "email": "Jo@ACME.example.com"})
+    assert (again["action"], again["fields_kept"]) == ("unchanged", [])

@@ -67,12 +67,18 @@ def test_without_valkey_each_process_counts_and_nobody_gets_503(new_server: Any,
     )
     account = server.account()
     assert account.client.get("/v1/usage").status_code == 200
+    assert "valkey_lost" not in server.log.read_text()
     valkey.stop()
     assert passed(asyncio.run(flood(server, account.token, 60))) == 20
     assert "valkey_lost" in server.log.read_text()
     metrics = server.client().get("/metrics").text
     lost = [line for line in metrics.splitlines() if line.startswith("addtocrm_rate_limit_fallbacks_total")]
     assert float(lost[0].rpartition(" ")[2]) >= 60
+
+
+def test_that_valkey_is_away_is_said_at_the_start(new_server: Any) -> None:
+    server = new_server(ADDTOCRM_VALKEY_URL=f"valkey://127.0.0.1:{free_port()}")
+    until(lambda: "valkey_lost" in server.log.read_text())
 
 
 def counts_in_memory(server: Server) -> bool:

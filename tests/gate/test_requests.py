@@ -13,6 +13,15 @@ from refusals import HEADERS, refused
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
+@pytest.mark.parametrize("path", ["/v1/usage", "/v1/events", "/v1/nothing", "/healthz", "/docs", "/openapi.json"])
+def test_head_is_get_without_the_body(account: Account, path: str) -> None:
+    got, head = account.client.get(path), account.client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers.keys() == got.headers.keys()
+    assert head.headers["content-length"] == str(len(got.content)) or "content-encoding" in got.headers
+    assert account.client.get("/v1/usage").status_code == 200, "the connection goes on"
+
+
 def test_headers_are_on_every_answer(server: Server, account: Account) -> None:
     big = b'{"linkedin_url": "' + b"x" * 5_000_000 + b'"}'
     json = {"content-type": "application/json"}

@@ -11,6 +11,7 @@ from addtocrm.errors import ApiError, Detail, invalid
 T = TypeVar("T")
 
 PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
+KEYED = re.compile(r"\$\.([^\[\]`]+)\[\.\.\.\]")
 FIELD = re.compile(r"field `([^`]+)`")
 
 
@@ -24,10 +25,30 @@ def decode(body: bytes, type: type[T]) -> T:
             _refuse_nul(msgspec.json.decode(body), "")
         return value
     except msgspec.ValidationError as error:
-        raise _validation_error(str(error)) from None
+        raise _validation_error(_with_key(str(error), body, type)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise invalid("", f"The body is not valid JSON in UTF-8: {reason}.") from None
+
+
+def _with_key(text: str, body: bytes, type: Any) -> str:
+    """The message with the key of the value that it is about, where msgspec says `[...]` for any key of an object."""
+    found = KEYED.search(text)
+    if not found:
+        return text
+    document = msgspec.json.decode(body)
+    values = document
+    for name in found.group(1).split("."):
+        values = values[name]
+    for key, value in list(values.items()):
+        values.clear()
+        values[key] = value
+        try:
+            msgspec.convert(document, type)
+        except msgspec.ValidationError as error:
+            if str(error) == text:
+                return text.replace(found.group(), f"$.{found.group(1)}.{key}")
+    return text
 
 
 def _validation_error(text: str) -> ApiError:

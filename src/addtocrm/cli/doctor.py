@@ -5,7 +5,6 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -17,11 +16,13 @@ from valkey.exceptions import ValkeyError
 from addtocrm import settings as settings_module
 from addtocrm.cli.database import is_up_to_date
 from addtocrm.cli.output import FAILURES, emit, out
+from addtocrm.crm import connections
 from addtocrm.db import postmaster
 from addtocrm.db.embedded import is_kept
 from addtocrm.db.keeper import keeper_url
 from addtocrm.db.pool import open_pool
 from addtocrm.emails.dns import MailDns
+from addtocrm.secrets import FILE
 from addtocrm.settings import Settings
 from addtocrm.suppressions import service as suppressions
 
@@ -57,6 +58,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
         _check("server", lambda: _server(settings)),
         _check("data folder", lambda: _folder(settings)),
         _check("database", lambda: _database(settings)),
+        _check("secret key", lambda: _secret_key(settings)),
         _check("valkey", lambda: _valkey(settings)),
         _check("mail", lambda: asyncio.run(_mail(settings))),
     ]
@@ -123,9 +125,9 @@ def _folder(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     """Looks at a database that runs; starting the embedded one here would hide that it was down."""
     if settings.database_url:
-        return asyncio.run(_look(settings.database_url, "own", settings.data_dir))
+        return asyncio.run(_look(settings.database_url, "own"))
     if postmaster.answers(settings.data_dir / "postgres"):
-        return asyncio.run(_look(postmaster.url(settings.data_dir / "postgres"), "embedded", settings.data_dir))
+        return asyncio.run(_look(postmaster.url(settings.data_dir / "postgres"), "embedded"))
     if is_kept(settings.data_dir):
         raise Problem(
             "the embedded PostgreSQL does not answer, though the server runs; it starts it again, see its log."
@@ -133,10 +135,9 @@ def _database(settings: Settings) -> str:
     raise NotChecked("the embedded PostgreSQL does not run; `addtocrm serve` starts it")
 
 
-async def _look(url: str, kind: str, data_dir: Path) -> str:
+async def _look(url: str, kind: str) -> str:
     if not await is_up_to_date(url):
         raise Problem("the database has an older schema; `addtocrm db migrate`, or the next start of the server.")
-    await suppressions.session(url, data_dir)
     pool = await open_pool(url, size=1)
     try:
         version = await pool.fetchval("select current_setting('server_version')")
@@ -146,6 +147,31 @@ async def _look(url: str, kind: str, data_dir: Path) -> str:
         await pool.close()
     hint = "" if people else " (`addtocrm import people FILE` brings some)"
     return f"{kind} PostgreSQL {version}, {people:,} people{hint}, {companies:,} companies"
+
+
+def _secret_key(settings: Settings) -> str:
+    """Whether what is sealed in the database opens with the key file of this host."""
+    url = settings.database_url or postmaster.url(settings.data_dir / "postgres")
+    if not settings.database_url and not postmaster.answers(settings.data_dir / "postgres"):
+        raise NotChecked("the database does not answer")
+    sealed, closed = asyncio.run(_sealed(url, settings))
+    if closed:
+        raise Problem(
+            f"{closed} of {sealed} CRM tokens do not open with {settings.data_dir / FILE}; bring that of the other "
+            "hosts, or of the backup, here."
+        )
+    return f"{settings.data_dir / FILE} opens what is sealed in the database"
+
+
+async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
+    if not await is_up_to_date(url):
+        raise NotChecked("the database has an older schema")
+    await suppressions.session(url, settings.data_dir)
+    pool = await open_pool(url, size=1)
+    try:
+        return await connections.sealed(pool, settings)
+    finally:
+        await pool.close()
 
 
 def _valkey(settings: Settings) -> str:

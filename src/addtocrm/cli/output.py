@@ -17,12 +17,13 @@ from addtocrm.db.backup import BackupError
 from addtocrm.db.folders import EmbeddedError
 from addtocrm.db.pool import DatabaseError
 from addtocrm.errors import ApiError
+from addtocrm.secrets import SecretError
 from addtocrm.settings import SettingsError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-FAILURES = (ApiError, SettingsError, EmbeddedError, DatabaseError, BackupError, OSError)
+FAILURES = (ApiError, SettingsError, EmbeddedError, DatabaseError, BackupError, SecretError, OSError)
 UNEXPECTED = "This should not have happened; ADDTOCRM_LOG_LEVEL=debug shows where it did."
 
 

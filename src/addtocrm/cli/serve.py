@@ -1,5 +1,6 @@
 """addtocrm serve"""
 
+import asyncio
 import importlib
 import os
 import socket
@@ -27,6 +28,7 @@ from addtocrm.cli.listening import BACKLOG, listen
 from addtocrm.cli.output import emit
 from addtocrm.db.keeper import Keeper, kept
 from addtocrm.settings import Settings
+from addtocrm.suppressions import service as suppressions
 
 APPLICATION = "addtocrm.app:server"
 STOP_SECONDS = 30
@@ -62,16 +64,22 @@ def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
 def place(settings: Settings) -> Iterator[Place]:
     """Takes the address and the data folder, with the database up and on the newest schema.
 
-    Raises SettingsError or EmbeddedError where another server has one of them.
+    Raises SettingsError or EmbeddedError where another server has one of them, DatabaseError or SecretError where the
+    key file of this host is not the database's.
     """
     with listen(settings.host, settings.port) as address:
         if settings.database_url:
-            bring_up_to_date(settings.database_url)
+            _prepare(settings.database_url, settings)
             yield Place(address, settings.database_url, None)
         else:
             with kept(settings.data_dir, settings.local_url) as keeper:
-                bring_up_to_date(keeper.url)
+                _prepare(keeper.url, settings)
                 yield Place(address, keeper.url, keeper)
+
+
+def _prepare(database_url: str, settings: Settings) -> None:
+    bring_up_to_date(database_url)
+    asyncio.run(suppressions.session(database_url, settings.data_dir, replace=True))
 
 
 def run(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:

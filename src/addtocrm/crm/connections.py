@@ -37,6 +37,10 @@ from addtocrm.times import rfc3339
 log = structlog.get_logger()
 
 NOT_CONNECTED = "No CRM is connected; connect one in the dashboard or with `addtocrm crm connect`."
+CLOSED = (
+    "This server cannot open the stored access to the CRM; its operator finds the reason in its log and by `addtocrm "
+    "doctor`. Nothing was written."
+)
 EXPIRED = "The CRM no longer takes the stored access; connect it again."
 
 
@@ -125,13 +129,25 @@ async def rotate_key(pool: Pool, settings: Settings) -> int:
     """Seals every stored token with a new key; gives how many."""
     secrets.rotate(settings.data_dir)
     async with pool.acquire() as db, db.transaction():
-        rows = await store.sealed(db)
+        rows = await store.sealed(db, "for update")
         for row in rows:
             purpose = _purpose(row["account_id"])
             secret = secrets.unseal(settings.data_dir, row["secret"], purpose)
             await store.reseal(db, row["account_id"], secrets.seal(settings.data_dir, secret, purpose))
         await suppressions.reseal(db, settings.data_dir)
     return len(rows)
+
+
+async def sealed(pool: Pool, settings: Settings) -> tuple[int, int]:
+    """How many tokens are stored, and how many of them the key file of this host does not open."""
+    rows = await store.sealed(pool)
+    closed = 0
+    for row in rows:
+        try:
+            secrets.unseal(settings.data_dir, row["secret"], _purpose(row["account_id"]))
+        except secrets.SecretError:
+            closed += 1
+    return len(rows), closed
 
 
 @asynccontextmanager
@@ -195,8 +211,9 @@ def _open(row: asyncpg.Record, account_id: str, settings: Settings, db: Database
         try:
             secret = secrets.unseal(settings.data_dir, row["secret"], _purpose(account_id))
         except secrets.SecretError as error:
-            log.error("secret_lost", account_id=account_id, reason=str(error))
-            raise Expired from None
+            # The fault of this host, which cannot know what the CRM would say.
+            log.error("secret_closed", account_id=account_id, reason=str(error))
+            raise ApiError("crm_unavailable", CLOSED, retry_after_seconds=30) from None
     return _definition(row).open(Access(account_id, settings, secret, db, writing))
 
 

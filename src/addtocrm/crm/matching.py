@@ -96,6 +96,11 @@ def key(name: str, values: Values) -> str:
         return value.lower()
 
 
+def same_key(name: str, values: Values, there: Values) -> bool:
+    """Whether both have the same value of an identifying field."""
+    return bool(key(name, values)) and key(name, values) == key(name, there)
+
+
 def name_key(kind: Kind, values: Values) -> str:
     """The name as it is compared; "" where there is none."""
     if kind == "company":

@@ -46,6 +46,8 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
     company = values.company_of_person(write.person, write.company)
     if not any(name in company for name in ("name", *matching.KEYS["company"])):
         company = {}
+    if write.company and company:
+        person |= {f"company_{name}": company[name] for name in ("name", "domain") if name in company}
     async with writing(pool, settings, caller.account_id, write.expected_crm, "person") as crm:
         emails = [person.get("email"), *person.get("other_emails", ())]
         about = subjects(person.get("linkedin_url"), emails, person.get("full_name", ""))

@@ -57,10 +57,10 @@ async def expire(db: Connection, account_id: str, connected_at: object) -> bool:
     return done == "UPDATE 1"
 
 
-async def sealed(db: Connection) -> list[asyncpg.Record]:
-    """(account_id, secret) of every connection that has one, locked."""
+async def sealed(db: Connection | Pool, lock: str = "") -> list[asyncpg.Record]:
+    """(account_id, secret) of every connection that has one. `lock`: `for update` to change them."""
     return await db.fetch(
-        "select account_id, secret from crm_connections where secret is not null order by account_id for update"
+        f"select account_id, secret from crm_connections where secret is not null order by account_id {lock}"
     )
 
 

@@ -10,6 +10,7 @@ from addtocrm.crm.connections import Open
 from addtocrm.crm.contract import CUSTOM, Capability, Kind, Record, Value, Values
 from addtocrm.crm.merge import OnConflict, merge
 from addtocrm.crm.model import Action
+from addtocrm.db.ids import ID
 from addtocrm.errors import invalid
 
 
@@ -60,7 +61,8 @@ async def write(
     has: Values = there.values if there else {}
     merged = merge(has, free, on_conflict if there else "overwrite")
     changes: dict[str, Value | None] = {**merged.write, **{name: None for name in empty if name in mapping}}
-    kept = [name for name in known if name in merged.kept or (name in choice.taken and has.get(name) != known[name])]
+    other = [name for name in known if name in merged.kept or (name in choice.taken and has.get(name) != known[name])]
+    kept = [name for name in other if name not in matching.KEYS[kind] or not matching.same_key(name, known, has)]
     fields = list(changes)
     if there is None:
         record = None if dry_run else await crm.connector.create(kind, merged.write)
@@ -110,7 +112,7 @@ async def put_on_list(crm: Open, reference: str, written: Written, *, dry_run: b
     lists = await crm.connector.lists() if "lists" in capabilities else []
     name = reference.strip()
     found = next((one for one in lists if name == one.id or name.casefold() == one.name.casefold()), None)
-    if found is None and ("create_lists" not in capabilities or not name):
+    if found is None and ("create_lists" not in capabilities or not name or ID.fullmatch(name)):
         raise invalid("list", "is no list of the CRM; see GET /v1/crm/lists.")
     if found and written.id and await crm.connector.in_list(found.id, written.id):
         return

@@ -1,6 +1,11 @@
 """Ids: a prefix that says what it is, and a UUIDv7, so that ids sort by the time they were made."""
 
+import re
+
 import uuid_utils
+
+ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
+"""The form of every id."""
 
 
 def new_id(prefix: str) -> str:

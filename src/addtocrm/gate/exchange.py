@@ -21,6 +21,7 @@ class Exchange:
         "began",
         "headers",
         "key_id",
+        "method",
         "request_id",
         "result",
         "scope",
@@ -31,8 +32,12 @@ class Exchange:
     )
 
     def __init__(self, scope: dict[str, Any], send: Send) -> None:
-        self.scope = scope
+        self.method: str = scope["method"]
+        self.scope: dict[str, Any] = scope
         self.send = send
+        if self.method == "HEAD":
+            self.scope = {**scope, "method": "GET"}
+            self.send = _without_body(send)
         self.request_id = str(uuid_utils.uuid4())
         self.standing: Standing | None = None
         self.key_id: str | None = None
@@ -93,7 +98,7 @@ class Exchange:
     def line(self) -> Line:
         """What is told of it in the log and the metrics, once it is answered."""
         return Line(
-            method=self.scope["method"],
+            method=self.method,
             path=self.scope["path"],
             route=self.template,
             status=self.status,
@@ -103,6 +108,15 @@ class Exchange:
             request_id=self.request_id,
             timestamp=datetime.now(UTC),
         )
+
+
+def _without_body(send: Send) -> Send:
+    """Sends the head of an answer to GET as that to HEAD (RFC 9110 §9.3.2)."""
+
+    async def without_body(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return without_body
 
 
 def exchange_of(scope: Any) -> Exchange:

@@ -166,7 +166,15 @@ class ValkeyLimiter:
         self._lost_at: float | None = None
 
     async def start(self) -> None:
-        return
+        try:
+            await cast(Any, self._valkey).ping()
+        except (ValkeyError, OSError, TimeoutError) as error:
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        if self._lost_at is None:
+            log.warning("valkey_lost", error=type(error).__name__)
+        self._lost_at = time.monotonic()
 
     async def take(self, subject: str, per_minute: int, per_hour: int, cost: int = 1) -> Standing:
         if self._lost_at is None or time.monotonic() - self._lost_at > RETRY_SECONDS:
@@ -176,9 +184,7 @@ class ValkeyLimiter:
                     keys=[f"addtocrm:rate:{{{subject}}}"], args=[per_minute, per_hour, cost]
                 )
             except (ValkeyError, OSError, TimeoutError) as error:
-                if self._lost_at is None:
-                    log.warning("valkey_lost", error=type(error).__name__)
-                self._lost_at = time.monotonic()
+                self._lose(error)
             else:
                 if self._lost_at is not None:
                     self._lost_at = None

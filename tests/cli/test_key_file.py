@@ -1,0 +1,43 @@
+"""A key file that is damaged or of another host ends a start with a sentence, and `addtocrm doctor` finds it."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import ADDTOCRM, Server, cli
+
+from addtocrm.secrets import FILE, seal
+
+
+def said(server: Server, *command: str) -> str:
+    done = subprocess.run([ADDTOCRM, *command], env=server.environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_damaged_one(new_server: Callable[..., Server], tmp_path: Path) -> None:
+    server = new_server(start=False)
+    (tmp_path / FILE).write_text("no key")
+    assert f"{FILE} is damaged" in said(server, "serve")
+    assert f"{FILE} is damaged" in said(server, "doctor", "--json")
+
+
+def test_one_of_another_host(new_server: Callable[..., Server], tmp_path: Path) -> None:
+    server = new_server()
+    account = server.account()
+    cli("people", "forget", "kim@example.com", environment=server.environment)
+    server.stop()
+    (tmp_path / FILE).rename(tmp_path / "theirs")
+    assert "The suppression list cannot be read" in said(server, "serve")
+    assert not (tmp_path / FILE).exists()
+    (tmp_path / "theirs").rename(tmp_path / FILE)
+    (tmp_path / "other").mkdir()
+    sealed = seal(tmp_path / "other", "a token", "anything")
+    server.query(
+        """insert into crm_connections (account_id, crm, name, crm_account_id, crm_account_name, secret)
+           values ($1, 'builtin', 'B', '1', 'A', $2) returning 1""",
+        account.id,
+        sealed,
+    )
+    assert "1 of 1 CRM tokens do not open" in said(server, "doctor")
