@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from conftest import World
+from forgetting import World
 from harness import ADDTOCRM, Server, cli
 from sqlalchemy import create_engine, make_url
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import World
+from forgetting import World
 from harness import until
 
 

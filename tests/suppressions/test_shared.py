@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import World
+from forgetting import World
 from harness import cli
 
 PEOPLE = ("Ann Alpha", "Ben Beta", "Cia Gamma", "Dan Delta", "Eve Epsilon")

@@ -4,7 +4,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from conftest import World
+from forgetting import World
 from harness import ADDTOCRM, Account, Server, cli, with_pool
 
 from addtocrm import settings as settings_module
