@@ -17,7 +17,8 @@ from addtocrm.gate.store import Count
 log = structlog.get_logger()
 
 MINUTE, HOUR = 60, 3600
-VALKEY_SECONDS = 0.5
+VALKEY_SECONDS = 2.0
+"""Long enough that a busy host is not taken for a lost Valkey."""
 RETRY_SECONDS = 1.0
 
 
@@ -169,12 +170,7 @@ class ValkeyLimiter:
         try:
             await cast(Any, self._valkey).ping()
         except (ValkeyError, OSError, TimeoutError) as error:
-            self._lose(error)
-
-    def _lose(self, error: Exception) -> None:
-        if self._lost_at is None:
             log.warning("valkey_lost", error=type(error).__name__)
-        self._lost_at = time.monotonic()
 
     async def take(self, subject: str, per_minute: int, per_hour: int, cost: int = 1) -> Standing:
         if self._lost_at is None or time.monotonic() - self._lost_at > RETRY_SECONDS:
@@ -184,7 +180,9 @@ class ValkeyLimiter:
                     keys=[f"addtocrm:rate:{{{subject}}}"], args=[per_minute, per_hour, cost]
                 )
             except (ValkeyError, OSError, TimeoutError) as error:
-                self._lose(error)
+                if self._lost_at is None:
+                    log.warning("valkey_lost", error=type(error).__name__)
+                self._lost_at = time.monotonic()
             else:
                 if self._lost_at is not None:
                     self._lost_at = None
