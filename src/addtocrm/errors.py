@@ -109,3 +109,10 @@ def envelope(error: ApiError, request_id: str) -> bytes:
     """The JSON body of an error answer."""
     body = ErrorBody(error.type, error.message, request_id, error.retry_after_seconds, error.details)
     return msgspec.json.encode(Envelope(body))
+
+
+class ItemError(msgspec.Struct, frozen=True):
+    """Why an item failed, in the words of the error envelope."""
+
+    type: str
+    message: str

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from addtocrm.accounts import service as accounts
+from addtocrm.caller import Caller
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.lookups import store
-from addtocrm.lookups.model import Caller, Ref
+from addtocrm.lookups.model import Ref
 
 PLAN = {"free": 50, "pro": 1000}
 EVENT = ("person.enriched", "operator", "{}")

@@ -11,13 +11,13 @@ from memory_crm import TOKEN, Store, definition
 
 from addtocrm import secrets
 from addtocrm.accounts import service as accounts
+from addtocrm.caller import Caller
 from addtocrm.crm import connections, registry, service
 from addtocrm.crm.contract import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.model import CompanyWrite, ContactWrite, NoteWrite, WriteResult
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.errors import ApiError
 from addtocrm.events import service as events
-from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
 
 JANE = {"linkedin_url": "https://www.linkedin.com/in/jane", "full_name": "Jane Doe", "company_name": "Acme"}

@@ -14,11 +14,11 @@ import httpx2 as httpx
 from harness import Account, Server, until, with_pool
 from world import WorldBeside
 
+from addtocrm.caller import Caller
 from addtocrm.db.embedded import attach
 from addtocrm.db.migrate import migrate
 from addtocrm.db.pool import Pool
 from addtocrm.db.postmaster import binaries, run
-from addtocrm.lookups.model import Caller
 from addtocrm.people import batch
 
 KILLS = 20

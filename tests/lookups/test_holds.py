@@ -9,10 +9,11 @@ import asyncpg
 from harness import Account, Server, until
 
 from addtocrm.accounts import service as accounts
+from addtocrm.caller import Caller
 from addtocrm.db.notify import Listener
 from addtocrm.db.pool import Pool, open_pool
 from addtocrm.lookups.hot import HotResults
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome
+from addtocrm.lookups.model import Answer, Operation, Outcome
 from addtocrm.lookups.service import Lookups
 
 ENRICH = Operation("people.enrich", "person.enriched")

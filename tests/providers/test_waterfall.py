@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from addtocrm.errors import ApiError
-from addtocrm.people.model import Person, PersonCompany
 from addtocrm.providers.contract import Match, PersonQuery, ProviderRateLimited, ProviderUnavailable
 from addtocrm.providers.waterfall import Waterfall
+from addtocrm.records.person import Person, PersonCompany
 
 JANE = Person(
     id="per_1",

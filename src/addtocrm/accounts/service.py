@@ -7,10 +7,9 @@ from addtocrm import identifiers
 from addtocrm.accounts import store
 from addtocrm.accounts.model import MOST_CREDITS, Account, Plan
 from addtocrm.db.ids import new_id
-from addtocrm.db.pool import Connection, Pool
+from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError, invalid
-from addtocrm.events import service as events
-from addtocrm.keys import store as key_store
+from addtocrm.keys import service as keys
 
 SCRYPT = {"n": 2**14, "r": 8, "p": 5, "dklen": 32}
 """Work factors for passwords (OWASP Password Storage Cheat Sheet, scrypt)."""
@@ -69,7 +68,7 @@ async def set_plan(pool: Pool, email: str, plan: Plan, actor: str = "operator") 
         if account.plan != plan:
             await store.set_plan(connection, account.id, plan)
             await store.adjust(connection, account, await store.missing_credits(connection, account.id))
-            await _tell_keys(connection, account.id, plan, actor)
+            await keys.tell_of_use(connection, account.id, usable=plan == "pro", actor=actor)
     return await find(pool, email)
 
 
@@ -93,12 +92,6 @@ async def begin_due_period(pool: Pool, account_id: str) -> None:
 def _check_credits(credits: int) -> None:
     if not 0 <= credits <= MOST_CREDITS:
         raise invalid("credits", f"is a whole number from 0 to {MOST_CREDITS:,}.")
-
-
-async def _tell_keys(connection: Connection, account_id: str, plan: Plan, actor: str) -> None:
-    kind = "key.reactivated" if plan == "pro" else "key.suspended"
-    for key in await key_store.active(connection, account_id):
-        await events.append(connection, account_id, kind, actor, None, {"id": key.id, "name": key.name})
 
 
 def hash_password(password: str) -> str:

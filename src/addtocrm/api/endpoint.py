@@ -8,8 +8,7 @@ from litestar import Request, Response
 from addtocrm.api import requests
 from addtocrm.errors import ErrorType
 from addtocrm.gate.context import Passed, Scopes, passed
-from addtocrm.gate.exchange import JSON, answer_body
-from addtocrm.lookups.model import Answer
+from addtocrm.gate.exchange import JSON
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
@@ -62,9 +61,3 @@ def data(value: Any, status: int = 200) -> Response[bytes]:
 
 def json(value: Any, status: int = 200) -> Response[bytes]:
     return Response(msgspec.json.encode(value), status_code=status, media_type=JSON.decode())
-
-
-def billed(answer: Answer) -> Response[bytes]:
-    """The answer to a look-up."""
-    body = answer_body(answer.data, answer.cached, answer.credits_deducted, answer.credits_remaining)
-    return Response(body, media_type=JSON.decode())

@@ -20,6 +20,7 @@ from addtocrm import logs
 from addtocrm import settings as settings_module
 from addtocrm.accounts import service as accounts
 from addtocrm.accounts.model import Account
+from addtocrm.caller import Caller
 from addtocrm.cells import cell
 from addtocrm.cli.database import database
 from addtocrm.cli.jobs_process import JobsProcess
@@ -31,7 +32,6 @@ from addtocrm.emails import batch
 from addtocrm.errors import invalid
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job, JobResult
-from addtocrm.lookups.model import Caller
 
 ROWS_A_JOB = 10_000
 POLL_SECONDS = 0.25

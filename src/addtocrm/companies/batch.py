@@ -5,14 +5,15 @@ from typing import Any, Protocol
 
 import msgspec
 
+from addtocrm.caller import Caller
 from addtocrm.companies import service
 from addtocrm.companies.model import LookUpCompany
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
-from addtocrm.jobs.kind import Kind
+from addtocrm.jobs.kind import Done, Kind
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.model import Answer, Caller
+from addtocrm.lookups.batch import done
 from addtocrm.lookups.service import Lookups
 from addtocrm.providers.waterfall import Waterfall
 
@@ -46,10 +47,16 @@ def _key(asked: LookUpCompany) -> str | None:
 def kind(services: Services) -> Kind:
     """The kind of job, bound to the running services."""
 
-    async def lookup(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
+    async def lookup(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, LookUpCompany | str))
-        return await service.lookup(
-            services.lookups, services.waterfall, caller, service.query_of(asked), refresh=asked.refresh and item.since
+        return done(
+            await service.lookup(
+                services.lookups,
+                services.waterfall,
+                caller,
+                service.query_of(asked),
+                refresh=asked.refresh and item.since,
+            )
         )
 
     return Kind(service.LOOKUP.name, lookup, at_once=16)

@@ -1,4 +1,4 @@
-"""What is known of a company (the contract's object)."""
+"""What is asked about companies."""
 
 from typing import Annotated
 
@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from addtocrm.lookups.model import RefreshField
-from addtocrm.people.model import Location, Phone, Source
 
 
 class LookUpCompany(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -22,33 +21,3 @@ class LookUpBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Companies, each by a domain alone or as in `POST /v1/companies/lookup`."""
 
     items: Annotated[list[LookUpCompany | Annotated[str, Meta(max_length=300)]], Meta(min_length=1, max_length=10_000)]
-
-
-class Socials(msgspec.Struct, frozen=True):
-    linkedin: str | None = None
-    twitter: str | None = None
-    facebook: str | None = None
-    youtube: str | None = None
-    github: str | None = None
-
-
-class Company(msgspec.Struct, frozen=True, kw_only=True):
-    """A company. What is not known is null (or an empty list), never a guess."""
-
-    id: str
-    name: str | None = None
-    domain: str | None = None
-    website: str | None = None
-    linkedin_url: str | None = None
-    industry: str | None = None
-    size: str | None = None
-    employee_count: int | None = None
-    founded_year: int | None = None
-    type: str | None = None
-    description: str | None = None
-    location: Location | None = None
-    phones: list[Phone] = []
-    technologies: list[str] = []
-    socials: Socials | None = None
-    confidence: float | None = None
-    sources: dict[str, Source] = {}

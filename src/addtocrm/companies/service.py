@@ -3,9 +3,10 @@
 import msgspec
 
 from addtocrm import identifiers
+from addtocrm.caller import Caller
 from addtocrm.companies.model import LookUpCompany
 from addtocrm.errors import ApiError, invalid
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Refresh
+from addtocrm.lookups.model import Answer, Operation, Outcome, Refresh
 from addtocrm.lookups.service import Lookups
 from addtocrm.providers.contract import CompanyQuery
 from addtocrm.providers.waterfall import Waterfall

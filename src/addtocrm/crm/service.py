@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from addtocrm import cursors, times
+from addtocrm.caller import Caller
 from addtocrm.crm import matching, values, writer
 from addtocrm.crm.connections import OpenForWriting, hold, reading, writing
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task, Values
@@ -25,7 +26,6 @@ from addtocrm.errors import invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
 from addtocrm.idempotency.service import done_before, keep
-from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
 from addtocrm.suppressions.service import first_suppressed, subjects
 

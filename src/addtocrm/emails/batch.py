@@ -6,16 +6,17 @@ from typing import Any, Protocol
 
 import msgspec
 
+from addtocrm.caller import Caller
 from addtocrm.db.pool import Pool
+from addtocrm.emailrequests import VerifyEmail
 from addtocrm.emails import service
 from addtocrm.emails.desk import BULK, Desk, Withdrawn
 from addtocrm.emails.engine import Engine
-from addtocrm.emails.model import VerifyEmail
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
-from addtocrm.jobs.kind import Kind, Postponed
+from addtocrm.jobs.kind import Done, Kind, Postponed
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.model import Answer, Caller
+from addtocrm.lookups.batch import done
 from addtocrm.lookups.service import Lookups
 
 AT_ONCE = 2000
@@ -54,7 +55,7 @@ def kind(services: Services) -> Kind:
     """The kind of job, bound to the running services."""
     desk = Desk(services.engine, BULK)
 
-    async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
+    async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, VerifyEmail | str))
         try:
             async with desk.turn(asked.email):
@@ -74,10 +75,10 @@ def kind(services: Services) -> Kind:
                 raise Postponed(SHORTAGE_SECONDS, all_items=True) from None
             raise
         if answer.cached or answer.credits_deducted or item.attempts >= ATTEMPTS:
-            return answer
+            return done(answer)
         again = checked.retry_after if checked else JOINED_SECONDS
         if again is not None:
             raise Postponed(again)
-        return answer
+        return done(answer)
 
     return Kind(service.VERIFY.name, verify, at_once=AT_ONCE, cancellable=True)

@@ -1,11 +1,8 @@
-"""What is asked about addresses, and what a verification and a found address are."""
+"""What a verification and a found address are."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
-
-from addtocrm.lookups.model import RefreshField
 
 Result = Literal["deliverable", "undeliverable", "risky", "unknown"]
 
@@ -38,32 +35,6 @@ Reason = Literal[
     "catch_all_unknown",
 ]
 """Why a result is what it is; docs/emails.md explains each."""
-
-
-EmailText = Annotated[str, Meta(max_length=1000, examples=["jane.doe@acme.example.com"])]
-Name = Annotated[str, Meta(max_length=200)]
-
-
-class VerifyEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Which address is meant."""
-
-    email: EmailText
-    refresh: RefreshField = False
-
-
-class VerifyBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Addresses, each alone or as in `POST /v1/emails/verify`."""
-
-    items: Annotated[list[VerifyEmail | EmailText], Meta(min_length=1, max_length=10_000)]
-
-
-class FindEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose address is looked for: a name, of which one part may be empty, and the company's domain."""
-
-    first_name: Name
-    last_name: Name
-    domain: Annotated[str, Meta(max_length=300, description="A domain or web address.")]
-    refresh: RefreshField = False
 
 
 class SmtpEvidence(msgspec.Struct, frozen=True, kw_only=True):

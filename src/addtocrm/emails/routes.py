@@ -2,14 +2,16 @@
 
 from litestar import Response, post
 
-from addtocrm.api.endpoint import AnyRequest, billed, caller_of, data, endpoint, read_body
+from addtocrm.api.endpoint import AnyRequest, caller_of, data, endpoint, read_body
 from addtocrm.db.pool import Pool
+from addtocrm.emailrequests import FindEmail, VerifyBatch, VerifyEmail
 from addtocrm.emails import batch, service
 from addtocrm.emails.desk import Desk
 from addtocrm.emails.engine import Engine
-from addtocrm.emails.model import FindEmail, Found, Verification, VerifyBatch, VerifyEmail
+from addtocrm.emails.model import Found, Verification
 from addtocrm.jobs.model import Job
 from addtocrm.lookups.model import Ref
+from addtocrm.lookups.routes import billed
 from addtocrm.lookups.service import Lookups
 from addtocrm.providers.dataset import Dataset
 

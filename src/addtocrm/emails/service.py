@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from addtocrm import identifiers
+from addtocrm.caller import Caller
 from addtocrm.emails import finder
 from addtocrm.emails.desk import Desk
 from addtocrm.emails.engine import Engine
@@ -12,7 +13,7 @@ from addtocrm.emails.inquiry import conclude_invalid
 from addtocrm.emails.model import Checked, KnownAddress, Verification
 from addtocrm.emails.syntax import parse
 from addtocrm.errors import ApiError, invalid
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Refresh
+from addtocrm.lookups.model import Answer, Operation, Outcome, Refresh
 from addtocrm.lookups.service import Lookups
 from addtocrm.suppressions.service import subjects
 

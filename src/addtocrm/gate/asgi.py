@@ -9,6 +9,7 @@ import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from addtocrm import logs
+from addtocrm.caller import Caller
 from addtocrm.errors import ApiError
 from addtocrm.gate import body
 from addtocrm.gate.address import client_address, is_loopback, networks
@@ -23,7 +24,7 @@ from addtocrm.keys.model import Principal
 from addtocrm.keys.service import KeyRing
 from addtocrm.keys.token import is_well_formed
 from addtocrm.lookups.hot import HotResults
-from addtocrm.lookups.model import Caller
+from addtocrm.lookups.model import Ref
 from addtocrm.settings import Settings
 
 log = structlog.get_logger("addtocrm.requests")
@@ -137,7 +138,7 @@ class Gate:
         passed = _pass(exchange, principal)
         await self._route(exchange, body.given(asked, receive), exchange.forward)
         if passed.ref and exchange.status == 200:
-            self._hot.remember(principal.account_id, path, asked, passed.ref)
+            self._hot.remember(principal.account_id, path, asked, Ref(*passed.ref))
 
     async def _route(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """Lets the application answer."""
@@ -149,8 +150,7 @@ class Gate:
         if exchange.scope["path"] != METRICS_PATH or self._may_read_metrics(exchange):
             exchange.standing = await self._take_address(exchange, cost=0)
             return
-        exchange.standing = await self._take_address(exchange, cost=1)
-        exchange.standing.refuse_if_spent()
+        await self._count(exchange)
         raise ApiError(
             "invalid_auth",
             "Metrics are for the operator: send `Authorization: Bearer` with ADDTOCRM_METRICS_TOKEN; where none is set "
@@ -170,8 +170,7 @@ class Gate:
             met = self._ring.has_met(token) or (await self._take_address(exchange, cost=0)).allowed
             principal = await (self._ring.find(token) if met else self._ring.find_with_others(token))
         if principal is None:
-            exchange.standing = await self._take_address(exchange, cost=1)
-            exchange.standing.refuse_if_spent()
+            await self._count(exchange)
             raise ApiError(
                 "invalid_auth",
                 "Send `Authorization: Bearer addtocrm_live_…` with a key made in the dashboard or by "
@@ -179,15 +178,20 @@ class Gate:
             )
         exchange.key_id = principal.key_id
         usable = not principal.revoked and principal.plan == "pro"
-        exchange.standing = await self._limiter.take(
+        exchange.standing = standing = await self._limiter.take(
             f"key:{principal.key_id}", principal.rate_per_minute, principal.rate_per_hour, 1 if usable else 0
         )
         if principal.revoked:
             raise ApiError("key_revoked", "This key was revoked; make a new one.")
         if principal.plan != "pro":
             raise ApiError("key_suspended_plan", "API keys work on the Pro plan; upgrade and this key works again.")
-        exchange.standing.refuse_if_spent()
+        standing.refuse_if_spent()
         return principal
+
+    async def _count(self, exchange: Exchange) -> None:
+        """Counts a request that is to be refused against its address. Raises ApiError where it was one too many."""
+        exchange.standing = standing = await self._take_address(exchange, cost=1)
+        standing.refuse_if_spent()
 
     async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
         address = client_address(exchange.peer(), exchange.forwarded_for(), self._proxies)

@@ -5,9 +5,8 @@ from typing import Any, cast
 
 import msgspec
 
+from addtocrm.caller import Caller, Scope
 from addtocrm.errors import ApiError, lacks_scope
-from addtocrm.keys.model import Scope
-from addtocrm.lookups.model import Caller, Ref
 
 Scopes = tuple[Scope, ...]
 ANY_SCOPE: Scopes = ("enrich", "write", "lists", "read")
@@ -35,11 +34,11 @@ def require_normal(path: str) -> None:
 
 
 class Passed(msgspec.Struct):
-    """A request that has passed the gate: who calls, with which scopes. `ref` is set by a look-up's route."""
+    """A request that has passed the gate: who calls, with which scopes. `ref` is a look-up's Ref, set by its route."""
 
     caller: Caller
     scopes: frozenset[str]
-    ref: Ref | None = None
+    ref: tuple[str, str, str] | None = None
 
 
 def passed(scope: Any) -> Passed:

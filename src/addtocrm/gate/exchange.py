@@ -2,16 +2,21 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import uuid_utils
 from litestar.types import Message, Send
 
 from addtocrm.errors import ApiError, envelope
-from addtocrm.gate.limits import Standing
 from addtocrm.gate.record import Line
 
 JSON = b"application/json"
+
+
+class Standing(Protocol):
+    """Where the one who asks stands after the request, as the answer's headers tell."""
+
+    def headers(self) -> list[tuple[bytes, bytes]]: ...
 
 
 class Exchange:

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from addtocrm.caller import Caller
 from addtocrm.jobs.model import Item
-from addtocrm.lookups.model import Caller
 
 
 class Postponed(Exception):
@@ -18,9 +18,17 @@ class Postponed(Exception):
         self.all_items = all_items
 
 
+class Done(msgspec.Struct, frozen=True):
+    """The result of an item that may have cost credits; `data` is encoded JSON."""
+
+    data: bytes
+    cached: bool
+    credits_deducted: int
+
+
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of job. `handle(caller, options, item)` does one item and gives its JSON-encodable result, or the
-    Answer of a look-up.
+    """A kind of job. `handle(caller, options, item)` does one item and gives its JSON-encodable result, or Done
+    where that is encoded, or cost something.
 
     An ApiError becomes the item's error, unless it says when to come back. Doing an item twice must do no harm:
     a crash may come between the work and its record. `at_once` items are under way at a time, shared by all jobs of

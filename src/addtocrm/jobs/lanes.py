@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from addtocrm.caller import Caller
 from addtocrm.jobs.kind import Kind
-from addtocrm.lookups.model import Caller
 
 GUARANTEED_PART = 8
 """This part of a kind's places every account has, also when the others have filled them all."""

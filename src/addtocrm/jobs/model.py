@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from addtocrm.errors import ItemError
+
 JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 ItemStatus = Literal["pending", "succeeded", "failed", "cancelled"]
 
@@ -25,13 +27,6 @@ class Job(msgspec.Struct, frozen=True):
     created_at: str
     started_at: str | None
     finished_at: str | None
-
-
-class ItemError(msgspec.Struct, frozen=True):
-    """Why an item failed, in the words of the error envelope."""
-
-    type: str
-    message: str
 
 
 class JobResult(msgspec.Struct, frozen=True):
@@ -66,11 +61,6 @@ class Item(msgspec.Struct, frozen=True):
     input: Any
     attempts: int
     since: datetime
-
-
-FORGOTTEN = "(forgotten)"
-"""The input of an item whose person asked to be forgotten."""
-FORGOTTEN_ERROR = ItemError("not_found", "This person asked to be forgotten.")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,16 +11,17 @@ import asyncpg
 import msgspec
 import structlog
 
+from addtocrm.caller import Caller
 from addtocrm.db.pool import Pool
-from addtocrm.errors import ApiError
+from addtocrm.errors import ApiError, ItemError
 from addtocrm.individuals import digests, spoken_of
 from addtocrm.jobs import service, store
-from addtocrm.jobs.kind import Kind, Postponed
+from addtocrm.jobs.kind import Done, Kind, Postponed
 from addtocrm.jobs.lanes import BEGINNING, Carried, Lane
-from addtocrm.jobs.model import FORGOTTEN, FORGOTTEN_ERROR, Item, ItemError, Outcome
+from addtocrm.jobs.model import Item, Outcome
 from addtocrm.jobs.outage import Outage
 from addtocrm.keys import service as keys
-from addtocrm.lookups.model import Answer, Caller
+from addtocrm.suppressions.model import FORGOTTEN, FORGOTTEN_ERROR
 
 log = structlog.get_logger()
 
@@ -320,7 +321,7 @@ def _stop(job: Carried) -> None:
 
 
 def _succeeded(job: Carried, position: int, result: Any) -> Outcome:
-    if isinstance(result, Answer):
+    if isinstance(result, Done):
         return Outcome(
             job_id=job.id,
             position=position,

@@ -11,6 +11,7 @@ import structlog
 
 from addtocrm import cursors
 from addtocrm.background import repeat
+from addtocrm.caller import Caller, Scope
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, lacks_scope
@@ -19,8 +20,6 @@ from addtocrm.idempotency.service import done_before, keep
 from addtocrm.individuals import digests, packed, spoken_of
 from addtocrm.jobs import store
 from addtocrm.jobs.model import ItemError, Job, JobResult, JobStatus, NewItem
-from addtocrm.keys.model import Scope
-from addtocrm.lookups.model import Caller
 from addtocrm.times import rfc3339
 
 log = structlog.get_logger()

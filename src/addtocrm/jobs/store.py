@@ -8,7 +8,8 @@ import msgspec
 
 from addtocrm.db.pool import Connection, Pool
 from addtocrm.individuals import packed
-from addtocrm.jobs.model import FORGOTTEN_ERROR, Outcome
+from addtocrm.jobs.model import Outcome
+from addtocrm.suppressions.model import FORGOTTEN_ERROR
 
 OPEN = "status in ('queued', 'running')"
 LONG_SECONDS = 600.0

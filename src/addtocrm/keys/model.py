@@ -1,12 +1,10 @@
 """What a key is."""
 
 from datetime import datetime
-from typing import Literal, get_args
 
 import msgspec
 
-Scope = Literal["enrich", "write", "lists", "read"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+from addtocrm.caller import Scope
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -6,13 +6,13 @@ from collections.abc import Collection
 
 from asyncpg import Record
 
-from addtocrm.accounts import store as account_store
+from addtocrm.caller import SCOPES, Scope
 from addtocrm.db.ids import new_id
-from addtocrm.db.pool import Pool
+from addtocrm.db.pool import Connection, Pool
 from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.keys import store
-from addtocrm.keys.model import SCOPES, Key, NewKey, Principal, Scope
+from addtocrm.keys.model import Key, NewKey, Principal
 from addtocrm.keys.token import PREFIX, hash_token, new_token
 from addtocrm.settings import MOST_REQUESTS
 
@@ -41,17 +41,17 @@ async def create(
         if rate is not None and not 1 <= rate <= MOST_REQUESTS:
             raise invalid(field, f"is a whole number from 1 to {MOST_REQUESTS}.")
     async with pool.acquire() as connection, connection.transaction():
-        account = await account_store.by_email(connection, email.strip())
+        account = await store.owner(connection, email.strip())
         if account is None:
             raise ApiError("not_found", f"There is no account {email}; `addtocrm accounts create` makes one.")
-        if account.plan != "pro":
+        if account["plan"] != "pro":
             raise ApiError("key_suspended_plan", "API keys need the Pro plan; upgrade the account first.")
         token, id = new_token(), new_id("key")
         name = name.strip() or f"Key {token[-4:]}"
         rates = (rate_per_minute, rate_per_hour)
-        await store.insert(connection, id, account.id, name, hash_token(token), PREFIX, token[-4:], chosen, rates)
+        await store.insert(connection, id, account["id"], name, hash_token(token), PREFIX, token[-4:], chosen, rates)
         await events.append(
-            connection, account.id, "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
+            connection, account["id"], "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
         )
     return NewKey(token, id, name, chosen)
 
@@ -60,6 +60,13 @@ async def of_account(pool: Pool, account_id: str) -> list[Key]:
     """All keys of an account, revoked ones too, oldest first."""
     async with pool.acquire() as connection:
         return await store.of_account(connection, account_id)
+
+
+async def tell_of_use(connection: Connection, account_id: str, *, usable: bool, actor: str) -> None:
+    """The events of an account's keys when they can be used again, or no more."""
+    kind = "key.reactivated" if usable else "key.suspended"
+    for key in await store.active(connection, account_id):
+        await events.append(connection, account_id, kind, actor, None, {"id": key.id, "name": key.name})
 
 
 async def revoke(pool: Pool, id: str, actor: str = "operator") -> None:

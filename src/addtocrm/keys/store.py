@@ -5,8 +5,9 @@ from typing import Any
 
 import asyncpg
 
+from addtocrm.caller import Scope
 from addtocrm.db.pool import Connection, Pool
-from addtocrm.keys.model import Key, Scope
+from addtocrm.keys.model import Key
 
 COLUMNS = "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, rate_per_minute, rate_per_hour"
 
@@ -35,6 +36,11 @@ async def insert(
         list(scopes),
         *rates,
     )
+
+
+async def owner(connection: Connection, email: str) -> asyncpg.Record | None:
+    """(id, plan) of the account with an email address."""
+    return await connection.fetchrow("select id, plan from accounts where email = $1", email.lower())
 
 
 async def of_account(connection: Connection, account_id: str) -> list[Key]:

@@ -4,13 +4,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from addtocrm.caller import Caller
 from addtocrm.crm import service as crm
 from addtocrm.crm.model import ContactWrite, PersonInput, WriteResult
 from addtocrm.db.pool import Pool
 from addtocrm.jobs.kind import Kind
 from addtocrm.jobs.model import Item
 from addtocrm.lists.service import PUSH
-from addtocrm.lookups.model import Caller
 from addtocrm.settings import Settings
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from addtocrm import cursors, identifiers
+from addtocrm.caller import Caller
 from addtocrm.crm import connections
 from addtocrm.crm.model import PersonInput
 from addtocrm.db.ids import new_id
@@ -21,7 +22,6 @@ from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push
-from addtocrm.lookups.model import Caller
 from addtocrm.suppressions.service import first_suppressed
 from addtocrm.times import rfc3339
 

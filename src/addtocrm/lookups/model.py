@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from addtocrm import identifiers
 from addtocrm.events.model import EventType
-from addtocrm.idempotency.model import Once
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -17,17 +16,6 @@ class Operation(msgspec.Struct, frozen=True):
 
     name: str
     event: EventType
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """On whose behalf something is done. `actor` is `key:<id>`, `user:<id>` or `operator`; `once` is that of the
-    request's Idempotency-Key."""
-
-    account_id: str
-    actor: str
-    request_id: str
-    key_id: str | None = None
-    once: Once | None = None
 
 
 class Ref(NamedTuple):

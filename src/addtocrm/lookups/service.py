@@ -9,13 +9,14 @@ import structlog
 
 from addtocrm import metrics
 from addtocrm.background import repeat
+from addtocrm.caller import Caller
 from addtocrm.db.ids import new_id
 from addtocrm.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.errors import ApiError
 from addtocrm.idempotency import service as idempotency
 from addtocrm.lookups import store
 from addtocrm.lookups.hot import HotResults
-from addtocrm.lookups.model import Answer, Caller, CaptureState, Charged, Operation, Outcome, Ref, Refresh
+from addtocrm.lookups.model import Answer, CaptureState, Charged, Operation, Outcome, Ref, Refresh
 
 log = structlog.get_logger()
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from addtocrm.caller import Caller
 from addtocrm.db.pool import Connection, Pool
-from addtocrm.lookups.model import Caller, CaptureState, Claim, Ref, Refresh
+from addtocrm.lookups.model import CaptureState, Claim, Ref, Refresh
 
 
 async def claim(

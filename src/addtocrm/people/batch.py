@@ -5,12 +5,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from addtocrm.caller import Caller
 from addtocrm.db.pool import Pool
 from addtocrm.errors import ApiError
 from addtocrm.jobs import service as jobs
-from addtocrm.jobs.kind import Kind
+from addtocrm.jobs.kind import Done, Kind
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.model import Answer, Caller
+from addtocrm.lookups.batch import done
 from addtocrm.lookups.service import Lookups
 from addtocrm.people import service
 from addtocrm.people.model import EnrichPerson
@@ -46,15 +47,17 @@ def _key(asked: EnrichPerson) -> str | None:
 def kind(services: Services) -> Kind:
     """The kind of job, bound to the running services."""
 
-    async def enrich(caller: Caller, options: dict[str, Any], item: Item) -> Answer:
+    async def enrich(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, EnrichPerson | str))
-        return await service.enrich(
-            services.lookups,
-            services.waterfall,
-            caller,
-            service.query_of(asked),
-            refresh=asked.refresh and item.since,
-            min_confidence=asked.min_confidence,
+        return done(
+            await service.enrich(
+                services.lookups,
+                services.waterfall,
+                caller,
+                service.query_of(asked),
+                refresh=asked.refresh and item.since,
+                min_confidence=asked.min_confidence,
+            )
         )
 
     return Kind(service.ENRICH.name, enrich, at_once=16)

@@ -2,14 +2,16 @@
 
 from litestar import Response, post
 
-from addtocrm.api.endpoint import AnyRequest, billed, caller_of, data, endpoint, read_body
+from addtocrm.api.endpoint import AnyRequest, caller_of, data, endpoint, read_body
 from addtocrm.db.pool import Pool
 from addtocrm.jobs.model import Job
 from addtocrm.lookups.model import Ref
+from addtocrm.lookups.routes import billed
 from addtocrm.lookups.service import Lookups
 from addtocrm.people import batch, service
-from addtocrm.people.model import EnrichBatch, EnrichPerson, Person
+from addtocrm.people.model import EnrichBatch, EnrichPerson
 from addtocrm.providers.waterfall import Waterfall
+from addtocrm.records.person import Person
 
 
 @post(

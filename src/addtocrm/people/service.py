@@ -3,12 +3,14 @@
 import msgspec
 
 from addtocrm import identifiers
+from addtocrm.caller import Caller
 from addtocrm.errors import ApiError, invalid
-from addtocrm.lookups.model import Answer, Caller, Operation, Outcome, Refresh
+from addtocrm.lookups.model import Answer, Operation, Outcome, Refresh
 from addtocrm.lookups.service import Lookups
-from addtocrm.people.model import EnrichPerson, Person
+from addtocrm.people.model import EnrichPerson
 from addtocrm.providers.contract import PersonQuery
 from addtocrm.providers.waterfall import OWN_FIELDS, Waterfall, has_required
+from addtocrm.records.person import Person
 from addtocrm.suppressions.service import subjects
 
 ENRICH = Operation("people.enrich", "person.enriched")

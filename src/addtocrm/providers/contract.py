@@ -6,10 +6,10 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from addtocrm.companies.model import Company
 from addtocrm.db.pool import Pool
 from addtocrm.emails.engine import Engine
-from addtocrm.people.model import Person
+from addtocrm.records.company import Company
+from addtocrm.records.person import Person
 from addtocrm.settings import Settings
 
 T = TypeVar("T")

@@ -6,10 +6,8 @@ import asyncpg
 import msgspec
 
 from addtocrm import identifiers
-from addtocrm.companies.model import Company
 from addtocrm.db.pool import CONNECTION_FAILURES, Pool
 from addtocrm.emails.model import KnownAddress
-from addtocrm.people.model import Person
 from addtocrm.providers.contract import (
     CompanyKey,
     CompanyQuery,
@@ -19,6 +17,8 @@ from addtocrm.providers.contract import (
     ProviderUnavailable,
     Setup,
 )
+from addtocrm.records.company import Company
+from addtocrm.records.person import Person
 
 BY_LINKEDIN, BY_EMAIL, BY_NAME = 1.0, 0.95, 0.8
 """How sure a match is: an exact URL, an exact address, an exact name at an exact company."""

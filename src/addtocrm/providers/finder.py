@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from addtocrm.emails import finder
 from addtocrm.emails.engine import Engine
-from addtocrm.people.model import EmailEntry, Person
 from addtocrm.providers.contract import CompanyKey, CompanyQuery, Match, PersonKey, PersonQuery, Setup
 from addtocrm.providers.dataset import Dataset
+from addtocrm.records.person import EmailEntry, Person
 
 
 class Finder:

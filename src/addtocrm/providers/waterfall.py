@@ -7,9 +7,7 @@ import msgspec
 import structlog
 
 from addtocrm import metrics
-from addtocrm.companies.model import Company
 from addtocrm.errors import ApiError
-from addtocrm.people.model import Person, PersonCompany, Source
 from addtocrm.providers.contract import (
     CompanyKey,
     CompanyQuery,
@@ -21,6 +19,9 @@ from addtocrm.providers.contract import (
     ProviderRejected,
     ProviderUnavailable,
 )
+from addtocrm.records.company import Company
+from addtocrm.records.parts import Source
+from addtocrm.records.person import Person, PersonCompany
 from addtocrm.times import rfc3339
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ import msgspec
 
 from addtocrm.db.pool import Connection
 from addtocrm.individuals import digest
-from addtocrm.jobs.model import FORGOTTEN, FORGOTTEN_ERROR
+from addtocrm.suppressions.model import FORGOTTEN, FORGOTTEN_ERROR
 
 LOCK = (1096041286, 0)
 """Held shared (`suppression_lock()`) by those who read the list for what they are about to write."""

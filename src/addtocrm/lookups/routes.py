@@ -1,0 +1,12 @@
+"""What the routes of look-ups share."""
+
+from litestar import Response
+
+from addtocrm.gate.exchange import JSON, answer_body
+from addtocrm.lookups.model import Answer
+
+
+def billed(answer: Answer) -> Response[bytes]:
+    """The answer to a look-up."""
+    body = answer_body(answer.data, answer.cached, answer.credits_deducted, answer.credits_remaining)
+    return Response(body, media_type=JSON.decode())

@@ -1,0 +1,1 @@
+"""The objects of the contract: a person, a company, and their parts."""
