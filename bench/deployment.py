@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from addtocrm.db.embedded import attach
+from addtocrm.core.db.embedded import attach
 
 BIN = Path(sys.executable).parent
 CACHED = '{"linkedin_url": "https://www.linkedin.com/in/b1-example"}'

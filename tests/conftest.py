@@ -22,8 +22,8 @@ import reaper
 from harness import Server
 from hypothesis import settings
 
-from addtocrm.db.embedded import attach
-from addtocrm.db.migrate import migrate
+from addtocrm.core.db.embedded import attach
+from addtocrm.core.db.migrate import migrate
 
 DATABASES = itertools.count(1)
 LEAVE_SECONDS = 60.0

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 import asyncpg
 import httpx2 as httpx
 
-from addtocrm.accounts import service as accounts
-from addtocrm.db.pool import Pool, open_pool
-from addtocrm.keys import service as keys
+from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.tenants.accounts import service as accounts
+from addtocrm.tenants.keys import service as keys
 
 T = TypeVar("T")
 ADDTOCRM = str(Path(sys.executable).with_name("addtocrm"))

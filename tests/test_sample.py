@@ -3,7 +3,8 @@
 import csv
 from pathlib import Path
 
-from addtocrm import identifiers, sample
+from addtocrm import sample
+from addtocrm.core import identifiers
 from addtocrm.sample import generate
 
 RESERVED = (".example.com", ".example.net", ".example.org", ".test")

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from dns_server import DnsServer
 from smtp_server import SmtpServer
 
-from addtocrm.emails.engine import BUDGET_SECONDS, Engine
-from addtocrm.emails.model import Verification
-from addtocrm.emails.politeness import LocalSlots
-from addtocrm.settings import Settings
+from addtocrm.core.settings import Settings
+from addtocrm.mail.engine import BUDGET_SECONDS, Engine
+from addtocrm.mail.model import Verification
+from addtocrm.mail.politeness import LocalSlots
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import time
 import asyncpg
 import uvloop
 
-from addtocrm.db.ids import new_id
+from addtocrm.core.ids import new_id
 
 TABLES = """
 create table if not exists m_accounts (id text primary key, available int not null);

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from addtocrm.db.pool import open_pool
+from addtocrm.core.db.pool import open_pool
 from addtocrm.lookups import store
 from bench.deployment import Deployment
 from bench.figure import Figure

@@ -4,8 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from addtocrm.db.pool import open_pool
-from addtocrm.suppressions import service
+from addtocrm.core.db.pool import open_pool
+from addtocrm.privacy import service
 from bench.deployment import Deployment
 from bench.figure import Figure
 

@@ -5,9 +5,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from addtocrm.db.embedded import attach
-from addtocrm.db.folders import private_folder
-from addtocrm.db.postmaster import binaries, run
+from addtocrm.core.db.embedded import attach
+from addtocrm.core.db.folders import private_folder
+from addtocrm.core.db.postmaster import binaries, run
 from bench.deployment import Deployment
 from bench.figure import Figure, ratios
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from harness import ADDTOCRM, Server, cli
 
-from addtocrm import settings
 from addtocrm.cli.app import COMMANDS, app
-from addtocrm.settings import SettingsError
+from addtocrm.core import settings
+from addtocrm.core.settings import SettingsError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness import ADDTOCRM, Server, cli
 
-from addtocrm.secrets import FILE, seal
+from addtocrm.core.secrets import FILE, seal
 
 
 def said(server: Server, *command: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from harness import Account, Server, cli, with_pool
 
+from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
-from addtocrm.settings import Settings
 
 JANE: dict[str, Any] = {
     "id": "per_example",

@@ -9,12 +9,12 @@ import pytest
 from contract_suite import ConnectorContract, Run
 from memory_crm import TOKEN, MemoryCrm, Store, definition
 
-from addtocrm.accounts import service as accounts
+from addtocrm.core.db.pool import open_pool
+from addtocrm.core.settings import Settings
 from addtocrm.crm import registry
 from addtocrm.crm.connectors import builtin
 from addtocrm.crm.contract import Access, Connector
-from addtocrm.db.pool import open_pool
-from addtocrm.settings import Settings
+from addtocrm.tenants.accounts import service as accounts
 
 
 @pytest.fixture(scope="module")

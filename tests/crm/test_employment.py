@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from harness import Account, Server, with_pool
 
+from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
-from addtocrm.settings import Settings
 
 URL = "https://www.linkedin.com/in/jo-moves-example"
 OLD: dict[str, Any] = {

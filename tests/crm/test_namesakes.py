@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 from harness import Account, Server, with_pool
 
-from addtocrm import identifiers
+from addtocrm.core import identifiers
+from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
 from addtocrm.crm.connectors.builtin import CANDIDATES, candidate_arguments
-from addtocrm.settings import Settings
 
 NAME = "Alex Namesake"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from addtocrm import secrets
+from addtocrm.core import secrets
 
 TOKEN = "pat-na1-example-token-äöü"
 

@@ -9,16 +9,16 @@ import msgspec
 import pytest
 from memory_crm import TOKEN, Store, definition
 
-from addtocrm import secrets
-from addtocrm.accounts import service as accounts
-from addtocrm.caller import Caller
+from addtocrm.core import secrets
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.core.errors import ApiError
+from addtocrm.core.settings import Settings
 from addtocrm.crm import connections, registry, service
 from addtocrm.crm.contract import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.model import CompanyWrite, ContactWrite, NoteWrite, WriteResult
-from addtocrm.db.pool import Pool, open_pool
-from addtocrm.errors import ApiError
 from addtocrm.events import service as events
-from addtocrm.settings import Settings
+from addtocrm.tenants.accounts import service as accounts
 
 JANE = {"linkedin_url": "https://www.linkedin.com/in/jane", "full_name": "Jane Doe", "company_name": "Acme"}
 

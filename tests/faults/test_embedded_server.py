@@ -17,9 +17,9 @@ import pytest
 from harness import ADDTOCRM, Server, cli, until
 from world import WorldBeside
 
-from addtocrm.db import postmaster
-from addtocrm.db.embedded import attach
-from addtocrm.db.migrate import migrate
+from addtocrm.core.db import postmaster
+from addtocrm.core.db.embedded import attach
+from addtocrm.core.db.migrate import migrate
 
 NewServer = Callable[..., Server]
 

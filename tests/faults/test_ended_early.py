@@ -11,7 +11,7 @@ import psutil
 import pytest
 from harness import ADDTOCRM, Server, cli, free_port, until
 
-from addtocrm.db.embedded import attach
+from addtocrm.core.db.embedded import attach
 
 Moment = Callable[[Path], bool]
 

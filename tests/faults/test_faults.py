@@ -14,12 +14,12 @@ import httpx2 as httpx
 from harness import Account, Server, until, with_pool
 from world import WorldBeside
 
-from addtocrm.caller import Caller
-from addtocrm.db.embedded import attach
-from addtocrm.db.migrate import migrate
-from addtocrm.db.pool import Pool
-from addtocrm.db.postmaster import binaries, run
-from addtocrm.people import batch
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.embedded import attach
+from addtocrm.core.db.migrate import migrate
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.db.postmaster import binaries, run
+from addtocrm.lookups.people import batch
 
 KILLS = 20
 FAILURES = (httpx.TransportError, httpx.RemoteProtocolError)

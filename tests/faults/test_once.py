@@ -10,7 +10,7 @@ import pytest
 from harness import Account, Server, until, with_pool
 from world import WorldBeside
 
-from addtocrm import settings as settings_module
+from addtocrm.core import settings as settings_module
 from addtocrm.crm import connections
 
 PERSON = {"linkedin_url": "https://www.linkedin.com/in/once-contact", "full_name": "Once Contact"}

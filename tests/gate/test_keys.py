@@ -7,7 +7,7 @@ import pytest
 from harness import Account, Server, early_in_a_minute, until
 from refusals import refused
 
-from addtocrm.keys.token import checksum
+from addtocrm.tenants.keys.token import checksum
 
 BODY = "0" * 30
 WELL_FORMED = f"addtocrm_live_{BODY}" + checksum(f"addtocrm_live_{BODY}")

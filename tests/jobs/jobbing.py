@@ -5,7 +5,7 @@ from typing import Any
 
 from harness import Account, Server, until, with_pool
 
-from addtocrm import settings as settings_module
+from addtocrm.core import settings as settings_module
 from addtocrm.crm import connections
 
 ENDED = ("completed", "failed", "cancelled")

@@ -79,7 +79,7 @@ def test_a_job_of_an_earlier_version_goes_on(new_server: Any) -> None:
     """
     caller = json.dumps({"account_id": "acc_old", "actor": "operator", "request_id": "r", "plan_credits": 1000})
     with_pool(server.database_url, lambda pool: pool.execute(old.replace("$caller", f"'{caller}'")))
-    upgrade = import_module("addtocrm.db.migrations.versions.0010_jobs")
+    upgrade = import_module("addtocrm.core.db.migrations.versions.0010_jobs")
     with_pool(server.database_url, lambda pool: pool.execute(f"{upgrade.JOBS} {upgrade.NO_DBOS}"))
     server.start()
     query = "select status, succeeded, failed, pending, credits_deducted, scope from jobs where status = 'completed'"

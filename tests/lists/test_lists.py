@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from harness import Account, Server, until, with_pool
 
-from addtocrm import settings as settings_module
+from addtocrm.core import settings as settings_module
 from addtocrm.crm import connections
 
 

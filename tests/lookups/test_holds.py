@@ -8,13 +8,13 @@ from typing import Any
 import asyncpg
 from harness import Account, Server, until
 
-from addtocrm.accounts import service as accounts
-from addtocrm.caller import Caller
-from addtocrm.db.notify import Listener
-from addtocrm.db.pool import Pool, open_pool
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.notify import Listener
+from addtocrm.core.db.pool import Pool, open_pool
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Answer, Operation, Outcome
 from addtocrm.lookups.service import Lookups
+from addtocrm.tenants.accounts import service as accounts
 
 ENRICH = Operation("people.enrich", "person.enriched")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import asyncpg
 from harness import Server, until, with_pool
 
-from addtocrm.db.pool import Pool
+from addtocrm.core.db.pool import Pool
 from addtocrm.lookups import store
 from addtocrm.lookups.hot import digest
 from addtocrm.lookups.model import Ref

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from addtocrm.accounts import service
-from addtocrm.accounts.model import Plan
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
+from addtocrm.tenants.accounts import service
+from addtocrm.tenants.accounts.model import Plan
 
 app = App(name="accounts", help="Make accounts; set their plan and credits.")
 

@@ -5,15 +5,15 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from addtocrm import settings as settings_module
-from addtocrm.accounts import service as accounts
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
+from addtocrm.core import settings as settings_module
+from addtocrm.core.db.files import replacing
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import invalid
 from addtocrm.crm import connections, export, service
 from addtocrm.crm.model import Connection
-from addtocrm.db.files import replacing
-from addtocrm.db.pool import Pool
-from addtocrm.errors import invalid
+from addtocrm.tenants.accounts import service as accounts
 
 app = App(name="crm", help="Connect an account to its CRM; export its contacts.")
 

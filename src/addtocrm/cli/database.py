@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import asyncpg
 
-from addtocrm import logs
-from addtocrm import settings as settings_module
-from addtocrm.db import migrations
-from addtocrm.db.embedded import attach
-from addtocrm.db.pool import NO_SETTINGS, DatabaseError, Pool, connect, open_pool
-from addtocrm.settings import Settings
-from addtocrm.suppressions import service as suppression_list
+from addtocrm.core import logs
+from addtocrm.core import settings as settings_module
+from addtocrm.core.db import migrations
+from addtocrm.core.db.embedded import attach
+from addtocrm.core.db.pool import NO_SETTINGS, DatabaseError, Pool, connect, open_pool
+from addtocrm.core.settings import Settings
+from addtocrm.privacy import service as suppression_list
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ def database(settings: Settings, *, migrated: bool = True) -> Iterator[str]:
 def bring_up_to_date(url: str) -> None:
     """Migrates the database where its schema is not the newest. Raises DatabaseError."""
     if not asyncio.run(is_up_to_date(url)):
-        from addtocrm.db.migrate import migrate
+        from addtocrm.core.db.migrate import migrate
 
         migrate(url)
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from addtocrm import settings as settings_module
 from addtocrm.cli.database import database
 from addtocrm.cli.output import emit
-from addtocrm.db import backup as backups
-from addtocrm.suppressions import service as suppression_list
+from addtocrm.core import settings as settings_module
+from addtocrm.core.db import backup as backups
+from addtocrm.privacy import service as suppression_list
 
 app = App(name="db", help="Migrate, back up and restore the database.")
 

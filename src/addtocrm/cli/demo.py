@@ -13,17 +13,18 @@ import structlog
 from rich.markup import escape
 from rich.syntax import Syntax
 
-from addtocrm import logs, sample
-from addtocrm import settings as settings_module
-from addtocrm.accounts import service as accounts
+from addtocrm import sample
 from addtocrm.cli.output import out
 from addtocrm.cli.serve import place, run
+from addtocrm.core import logs
+from addtocrm.core import settings as settings_module
+from addtocrm.core.db.pool import open_pool
+from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
-from addtocrm.dataset import service as dataset
-from addtocrm.db.pool import open_pool
-from addtocrm.keys import service as keys
-from addtocrm.settings import Settings
-from addtocrm.suppressions import service as suppressions
+from addtocrm.privacy import service as suppressions
+from addtocrm.sources.dataset import service as dataset
+from addtocrm.tenants.accounts import service as accounts
+from addtocrm.tenants.keys import service as keys
 
 log = structlog.get_logger()
 

@@ -13,18 +13,18 @@ from rich.table import Table
 from valkey import Valkey
 from valkey.exceptions import ValkeyError
 
-from addtocrm import settings as settings_module
 from addtocrm.cli.database import is_up_to_date
 from addtocrm.cli.output import FAILURES, emit, out
+from addtocrm.core import settings as settings_module
+from addtocrm.core.db import postmaster
+from addtocrm.core.db.embedded import is_kept
+from addtocrm.core.db.keeper import keeper_url
+from addtocrm.core.db.pool import open_pool
+from addtocrm.core.secrets import FILE
+from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
-from addtocrm.db import postmaster
-from addtocrm.db.embedded import is_kept
-from addtocrm.db.keeper import keeper_url
-from addtocrm.db.pool import open_pool
-from addtocrm.emails.dns import MailDns
-from addtocrm.secrets import FILE
-from addtocrm.settings import Settings
-from addtocrm.suppressions import service as suppressions
+from addtocrm.mail.dns import MailDns
+from addtocrm.privacy import service as suppressions
 
 LEAST_FREE_BYTES = 2**30
 MAIL_DOMAIN = "gmail.com"

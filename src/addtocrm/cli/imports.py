@@ -9,9 +9,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit, err
-from addtocrm.dataset import model, service
-from addtocrm.dataset.model import ImportResult
-from addtocrm.db.pool import Pool
+from addtocrm.core.db.pool import Pool
+from addtocrm.sources.dataset import model, service
+from addtocrm.sources.dataset.model import ImportResult
 
 app = App(name="import", help="Import people and companies from a file.")
 

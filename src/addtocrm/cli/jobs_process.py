@@ -47,4 +47,4 @@ class JobsProcess:
 def _begin() -> "subprocess.Popen[bytes]":
     # Without `close_fds` it is spawned, not forked: a worker that is forked at the same moment would inherit the pipe
     # by which a fork says that it succeeded, and keep this waiting for ever.
-    return subprocess.Popen([sys.executable, "-m", "addtocrm.jobs.process", str(os.getpid())], close_fds=False)
+    return subprocess.Popen([sys.executable, "-m", "addtocrm.main.jobs", str(os.getpid())], close_fds=False)

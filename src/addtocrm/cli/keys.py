@@ -5,13 +5,13 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from addtocrm.accounts import service as accounts
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
-from addtocrm.db.pool import Pool
-from addtocrm.keys import service
-from addtocrm.keys.model import Key
-from addtocrm.settings import MOST_REQUESTS
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.settings import MOST_REQUESTS
+from addtocrm.tenants.accounts import service as accounts
+from addtocrm.tenants.keys import service
+from addtocrm.tenants.keys.model import Key
 
 app = App(name="keys", help="Make, list and revoke API keys.")
 

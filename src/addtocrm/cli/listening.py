@@ -4,8 +4,8 @@ import errno
 import socket
 import time
 
-from addtocrm.db.keeper import HANDOVER_POLL_SECONDS, HANDOVER_SECONDS
-from addtocrm.settings import SettingsError
+from addtocrm.core.db.keeper import HANDOVER_POLL_SECONDS, HANDOVER_SECONDS
+from addtocrm.core.settings import SettingsError
 
 BACKLOG = 1024
 

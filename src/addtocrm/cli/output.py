@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from addtocrm.cli import signals
-from addtocrm.db.backup import BackupError
-from addtocrm.db.folders import EmbeddedError
-from addtocrm.db.pool import DatabaseError
-from addtocrm.errors import ApiError
-from addtocrm.secrets import SecretError
-from addtocrm.settings import SettingsError
+from addtocrm.core.db.backup import BackupError
+from addtocrm.core.db.folders import EmbeddedError
+from addtocrm.core.db.pool import DatabaseError
+from addtocrm.core.errors import ApiError
+from addtocrm.core.secrets import SecretError
+from addtocrm.core.settings import SettingsError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

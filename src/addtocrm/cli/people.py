@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
-from addtocrm.suppressions import service
+from addtocrm.privacy import service
 
 app = App(name="people", help="Forget a person who asks for it.")
 

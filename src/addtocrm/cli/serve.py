@@ -20,17 +20,17 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from addtocrm import logs
-from addtocrm import settings as settings_module
 from addtocrm.cli.database import bring_up_to_date
 from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.listening import BACKLOG, listen
 from addtocrm.cli.output import emit
-from addtocrm.db.keeper import Keeper, kept
-from addtocrm.settings import Settings
-from addtocrm.suppressions import service as suppressions
+from addtocrm.core import logs
+from addtocrm.core import settings as settings_module
+from addtocrm.core.db.keeper import Keeper, kept
+from addtocrm.core.settings import Settings
+from addtocrm.privacy import service as suppressions
 
-APPLICATION = "addtocrm.app:server"
+APPLICATION = "addtocrm.main.server:server"
 STOP_SECONDS = 30
 STANDARD_ERROR = {
     "class": "logging.StreamHandler",

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from addtocrm import settings as settings_module
 from addtocrm.cli.output import emit
+from addtocrm.core import settings as settings_module
 
 
 def settings(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:

@@ -16,22 +16,22 @@ from cyclopts import Parameter
 from cyclopts.types import ExistingFile
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from addtocrm import logs
-from addtocrm import settings as settings_module
-from addtocrm.accounts import service as accounts
-from addtocrm.accounts.model import Account
-from addtocrm.caller import Caller
-from addtocrm.cells import cell
 from addtocrm.cli.database import database
 from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.output import emit, err
-from addtocrm.dataset.delimited import Table, table
-from addtocrm.db.files import replacing
-from addtocrm.db.pool import Pool, open_pool
-from addtocrm.emails import batch
-from addtocrm.errors import invalid
+from addtocrm.core import logs
+from addtocrm.core import settings as settings_module
+from addtocrm.core.caller import Caller
+from addtocrm.core.cells import cell
+from addtocrm.core.db.files import replacing
+from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.core.errors import invalid
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job, JobResult
+from addtocrm.lookups.emails import batch
+from addtocrm.sources.dataset.delimited import Table, table
+from addtocrm.tenants.accounts import service as accounts
+from addtocrm.tenants.accounts.model import Account
 
 ROWS_A_JOB = 10_000
 POLL_SECONDS = 0.25

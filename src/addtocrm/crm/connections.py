@@ -9,7 +9,12 @@ import asyncpg
 import msgspec
 import structlog
 
-from addtocrm import secrets
+from addtocrm.core import secrets
+from addtocrm.core.db.pool import Connection as Database
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.settings import Settings
+from addtocrm.core.times import rfc3339
 from addtocrm.crm import registry, store
 from addtocrm.crm.contract import (
     CUSTOM,
@@ -26,13 +31,8 @@ from addtocrm.crm.contract import (
     Unavailable,
 )
 from addtocrm.crm.model import Connection
-from addtocrm.db.pool import Connection as Database
-from addtocrm.db.pool import Pool
-from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
-from addtocrm.settings import Settings
-from addtocrm.suppressions import service as suppressions
-from addtocrm.times import rfc3339
+from addtocrm.privacy import service as suppressions
 
 log = structlog.get_logger()
 

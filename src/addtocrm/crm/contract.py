@@ -9,8 +9,8 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from addtocrm.db.pool import Connection, Pool
-from addtocrm.settings import Settings
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.settings import Settings
 
 Kind = Literal["contact", "company"]
 Value: TypeAlias = str | int | float | bool | list[str]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from addtocrm.cells import cell
+from addtocrm.core.cells import cell
 from addtocrm.crm.model import Contact
 
 Format = Literal["csv", "vcard"]

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from addtocrm import identifiers
+from addtocrm.core import identifiers
+from addtocrm.core.individuals import same_name
 from addtocrm.crm.contract import Kind, Record, Values
-from addtocrm.individuals import same_name
 
 KEYS: dict[Kind, tuple[str, ...]] = {"contact": ("linkedin_url", "email"), "company": ("domain", "linkedin_url")}
 """What identifies one, the strongest first."""

@@ -8,7 +8,9 @@ from litestar import Response, get, post
 from litestar.response import Stream
 from msgspec import Meta
 
-from addtocrm.api.endpoint import AnyRequest, caller_of, data, endpoint, json, read_body, read_query
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ErrorType
+from addtocrm.core.settings import Settings
 from addtocrm.crm import connections, export, service
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner
 from addtocrm.crm.model import (
@@ -23,10 +25,8 @@ from addtocrm.crm.model import (
     TaskWrite,
     WriteResult,
 )
-from addtocrm.db.pool import Pool
-from addtocrm.errors import ErrorType
-from addtocrm.gate.context import Scopes
-from addtocrm.settings import Settings
+from addtocrm.web.context import Scopes
+from addtocrm.web.endpoint import AnyRequest, caller_of, data, endpoint, json, read_body, read_query
 
 READ: Scopes = ("read", "write")
 WRITE: Scopes = ("write",)

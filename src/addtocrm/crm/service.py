@@ -4,8 +4,12 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from addtocrm import cursors, times
-from addtocrm.caller import Caller
+from addtocrm.core import cursors, times
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import invalid
+from addtocrm.core.idempotency.service import done_before, keep
+from addtocrm.core.settings import Settings
 from addtocrm.crm import matching, values, writer
 from addtocrm.crm.connections import OpenForWriting, hold, reading, writing
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task, Values
@@ -21,13 +25,9 @@ from addtocrm.crm.model import (
     TaskWrite,
     WriteResult,
 )
-from addtocrm.db.pool import Pool
-from addtocrm.errors import invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
-from addtocrm.idempotency.service import done_before, keep
-from addtocrm.settings import Settings
-from addtocrm.suppressions.service import first_suppressed, subjects
+from addtocrm.privacy.service import first_suppressed, subjects
 
 T = TypeVar("T")
 

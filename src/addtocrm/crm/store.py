@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from addtocrm.db.pool import Connection, Pool
+from addtocrm.core.db.pool import Connection, Pool
 
 COLUMNS = "crm, name, crm_account_id, crm_account_name, secret, status, connected_at"
 LOCK_SECONDS = 20

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from addtocrm import identifiers
+from addtocrm.core import identifiers
+from addtocrm.core.errors import invalid
 from addtocrm.crm.contract import CUSTOM, Record
 from addtocrm.crm.merge import is_empty
 from addtocrm.crm.model import CompanyInput, Contact, CustomFields, LocationInput, PersonInput, PhoneInput
-from addtocrm.errors import invalid
 
 CONTACT_FIELDS = tuple(name for name in Contact.__struct_fields__ if name not in ("id", "url", "custom_fields"))
 COMPANY_FIELDS = (

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
+from addtocrm.core.errors import invalid
+from addtocrm.core.ids import ID
 from addtocrm.crm import matching
 from addtocrm.crm.connections import Open
 from addtocrm.crm.contract import CUSTOM, Capability, Kind, Record, Value, Values
 from addtocrm.crm.merge import OnConflict, merge
 from addtocrm.crm.model import Action
-from addtocrm.db.ids import ID
-from addtocrm.errors import invalid
 
 
 class Written(msgspec.Struct):

@@ -8,12 +8,12 @@ import msgspec
 from litestar import Response, get
 from msgspec import Meta
 
-from addtocrm import times
-from addtocrm.api.endpoint import AnyRequest, caller_of, endpoint, json, read_query
-from addtocrm.db.pool import Pool
-from addtocrm.errors import invalid
+from addtocrm.core import times
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import invalid
 from addtocrm.events import service
 from addtocrm.events.model import Event
+from addtocrm.web.endpoint import AnyRequest, caller_of, endpoint, json, read_query
 
 SPACED_OFFSET = re.compile(r"([Tt ]\d\S*) (\d\d(?::?\d\d)?)$", re.ASCII)
 """In a URL a bare `+` is a space: 2026-01-31T09:00:00+01:00 arrives as 2026-01-31T09:00:00 01:00."""

@@ -10,14 +10,14 @@ import msgspec
 import structlog
 from msgspec import Meta
 
-from addtocrm import cursors
-from addtocrm.background import repeat
-from addtocrm.db.ids import new_id
-from addtocrm.db.pool import Connection, Pool
-from addtocrm.errors import invalid
+from addtocrm.core import cursors
+from addtocrm.core.background import repeat
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.errors import invalid
+from addtocrm.core.ids import new_id
+from addtocrm.core.times import rfc3339
 from addtocrm.events import store
 from addtocrm.events.model import EVENT_TYPES, Event, EventPage, EventType
-from addtocrm.times import rfc3339
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from addtocrm.db.pool import Connection, Pool
+from addtocrm.core.db.pool import Connection, Pool
 
 
 async def append(

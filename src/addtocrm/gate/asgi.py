@@ -8,24 +8,24 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from addtocrm import logs
-from addtocrm.caller import Caller
-from addtocrm.errors import ApiError
+from addtocrm.core import logs
+from addtocrm.core.caller import Caller
+from addtocrm.core.errors import ApiError
+from addtocrm.core.idempotency import service as idempotency
+from addtocrm.core.idempotency.model import Stored
+from addtocrm.core.idempotency.service import Idempotency
+from addtocrm.core.settings import Settings
 from addtocrm.gate import body
 from addtocrm.gate.address import client_address, is_loopback, networks
-from addtocrm.gate.context import Passed, Route, require_scope
-from addtocrm.gate.exchange import JSON, Exchange, answer_body
 from addtocrm.gate.limits import Limiter, Standing
-from addtocrm.gate.record import Recorder
-from addtocrm.idempotency import service as idempotency
-from addtocrm.idempotency.model import Stored
-from addtocrm.idempotency.service import Idempotency
-from addtocrm.keys.model import Principal
-from addtocrm.keys.service import KeyRing
-from addtocrm.keys.token import is_well_formed
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Ref
-from addtocrm.settings import Settings
+from addtocrm.tenants.keys.model import Principal
+from addtocrm.tenants.keys.service import KeyRing
+from addtocrm.tenants.keys.token import is_well_formed
+from addtocrm.web.context import Passed, Route, require_scope
+from addtocrm.web.exchange import JSON, Exchange, answer_body
+from addtocrm.web.record import Recorder
 
 log = structlog.get_logger("addtocrm.requests")
 

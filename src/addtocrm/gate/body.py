@@ -6,8 +6,8 @@ from typing import Any
 
 from litestar.types import Receive
 
-from addtocrm.errors import ApiError
-from addtocrm.gate.exchange import JSON
+from addtocrm.core.errors import ApiError
+from addtocrm.web.exchange import JSON
 
 SECONDS = 20.0
 BYTES_A_SECOND = 20_000

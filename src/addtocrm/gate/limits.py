@@ -10,8 +10,8 @@ import structlog
 from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
-from addtocrm import metrics
-from addtocrm.errors import ApiError
+from addtocrm.core import metrics
+from addtocrm.core.errors import ApiError
 from addtocrm.gate.store import Count
 
 log = structlog.get_logger()

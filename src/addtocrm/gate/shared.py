@@ -6,9 +6,9 @@ from typing import Literal
 
 import structlog
 
-from addtocrm import metrics
-from addtocrm.db.notify import Listener
-from addtocrm.db.pool import DATABASE_FAILURES, Pool
+from addtocrm.core import metrics
+from addtocrm.core.db.notify import Listener
+from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.gate import store
 from addtocrm.gate.limits import HOUR, MemoryLimiter, Standing
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from addtocrm.db.pool import Connection, Pool
+from addtocrm.core.db.pool import Connection, Pool
 
 Count = tuple[str, int, int, int, int]
 """A subject, the minute and what is used of it, the hour and what is used of it (since the epoch)."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from addtocrm.caller import Caller
+from addtocrm.core.caller import Caller
 from addtocrm.jobs.model import Item
 
 

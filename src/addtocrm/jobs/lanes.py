@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from addtocrm.caller import Caller
+from addtocrm.core.caller import Caller
 from addtocrm.jobs.kind import Kind
 
 GUARANTEED_PART = 8

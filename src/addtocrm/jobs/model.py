@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from addtocrm.errors import ItemError
+from addtocrm.core.errors import ItemError
 
 JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 ItemStatus = Literal["pending", "succeeded", "failed", "cancelled"]

@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import structlog
 
-from addtocrm.db.pool import Pool
-from addtocrm.errors import ApiError
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError
 
 log = structlog.get_logger()
 

@@ -7,12 +7,12 @@ from litestar import Response, get, post
 from litestar.response import Stream
 from msgspec import Meta
 
-from addtocrm.api.endpoint import AnyRequest, caller_of, data, endpoint, json, read_query
-from addtocrm.db.pool import Pool
-from addtocrm.gate.context import Scopes
+from addtocrm.core.db.pool import Pool
 from addtocrm.jobs import service
 from addtocrm.jobs.model import Job, JobResult
 from addtocrm.jobs.table import table
+from addtocrm.web.context import Scopes
+from addtocrm.web.endpoint import AnyRequest, caller_of, data, endpoint, json, read_query
 
 SCOPES: Scopes = ("enrich", "write", "lists")
 """A job is read and cancelled with the scope that made it."""

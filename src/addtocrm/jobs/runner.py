@@ -11,17 +11,17 @@ import asyncpg
 import msgspec
 import structlog
 
-from addtocrm.caller import Caller
-from addtocrm.db.pool import Pool
-from addtocrm.errors import ApiError, ItemError
-from addtocrm.individuals import digests, spoken_of
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError, ItemError
+from addtocrm.core.individuals import digests, spoken_of
 from addtocrm.jobs import service, store
 from addtocrm.jobs.kind import Done, Kind, Postponed
 from addtocrm.jobs.lanes import BEGINNING, Carried, Lane
 from addtocrm.jobs.model import Item, Outcome
 from addtocrm.jobs.outage import Outage
-from addtocrm.keys import service as keys
-from addtocrm.suppressions.model import FORGOTTEN, FORGOTTEN_ERROR
+from addtocrm.privacy.model import FORGOTTEN, FORGOTTEN_ERROR
+from addtocrm.tenants.keys import service as keys
 
 log = structlog.get_logger()
 

@@ -9,18 +9,18 @@ import asyncpg
 import msgspec
 import structlog
 
-from addtocrm import cursors
-from addtocrm.background import repeat
-from addtocrm.caller import Caller, Scope
-from addtocrm.db.ids import new_id
-from addtocrm.db.pool import Connection, Pool
-from addtocrm.errors import ApiError, lacks_scope
+from addtocrm.core import cursors
+from addtocrm.core.background import repeat
+from addtocrm.core.caller import Caller, Scope
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.errors import ApiError, lacks_scope
+from addtocrm.core.idempotency.service import done_before, keep
+from addtocrm.core.ids import new_id
+from addtocrm.core.individuals import digests, packed, spoken_of
+from addtocrm.core.times import rfc3339
 from addtocrm.events import service as events
-from addtocrm.idempotency.service import done_before, keep
-from addtocrm.individuals import digests, packed, spoken_of
 from addtocrm.jobs import store
 from addtocrm.jobs.model import ItemError, Job, JobResult, JobStatus, NewItem
-from addtocrm.times import rfc3339
 
 log = structlog.get_logger()
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
-from addtocrm.db.pool import Connection, Pool
-from addtocrm.individuals import packed
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.individuals import packed
 from addtocrm.jobs.model import Outcome
-from addtocrm.suppressions.model import FORGOTTEN_ERROR
+from addtocrm.privacy.model import FORGOTTEN_ERROR
 
 OPEN = "status in ('queued', 'running')"
 LONG_SECONDS = 600.0

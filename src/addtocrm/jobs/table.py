@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from addtocrm.cells import cell
+from addtocrm.core.cells import cell
 from addtocrm.jobs.model import JobResult
 
 FIRST = ("position", "status", "input")

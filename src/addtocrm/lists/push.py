@@ -4,14 +4,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from addtocrm.caller import Caller
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.settings import Settings
 from addtocrm.crm import service as crm
 from addtocrm.crm.model import ContactWrite, PersonInput, WriteResult
-from addtocrm.db.pool import Pool
 from addtocrm.jobs.kind import Kind
 from addtocrm.jobs.model import Item
 from addtocrm.lists.service import PUSH
-from addtocrm.settings import Settings
 
 
 class Services(Protocol):

@@ -6,12 +6,12 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from msgspec import Meta
 
-from addtocrm.api.endpoint import AnyRequest, caller_of, data, endpoint, json, read_body, read_query
-from addtocrm.db.pool import Pool
-from addtocrm.gate.context import Scopes
+from addtocrm.core.db.pool import Pool
 from addtocrm.jobs.model import Job
 from addtocrm.lists import service
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, NewMembers, PeopleList, Push
+from addtocrm.web.context import Scopes
+from addtocrm.web.endpoint import AnyRequest, caller_of, data, endpoint, json, read_body, read_query
 
 SCOPES: Scopes = ("lists",)
 

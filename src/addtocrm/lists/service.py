@@ -7,23 +7,23 @@ import asyncpg
 import msgspec
 from msgspec import UNSET
 
-from addtocrm import cursors, identifiers
-from addtocrm.caller import Caller
+from addtocrm.core import cursors, identifiers
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.idempotency.service import done_before, keep
+from addtocrm.core.ids import new_id
+from addtocrm.core.individuals import Individual, digests, individual, same, spoken_of
+from addtocrm.core.times import rfc3339
 from addtocrm.crm import connections
 from addtocrm.crm.model import PersonInput
-from addtocrm.db.ids import new_id
-from addtocrm.db.pool import Connection, Pool
-from addtocrm.errors import ApiError, invalid
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
-from addtocrm.idempotency.service import done_before, keep
-from addtocrm.individuals import Individual, digests, individual, same, spoken_of
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push
-from addtocrm.suppressions.service import first_suppressed
-from addtocrm.times import rfc3339
+from addtocrm.privacy.service import first_suppressed
 
 PUSH = "lists.push"
 NOBODY = individual(None, ())

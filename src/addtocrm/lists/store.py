@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from addtocrm.db.pool import Connection, Pool
-from addtocrm.individuals import packed
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.individuals import packed
 
 LIST = "select id, name, description, created_at, updated_at, members from lists l"
 

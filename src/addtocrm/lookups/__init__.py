@@ -1,1 +1,1 @@
-"""The pipeline of everything that costs a credit."""
+"""The pipeline of what costs a credit, and the look-ups that stand on it."""

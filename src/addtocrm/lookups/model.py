@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from addtocrm import identifiers
+from addtocrm.core import identifiers
 from addtocrm.events.model import EventType
 
 

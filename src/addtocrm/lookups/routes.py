@@ -2,8 +2,8 @@
 
 from litestar import Response
 
-from addtocrm.gate.exchange import JSON, answer_body
 from addtocrm.lookups.model import Answer
+from addtocrm.web.exchange import JSON, answer_body
 
 
 def billed(answer: Answer) -> Response[bytes]:

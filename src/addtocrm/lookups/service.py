@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import structlog
 
-from addtocrm import metrics
-from addtocrm.background import repeat
-from addtocrm.caller import Caller
-from addtocrm.db.ids import new_id
-from addtocrm.db.pool import DATABASE_FAILURES, Pool
-from addtocrm.errors import ApiError
-from addtocrm.idempotency import service as idempotency
+from addtocrm.core import metrics
+from addtocrm.core.background import repeat
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
+from addtocrm.core.errors import ApiError
+from addtocrm.core.idempotency import service as idempotency
+from addtocrm.core.ids import new_id
 from addtocrm.lookups import store
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Answer, CaptureState, Charged, Operation, Outcome, Ref, Refresh

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from addtocrm.caller import Caller
-from addtocrm.db.pool import Connection, Pool
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.lookups.model import CaptureState, Claim, Ref, Refresh
 
 

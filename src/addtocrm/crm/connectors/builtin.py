@@ -6,6 +6,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from addtocrm.core.ids import new_id
+from addtocrm.core.individuals import digests, spoken_of
 from addtocrm.crm import matching
 from addtocrm.crm.contract import (
     CUSTOM,
@@ -26,9 +28,7 @@ from addtocrm.crm.contract import (
     Values,
 )
 from addtocrm.crm.values import COMPANY_FIELDS, CONTACT_FIELDS
-from addtocrm.db.ids import new_id
-from addtocrm.individuals import digests, spoken_of
-from addtocrm.suppressions.service import mentions
+from addtocrm.privacy.service import mentions
 
 TABLE: Mapping[Kind, str] = {"contact": "crm_contacts", "company": "crm_companies"}
 PREFIX: Mapping[Kind, str] = {"contact": "cco", "company": "cca"}

@@ -1,1 +1,0 @@
-"""What all routes share: declarations, reading requests, writing answers, the OpenAPI document."""

@@ -1,0 +1,79 @@
+"""The SQL of Idempotency-Keys."""
+
+import asyncpg
+
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.idempotency.model import Once, Stored
+
+KEEP = "24 hours"
+
+
+async def claim(pool: Pool, owner: str, key: str, fingerprint: bytes, instance: int) -> Once | None:
+    """The right to use a key that is new, older than a day, or of a try of the same request that nobody is at."""
+    row = await pool.fetchrow(
+        f"""insert into idempotency as i (owner, key, fingerprint, instance) values ($1, $2, $3, $4)
+            on conflict (owner, key) do update
+            set fingerprint = excluded.fingerprint, instance = excluded.instance, status = null, body = null,
+                outcome = case when i.created_at < now() - interval '{KEEP}' then null else i.outcome end,
+                created_at = now()
+            where i.created_at < now() - interval '{KEEP}'
+               or (i.status is null and i.fingerprint = excluded.fingerprint
+                   and case when i.instance = $4 then true else i.instance is null or instance_is_dead(i.instance) end)
+            returning outcome""",
+        owner,
+        key,
+        fingerprint,
+        instance,
+    )
+    return Once(owner, key, instance, row["outcome"] and row["outcome"].encode()) if row else None
+
+
+async def get(pool: Pool, owner: str, key: str) -> asyncpg.Record | None:
+    return await pool.fetchrow(
+        "select fingerprint, status, content_type, body from idempotency where (owner, key) = ($1, $2)", owner, key
+    )
+
+
+async def keep(connection: Connection, once: Once, outcome: str) -> bool:
+    """Notes what the request did; False where it was taken over by another process."""
+    done = await connection.execute(
+        """update idempotency set outcome = $4
+           where (owner, key, instance) = ($1, $2, $3) and status is null""",
+        once.owner,
+        once.key,
+        once.instance,
+        outcome,
+    )
+    return done == "UPDATE 1"
+
+
+async def finish(pool: Pool, once: Once, answer: Stored) -> None:
+    """Stores the answer in place of the outcome."""
+    await pool.execute(
+        """update idempotency set status = $4, content_type = $5, body = $6, outcome = null, instance = null
+           where (owner, key, instance) = ($1, $2, $3)""",
+        once.owner,
+        once.key,
+        once.instance,
+        answer.status,
+        answer.content_type,
+        answer.body,
+    )
+
+
+async def free(pool: Pool, once: Once) -> None:
+    """Forgets a key whose request did nothing; what did something waits for its next try."""
+    await pool.execute(
+        """with idle as (
+               delete from idempotency
+               where (owner, key, instance) = ($1, $2, $3) and status is null and outcome is null)
+           update idempotency set instance = null
+           where (owner, key, instance) = ($1, $2, $3) and status is null and outcome is not null""",
+        once.owner,
+        once.key,
+        once.instance,
+    )
+
+
+async def delete_old(pool: Pool) -> None:
+    await pool.execute(f"delete from idempotency where created_at < now() - interval '{KEEP}'")

@@ -1,0 +1,132 @@
+"""Leases: who works on what across processes and hosts, without a transaction or a connection held meanwhile."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+import structlog
+
+from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
+
+log = structlog.get_logger()
+
+TTL_SECONDS = 15.0
+"""A lease that is not prolonged ends after this; that of an owner known to be dead ends at once."""
+PROLONG_SECONDS = 4.0
+LOOK_SECONDS = 2.0
+"""A waiter looks again after this, should its notice have been lost."""
+
+
+class Busy(Exception):
+    """Somebody else has kept the lease for the whole time that was waited."""
+
+
+class Lost(Exception):
+    """The lease could not be prolonged and may be somebody else's by now."""
+
+
+class Lease:
+    """A lease that is held."""
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    def check(self) -> None:
+        """To be called before what only the holder may do. Raises Lost."""
+        if self._lost:
+            raise Lost
+
+    def lose(self) -> None:
+        self._lost = True
+
+
+class Leases:
+    """The leases of one process. `instance` is the number whose advisory lock shows that the process lives."""
+
+    def __init__(self, pool: Pool, instance: int) -> None:
+        self._pool = pool
+        self._instance = instance
+        self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._freed: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+
+    def freed(self, name: str) -> None:
+        """Wakes who waits for the lease: it was given back, here or elsewhere."""
+        if event := self._freed.get(name):
+            event.set()
+
+    @asynccontextmanager
+    async def hold(self, name: str, seconds: float) -> AsyncGenerator[Lease]:
+        """Waits up to `seconds` for the lease and keeps it while the block lasts. Raises Busy.
+
+        The waiters of this process queue up here, and one of them asks the database.
+        """
+        queue = self._queues.setdefault(name, asyncio.Lock())
+        try:
+            async with asyncio.timeout(seconds):
+                await queue.acquire()
+        except TimeoutError:
+            raise Busy from None
+        keeper = None
+        try:
+            try:
+                async with asyncio.timeout(seconds):
+                    fence = await self._take(name)
+            except TimeoutError:
+                raise Busy from None
+            lease = Lease()
+            keeper = asyncio.create_task(self._keep(name, fence, lease))
+            yield lease
+        finally:
+            if keeper:
+                keeper.cancel()
+            # Also where the answer to the taking was not waited for: nobody else of this process can have it.
+            await asyncio.shield(self._free(name, queue))
+
+    async def _take(self, name: str) -> int:
+        freed = self._freed.setdefault(name, asyncio.Event())
+        while True:
+            freed.clear()
+            row = await self._pool.fetchrow(
+                "select fence, wait from lease_take($1, $2, $3)", name, self._instance, TTL_SECONDS
+            )
+            assert row is not None
+            if row["fence"] is not None:
+                return row["fence"]
+            try:
+                async with asyncio.timeout(min(max(row["wait"] or 0, 0.01), LOOK_SECONDS)):
+                    await freed.wait()
+            except TimeoutError:
+                continue
+
+    async def _keep(self, name: str, fence: int, lease: Lease) -> None:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + TTL_SECONDS
+        while True:
+            await asyncio.sleep(PROLONG_SECONDS)
+            began = loop.time()
+            try:
+                done = await self._pool.execute(
+                    """update leases set ends_at = clock_timestamp() + make_interval(secs => $3)
+                       where name = $1 and fence = $2""",
+                    name,
+                    fence,
+                    TTL_SECONDS,
+                    timeout=PROLONG_SECONDS,
+                )
+                if done == "UPDATE 0":
+                    break
+                ends = began + TTL_SECONDS
+            except DATABASE_FAILURES as error:
+                log.warning("lease_not_prolonged", lease=name, error=type(error).__name__)
+                if loop.time() + PROLONG_SECONDS > ends:
+                    break
+        lease.lose()
+
+    async def _free(self, name: str, queue: asyncio.Lock) -> None:
+        try:
+            await self._pool.execute("select lease_free($1, $2)", name, self._instance)
+        except DATABASE_FAILURES as error:
+            log.warning("lease_not_freed", lease=name, error=type(error).__name__)
+        finally:
+            queue.release()

@@ -1,1 +1,0 @@
-"""The database: the embedded server, the pool, migrations and ids."""

@@ -1,1 +1,0 @@
-"""E-mail verification and finding, with our own engine."""

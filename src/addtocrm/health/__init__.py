@@ -1,1 +1,0 @@
-"""Whether this process lives, can serve, and what it counts."""

@@ -1,0 +1,1 @@
+"""Verifying and finding email addresses."""

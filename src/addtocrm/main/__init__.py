@@ -1,0 +1,1 @@
+"""What runs, and the one place where rooms are joined."""

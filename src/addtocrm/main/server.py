@@ -1,0 +1,131 @@
+"""A server's process: the gate, and behind it the routes, over running services."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from functools import lru_cache
+from typing import Any, cast
+
+import structlog
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import Receive, Send
+
+from addtocrm.core import logs
+from addtocrm.core import settings as settings_module
+from addtocrm.crm import routes as crm
+from addtocrm.events import routes as event_routes
+from addtocrm.gate.asgi import Gate
+from addtocrm.jobs import routes as jobs
+from addtocrm.lists import routes as lists
+from addtocrm.lookups.companies import routes as companies
+from addtocrm.lookups.emails import routes as emails
+from addtocrm.lookups.people import routes as people
+from addtocrm.mail.desk import SINGLE, Desk
+from addtocrm.main.services import Services, running
+from addtocrm.sources.providers.dataset import Dataset
+from addtocrm.tenants.usage import routes as usage
+from addtocrm.web import docs, failures, health
+from addtocrm.web.context import Route, require_normal
+from addtocrm.web.endpoint import Endpoint
+
+log = structlog.get_logger()
+
+PARENT_POLL_SECONDS = 0.25
+
+
+def build(services: Services) -> Gate:
+    """The ASGI application over running services: the gate, and behind it the routes."""
+
+    def given(value: Any) -> Provide:
+        return Provide(lambda: value, sync_to_thread=False, use_cache=True)
+
+    api = [
+        *people.handlers,
+        *companies.handlers,
+        *emails.handlers,
+        *crm.handlers,
+        *lists.handlers,
+        *jobs.handlers,
+        *usage.handlers,
+        *event_routes.handlers,
+    ]
+    open_to_all = [*docs.handlers(api, services.settings.base_url), *health.handlers]
+    routes = Litestar(
+        route_handlers=[*api, *open_to_all],
+        dependencies={
+            "settings": given(services.settings),
+            "pool": given(services.pool),
+            "lookups": given(services.lookups),
+            "waterfall": given(services.waterfall),
+            "engine": given(services.engine),
+            "desk": given(Desk(services.engine, SINGLE)),
+            "dataset": given(Dataset(services.pool)),
+            "listener": given(services.listener),
+            "recorder": given(services.recorder),
+        },
+        exception_handlers=failures.handlers,
+        request_max_body_size=services.settings.max_body_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+    @lru_cache(1024)
+    def find(path: str, method: str) -> Route | None:
+        require_normal(path)
+        try:
+            _, handler, _, _, template = routes.asgi_router.handle_routing(path=path, method=cast(Any, method))
+        except HTTPException:
+            return None
+        endpoint: Endpoint | None = handler.opt.get("endpoint")
+        return Route(template, endpoint.scopes, endpoint.all_scopes, endpoint.body is not None) if endpoint else None
+
+    return Gate(routes, services, {path for handler in open_to_all for path in handler.paths}, find)
+
+
+class Server:
+    """The ASGI entry of a worker process: starts the services with the lifespan, then serves."""
+
+    def __init__(self) -> None:
+        self._gate: Gate | None = None
+
+    def __call__(self, scope: Any, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if scope["type"] == "lifespan":
+            return self._live(receive, send)
+        assert self._gate is not None
+        return self._gate(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        settings = settings_module.load()
+        logs.configure(settings.log_level)
+        await receive()
+        try:
+            async with AsyncExitStack() as stack:
+                services = await stack.enter_async_context(running(settings))
+                await services.limiter.start()
+                self._gate = build(services)
+                parent = asyncio.create_task(_end_with(os.getppid()))
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                parent.cancel()
+        except Exception as error:
+            log.exception("start_failed" if self._gate is None else "stop_failed")
+            if self._gate is None:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _end_with(parent: int) -> None:
+    """Ends this process when the one that started it was killed, so that no orphan keeps the port."""
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def server() -> Server:
+    """The factory that the web server calls in each worker."""
+    return Server()

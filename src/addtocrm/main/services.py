@@ -1,0 +1,104 @@
+"""What runs in a process: the one place where the rooms' services are joined."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from addtocrm.core.db.notify import Listener
+from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.core.idempotency.service import Idempotency
+from addtocrm.core.settings import Settings
+from addtocrm.events import service as events
+from addtocrm.gate.limits import Limiter, ValkeyLimiter
+from addtocrm.gate.shared import SharedLimiter
+from addtocrm.lookups.hot import HotResults
+from addtocrm.lookups.service import Lookups
+from addtocrm.mail.engine import Engine
+from addtocrm.mail.politeness import FOR_SINGLE_CALLS, TOTAL
+from addtocrm.mail.postgres_slots import PostgresSlots
+from addtocrm.privacy import service as suppressions
+from addtocrm.sources import registry
+from addtocrm.sources.contract import Setup
+from addtocrm.sources.waterfall import Waterfall
+from addtocrm.tenants.keys.service import KeyRing
+from addtocrm.web.record import Recorder
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What a server process has running."""
+
+    settings: Settings
+    pool: Pool
+    listener: Listener
+    ring: KeyRing
+    hot: HotResults
+    lookups: Lookups
+    idempotency: Idempotency
+    limiter: Limiter
+    recorder: Recorder
+    waterfall: Waterfall
+    engine: Engine
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    hear: Callable[[str, str], None] = lambda kind, subject: None,
+    mail_connections: int = TOTAL + FOR_SINGLE_CALLS,
+) -> AsyncIterator[Services]:
+    """The services of one server process, started; `settings.database_url` must be set.
+
+    `hear` is told of every notice (see `Listener`); `mail_connections` are open at a time, over all processes.
+    """
+    assert settings.database_url is not None
+    session = await suppressions.session(settings.database_url, settings.data_dir, replace=True)
+    pool = await open_pool(settings.database_url, session=session)
+    ring = KeyRing(pool, settings.rate_per_minute, settings.rate_per_hour)
+    hot = HotResults()
+
+    def on_notice(kind: str, subject: str) -> None:
+        if kind == "account":
+            ring.forget(subject)
+        elif kind == "results":
+            hot.forget(subject)
+        elif kind == "result":
+            hot.forget_one(*subject.split(":"))
+        hear(kind, subject)
+
+    def on_lost() -> None:
+        ring.forget_all()
+        hot.clear()
+
+    listener = Listener(settings.database_url, on_notice, on_lost)
+    await listener.start()
+    lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
+    idempotency = Idempotency(pool, listener.instance)
+    limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else SharedLimiter(pool, listener)
+    recorder = Recorder()
+    slots = PostgresSlots(settings.database_url, total=mail_connections)
+    engine = Engine(settings, slots)
+    waterfall = Waterfall(registry.load(Setup(settings, pool, engine)))
+    await lookups.sweep()
+    tasks = [
+        asyncio.create_task(work)
+        for work in (
+            events.keep_publishing(pool),
+            events.keep_deleting(pool, settings.event_days),
+            lookups.keep_sweeping(),
+            idempotency.keep_sweeping(),
+        )
+    ]
+    try:
+        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, recorder, waterfall, engine)
+    finally:
+        await lookups.drain()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await slots.close()
+        await limiter.close()
+        await listener.stop()
+        await pool.close()
+        recorder.close()

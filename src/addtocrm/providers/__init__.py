@@ -1,1 +1,0 @@
-"""Where data comes from: one vendor, one file. `registry.load` finds them."""

@@ -1,0 +1,229 @@
+"""The SQL of imports: staging, merging, and how far each file has come."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+
+from addtocrm.core.db.pool import Connection
+from addtocrm.core.identifiers import PROFILE
+from addtocrm.core.individuals import TITLES, Individual, digests
+from addtocrm.sources.dataset.model import Kind
+
+KEYS: dict[Kind, tuple[str, ...]] = {
+    "people": ("email", "name_key", "company_domain", "company_key"),
+    "companies": ("domain", "linkedin_url", "name_key"),
+}
+
+
+FILE_CLASS = 1096041287
+"""Advisory locks: the file that is being imported."""
+
+MERGE_LOCK = (1096041288, 0)
+"""One chunk is merged at a time: two of the same people would wait for each other's rows."""
+
+FREE_SECONDS = 10
+"""How long the lock of an import that was killed may be kept: until its last statement is done."""
+
+CHUNK_SECONDS = 600.0
+
+
+class Merged(NamedTuple):
+    """How many rows were new, were updated, said nothing new, and were left out as those of people who asked to be
+    forgotten."""
+
+    created: int
+    updated: int
+    unchanged: int
+    suppressed: int
+
+
+SESSION = """
+    set local work_mem = '64MB';
+    set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off
+"""
+"""For a chunk: it is sorted in memory, and its rows are found by indexes, not by reading all people."""
+
+
+def _words(row: str) -> str:
+    """SQL of `individuals.name_words` of a row's name; of none, no words."""
+    without = f"btrim(regexp_replace({row}.name_key, '\\y(?:{TITLES})\\y ?', '', 'g'))"
+    return f"string_to_array(coalesce(nullif({without}, ''), {row}.name_key, ''), ' ')"
+
+
+def _one(row: str) -> str:
+    """SQL of whether a stored row has the address of the staged row s, and `individuals.same_name`."""
+    ours, theirs = _words("s"), _words(row)
+    return f"""split_part({row}.email, '@', 2) = split_part(s.email, '@', 2) and {row}.email = s.email
+        and ({ours} <@ {theirs} or {theirs} <@ {ours})"""
+
+
+# A row without a URL is the one person with its email address and no other name; who was known by the address only
+# gains the URL.
+SAME_PERSON = (
+    f"""update people p set identity = s.identity from staging s
+        where s.identity like 'in:%' and {_one("p")} and p.identity like 'em:%'
+          and (select count(*) from people o where {_one("o")}) = 1
+          and not exists (select from people q where q.identity = s.identity)""",
+    f"""update staging s set identity = p.identity from people p
+        where s.identity like 'em:%' and {_one("p")}
+          and (select count(*) from people o where {_one("o")}) = 1""",
+)
+
+
+@asynccontextmanager
+async def one_at_a_time(connection: Connection, digest: bytes) -> AsyncIterator[bool]:
+    """Whether nobody else imports the file of this digest; nobody does so until the block ends or this process."""
+    lock = (FILE_CLASS, int.from_bytes(digest[:4], "big", signed=True))
+    try:
+        async with connection.transaction():
+            await connection.execute(f"set local lock_timeout = '{FREE_SECONDS}s'")
+            await connection.execute("select pg_advisory_lock($1, $2)", *lock)
+    except asyncpg.LockNotAvailableError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if not connection.is_closed():
+            await connection.execute("select pg_advisory_unlock($1, $2)", *lock)
+
+
+async def progress(connection: Connection, fingerprint: str) -> asyncpg.Record | None:
+    """How far an unfinished import of the same file has come."""
+    return await connection.fetchrow(
+        "select * from imports where fingerprint = $1 and finished_at is null", fingerprint
+    )
+
+
+async def begin(connection: Connection, fingerprint: str, kind: Kind, file: str) -> asyncpg.Record:
+    row = await connection.fetchrow(
+        """insert into imports (fingerprint, kind, file) values ($1, $2, $3)
+           on conflict (fingerprint) do update set rows = 0, created = 0, updated = 0, unchanged = 0, refused = 0,
+               suppressed = 0, rejected_bytes = 0, started_at = now(), finished_at = null
+           returning *""",
+        fingerprint,
+        kind,
+        file,
+    )
+    assert row is not None
+    return row
+
+
+async def advance(
+    connection: Connection, fingerprint: str, chunk_rows: int, merged: Merged, refused: int, rejected_bytes: int
+) -> asyncpg.Record:
+    """Adds a chunk to how far the file has come; gives that."""
+    row = await connection.fetchrow(
+        """update imports set rows = rows + $2, created = created + $3, updated = updated + $4,
+               unchanged = unchanged + $5, suppressed = suppressed + $6, refused = refused + $7,
+               rejected_bytes = rejected_bytes + $8
+           where fingerprint = $1 returning *""",
+        fingerprint,
+        chunk_rows,
+        *merged,
+        refused,
+        rejected_bytes,
+    )
+    assert row is not None
+    return row
+
+
+async def finish(connection: Connection, fingerprint: str) -> None:
+    await connection.execute("update imports set finished_at = now() where fingerprint = $1", fingerprint)
+
+
+async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]]) -> Merged:
+    """Puts rows of (id, identity, *KEYS, JSON data) into the table, in the transaction of `connection`.
+
+    A field that a row does not have stays as it is, and a row that says nothing new is not written.
+    """
+    if not rows:
+        return Merged(0, 0, 0, 0)
+    keys = KEYS[kind]
+    await connection.execute("select pg_advisory_xact_lock($1, $2)", *MERGE_LOCK, timeout=CHUNK_SECONDS)
+    await connection.execute(SESSION)
+    columns = ", ".join(f"{key} text" for key in keys)
+    await connection.execute(
+        f"create temporary table staging (id text, identity text, {columns}, data jsonb) on commit drop"
+    )
+    await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
+    rounds, suppressed = 1, 0
+    if kind == "people":
+        suppressed = await _leave_out_suppressed(connection, rows)
+        done = [await connection.execute(statement, timeout=CHUNK_SECONDS) for statement in SAME_PERSON]
+        if done[-1] != "UPDATE 0":
+            rounds = await connection.fetchval(
+                "select max(rows) from (select count(*) as rows from staging group by identity) as identities"
+            )
+    created = updated = 0
+    for turn in range(1, rounds + 1):
+        new, old = await _write(connection, kind, turn if rounds > 1 else None)
+        created, updated = created + new, updated + old
+    return Merged(created, updated, len(rows) - suppressed - created - updated, suppressed)
+
+
+async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str | None, ...]]) -> int:
+    """Takes people who asked to be forgotten out of the staged rows; gives how many."""
+    if not await connection.fetchval("select suppression_check()", timeout=CHUNK_SECONDS):
+        return 0
+    about = [
+        (id, digest) for id, identity, email, name, *_ in rows for digest in digests([_known(identity, email, name)])
+    ]
+    done = await connection.execute(
+        """delete from staging where id in (
+               select id from unnest($1::text[], $2::bytea[]) as about (id, digest)
+               join suppressions on hash = suppression_hash(digest))""",
+        [id for id, _ in about],
+        [digest for _, digest in about],
+        timeout=CHUNK_SECONDS,
+    )
+    return int(done.rpartition(" ")[2])
+
+
+def _known(identity: str | None, email: str | None, name: str | None) -> Individual:
+    """Whom a staged row is about; its columns have canonical forms."""
+    kind, _, slug = (identity or "").partition(":")
+    return Individual(PROFILE + slug if kind == "in" else None, frozenset([email] if email else ()), name or "")
+
+
+async def _write(connection: Connection, kind: Kind, turn: int | None) -> tuple[int, int]:
+    """Inserts the staged rows that are new and updates those that say something new; of rows with one identity only
+    the `turn`-th, where there are several. Gives how many of each."""
+    names = KEYS[kind]
+    keys = ", ".join(names)
+    source = "staging"
+    if turn is not None:
+        numbered = "select *, row_number() over (partition by identity order by id) as turn from staging"
+        source = f"(select * from ({numbered}) as numbered where turn = {turn})"
+    counts = await connection.fetchrow(
+        f"""with merged as (
+                insert into {kind} as t (id, identity, {keys}, data)
+                select s.id, s.identity, {", ".join(f"s.{key}" for key in names)}, s.data
+                from {source} as s left join {kind} as t on t.identity = s.identity
+                where t.identity is null
+                   or {" or ".join(f"{value} is distinct from t.{name}" for name, value in _merged(kind, "s").items())}
+                order by s.identity
+                on conflict (identity) do update
+                    set observed_at = now(),
+                        {", ".join(f"{name} = {value}" for name, value in _merged(kind, "excluded").items())}
+                returning (xmax = 0) as created)
+            select count(*) filter (where created)::int as created,
+                   count(*) filter (where not created)::int as updated from merged""",
+        timeout=CHUNK_SECONDS,
+    )
+    assert counts is not None
+    return counts["created"], counts["updated"]
+
+
+def _merged(kind: Kind, row: str) -> dict[str, str]:
+    """SQL of each column of a stored row t into which `row` is merged: what `row` says counts, where it says anything,
+    and an employment is one thing."""
+    merged = {"data": f"t.data || {row}.data", **{key: f"coalesce({row}.{key}, t.{key})" for key in KEYS[kind]}}
+    if kind == "people":
+        moved = f"works_elsewhere(t.company_domain, t.company_key, {row}.company_domain, {row}.company_key)"
+        merged["data"] = f"merged_person(t.data, {row}.data, {moved})"
+        for key in ("company_domain", "company_key"):
+            merged[key] = f"case when {moved} then {row}.{key} else {merged[key]} end"
+    return merged

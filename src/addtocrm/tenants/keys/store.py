@@ -1,0 +1,90 @@
+"""The SQL of keys."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from addtocrm.core.caller import Scope
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.tenants.keys.model import Key
+
+COLUMNS = "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, rate_per_minute, rate_per_hour"
+
+
+async def insert(
+    connection: Connection,
+    id: str,
+    account_id: str,
+    name: str,
+    hash: bytes,
+    prefix: str,
+    last_four: str,
+    scopes: tuple[Scope, ...],
+    rates: tuple[int | None, int | None],
+) -> None:
+    await connection.execute(
+        """insert into keys (id, account_id, name, hash, prefix, last_four, scopes,
+                             rate_per_minute, rate_per_hour)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+        id,
+        account_id,
+        name,
+        hash,
+        prefix,
+        last_four,
+        list(scopes),
+        *rates,
+    )
+
+
+async def owner(connection: Connection, email: str) -> asyncpg.Record | None:
+    """(id, plan) of the account with an email address."""
+    return await connection.fetchrow("select id, plan from accounts where email = $1", email.lower())
+
+
+async def of_account(connection: Connection, account_id: str) -> list[Key]:
+    rows = await connection.fetch(f"select {COLUMNS} from keys where account_id = $1 order by id", account_id)
+    return [_key(row) for row in rows]
+
+
+async def active(connection: Connection, account_id: str) -> list[Key]:
+    return [key for key in await of_account(connection, account_id) if key.revoked_at is None]
+
+
+async def revoke(connection: Connection, id: str) -> Key | None:
+    """The key that was revoked just now, or None where there is no such active key."""
+    row = await connection.fetchrow(
+        f"update keys set revoked_at = now() where id = $1 and revoked_at is null returning {COLUMNS}", id
+    )
+    return _key(row) if row else None
+
+
+async def exists(connection: Connection, id: str) -> bool:
+    return await connection.fetchval("select exists (select from keys where id = $1)", id)
+
+
+async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record]:
+    """The columns of keys, and of their accounts, that a request is judged by."""
+    return await pool.fetch(
+        """select k.hash, k.id as key_id, k.account_id, k.scopes, a.plan, k.revoked_at is not null as revoked,
+                  k.rate_per_minute, k.rate_per_hour,
+                  case when a.period_end > now() then a.available else monthly_credits(a) end as credits_available
+           from keys k join accounts a on a.id = k.account_id where k.hash = any($1)""",
+        hashes,
+    )
+
+
+async def unusable(pool: Pool, ids: Sequence[str]) -> list[asyncpg.Record]:
+    """(id, revoked) of the keys that are revoked, or whose account is off Pro."""
+    return await pool.fetch(
+        """select k.id, k.revoked_at is not null as revoked from keys k join accounts a on a.id = k.account_id
+           where k.id = any($1::text[]) and (k.revoked_at is not null or a.plan <> 'pro')""",
+        ids,
+    )
+
+
+def _key(row: asyncpg.Record) -> Key:
+    values: dict[str, Any] = dict(row)
+    values["scopes"] = tuple(row["scopes"])
+    return Key(**values)

@@ -1,0 +1,1 @@
+"""What routes share: declarations, reading requests, writing answers, the OpenAPI document, /docs, health."""

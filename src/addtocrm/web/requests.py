@@ -1,0 +1,113 @@
+"""Requests as Structs: decoded strictly, with the path of what is wrong."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import msgspec
+
+from addtocrm.core.errors import ApiError, Detail, invalid
+
+T = TypeVar("T")
+
+PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
+KEYED = re.compile(r"\$\.([^\[\]`]+)\[\.\.\.\]")
+FIELD = re.compile(r"field `([^`]+)`")
+
+
+def decode(body: bytes, type: type[T]) -> T:
+    """The JSON body as `type`. Raises ApiError `validation_error` that names the field's path."""
+    if not body:
+        raise invalid("", "The body is empty; send a JSON object.")
+    try:
+        value = msgspec.json.decode(body, type=type)
+        if b"\\u0000" in body:
+            _refuse_nul(msgspec.json.decode(body), "")
+        return value
+    except msgspec.ValidationError as error:
+        raise _validation_error(_with_key(str(error), body, type)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise invalid("", f"The body is not valid JSON in UTF-8: {reason}.") from None
+
+
+def _with_key(text: str, body: bytes, type: Any) -> str:
+    """The message with the key of the value that it is about, where msgspec says `[...]` for any key of an object."""
+    found = KEYED.search(text)
+    if not found:
+        return text
+    document = msgspec.json.decode(body)
+    values = document
+    for name in found.group(1).split("."):
+        values = values[name]
+    for key, value in list(values.items()):
+        values.clear()
+        values[key] = value
+        try:
+            msgspec.convert(document, type)
+        except msgspec.ValidationError as error:
+            if str(error) == text:
+                return text.replace(found.group(), f"$.{found.group(1)}.{key}")
+    return text
+
+
+def _validation_error(text: str) -> ApiError:
+    found = PATH.search(text)
+    path = found.group(1) if found else ""
+    message = PATH.sub("", text)
+    field = FIELD.search(message)
+    if field and ("missing required" in message or "unknown field" in message):
+        path = f"{path}.{field.group(1)}" if path else field.group(1)
+        message = "is required." if "missing required" in message else "is not a field of this request."
+    else:
+        message = f"{message[0].lower()}{message[1:]}."
+    summary = f"`{path}`: {message}" if path else message[0].upper() + message[1:]
+    return ApiError("validation_error", summary, details=[Detail(path, message)])
+
+
+def _refuse_nul(value: Any, path: str) -> None:
+    if isinstance(value, str) and "\0" in value:
+        raise invalid(path, "must not hold the NUL character.")
+    if isinstance(value, dict):
+        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
+            _refuse_nul(key, path)
+            _refuse_nul(inner, f"{path}.{key}" if path else str(key))  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        for position, inner in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            _refuse_nul(inner, f"{path}[{position}]")
+
+
+def query(pairs: Iterable[tuple[str, str]], type: type[T]) -> T:
+    """Query parameters as `type`; a repeated one is a list, an empty one is absent.
+
+    Raises ApiError `validation_error` that names the parameter.
+    """
+    fields = {field.encode_name: field for field in msgspec.structs.fields(cast(Any, type))}
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in fields:
+            raise invalid(name, "is not a parameter of this request.")
+        if "\0" in value or not _is_unicode(value):
+            raise invalid(name, "must be UTF-8 text without the NUL character.")
+        if not value:
+            continue
+        if _takes_list(fields[name].type):
+            values.setdefault(name, []).append(value)
+        else:
+            values[name] = value
+    try:
+        return msgspec.convert(values, type, strict=False)
+    except msgspec.ValidationError as error:
+        raise _validation_error(str(error)) from None
+
+
+def _takes_list(hint: Any) -> bool:
+    return get_origin(hint) is list or any(_takes_list(part) for part in get_args(hint))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,309 @@
+"""What a caller sees, and what the vendor saw, when a vendor behaves as vendors do at their worst."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from calling import ACCOUNT, VENDOR, cut, run, saying
+from prometheus_client import REGISTRY
+from vendor_server import Talk, VendorServer
+
+from addtocrm.core.outgoing.client import Outgoing, retry_after
+from addtocrm.core.outgoing.failures import BadAnswer, NoAnswer, NotReached, Refused, ServerFailed, Throttled
+from addtocrm.core.outgoing.vendor import Account, Lesson, Quota, Vendor, Window
+
+
+def test_an_answer_and_what_the_vendor_sees() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(200, b'{"id": 7}', "application/json; charset=utf-8")) as server:
+            reply = await outgoing.call(
+                ACCOUNT, "POST", f"{server.url}/v1/x", params={"q": "a b"}, json={"name": "Zoë"}, headers={"x-a": "1"}
+            )
+            assert (reply.status, reply.data) == (200, {"id": 7})
+            talk = server.seen[0]
+            assert (talk.method, talk.path, talk.body) == ("POST", "/v1/x?q=a+b", '{"name":"Zoë"}'.encode())
+            assert talk.headers["user-agent"].startswith("AddToCRM/")
+            assert talk.headers["content-type"] == "application/json"
+            assert talk.headers["x-a"] == "1"
+
+    run(test)
+
+
+def test_a_form_is_sent_as_a_form_and_gzip_is_read() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(200, gzip.compress(b'{"a":[1,2]}'), content_encoding="gzip")) as server:
+            reply = await outgoing.call(ACCOUNT, "POST", server.url, form={"grant_type": "refresh_token"})
+            assert reply.data == {"a": [1, 2]}
+            assert server.seen[0].body == b"grant_type=refresh_token"
+
+    run(test)
+
+
+def test_a_client_error_is_a_reply() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(409, b'{"message":"exists"}'), saying(401, b"", "")) as server:
+            reply = await outgoing.call(ACCOUNT, "POST", server.url, json={})
+            assert (reply.status, reply.data) == (409, {"message": "exists"})
+            assert (await outgoing.call(ACCOUNT, "GET", server.url)).status == 401
+            assert len(server.seen) == 2
+
+    run(test)
+
+
+def test_what_one_account_is_given_to_keep_does_not_go_out_for_another() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(200, set_cookie="session=of-portal-1; Path=/")) as server:
+            await outgoing.call(ACCOUNT, "GET", server.url)
+            await outgoing.call(Account(VENDOR, "portal-2"), "GET", server.url)
+            assert "cookie" not in server.seen[1].headers
+
+    run(test)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_error_is_asked_again_where_that_does_no_harm(status: int) -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(status, b"<html>", "text/html"), saying(200)) as server:
+            assert (await outgoing.call(ACCOUNT, "GET", server.url)).status == 200
+            assert len(server.seen) == 2
+        async with VendorServer(saying(status), saying(200)) as server:
+            with pytest.raises(ServerFailed) as raised:
+                await outgoing.call(ACCOUNT, "POST", server.url, json={})
+            assert raised.value.maybe_done
+            assert len(server.seen) == 1
+        async with VendorServer(saying(status), saying(200)) as server:
+            await outgoing.call(ACCOUNT, "POST", server.url, json={}, idempotent=True)
+            assert len(server.seen) == 2
+
+    run(test)
+
+
+def test_a_connection_that_breaks_after_the_work_is_not_repeated_for_a_create() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(cut, saying(200)) as server:
+            with pytest.raises(NoAnswer) as raised:
+                await outgoing.call(ACCOUNT, "POST", server.url, json={})
+            assert raised.value.maybe_done
+            assert len(server.seen) == 1
+        async with VendorServer(cut, saying(200)) as server:
+            await outgoing.call(ACCOUNT, "GET", server.url)
+            assert len(server.seen) == 2
+
+    run(test)
+
+
+def test_a_connection_that_cannot_be_made_is_tried_again_also_for_a_create() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            before = retries()
+            with pytest.raises(NotReached) as raised:
+                await outgoing.call(ACCOUNT, "POST", f"http://127.0.0.1:{closed.getsockname()[1]}/", json={})
+        assert not raised.value.maybe_done
+        assert retries() > before
+
+    def retries() -> float:
+        return REGISTRY.get_sample_value("addtocrm_vendor_retries_total", {"vendor": "acme"}) or 0
+
+    run(test)
+
+
+def test_an_answer_byte_by_byte_ends_at_the_deadline() -> None:
+    async def slow(talk: Talk) -> None:
+        await talk.raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+        while True:
+            await talk.raw(b" ")
+            await asyncio.sleep(0.02)
+
+    async def never(talk: Talk) -> None:
+        await asyncio.sleep(60)
+
+    async def test(outgoing: Outgoing) -> None:
+        for script in (slow, never):
+            async with VendorServer(script) as server:
+                with pytest.raises(NoAnswer):
+                    await outgoing.call(ACCOUNT, "POST", server.url, json={}, within=0.5)
+
+    run(test)
+
+
+def test_a_lie_about_the_length_is_no_answer() -> None:
+    async def short(talk: Talk) -> None:
+        await talk.raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{}")
+        talk.writer.close()
+        raise ConnectionError
+
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(short) as server:
+            with pytest.raises(NoAnswer):
+                await outgoing.call(ACCOUNT, "POST", server.url, json={})
+
+    run(test)
+
+
+def test_an_answer_is_read_only_so_far() -> None:
+    async def endless(talk: Talk) -> None:
+        await talk.raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+        while True:
+            await talk.raw(b"[" * 65536)
+
+    async def bomb(talk: Talk) -> None:
+        await talk.answer(200, gzip.compress(b" " * 50_000_000), content_encoding="gzip")
+
+    async def test(outgoing: Outgoing) -> None:
+        for script in (endless, bomb):
+            async with VendorServer(script) as server:
+                with pytest.raises(BadAnswer, match="longer than 100,000 bytes"):
+                    await outgoing.call(ACCOUNT, "GET", server.url, max_bytes=100_000)
+                assert len(server.seen) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "headers"),
+    [
+        (200, b"<html>Maintenance</html>", "text/html", {}),
+        (404, b"<html>Blocked</html>", "text/html", {}),
+        (200, b'{"cut": ', "application/json", {}),
+        (200, b"", "application/json", {}),
+        (200, b'{"a":1}', "", {}),
+        (200, b"\xff\xfe", "application/json", {}),
+        (200, b"[" * 100_000, "application/json", {}),
+        (200, b"not gzip", "application/json", {"content_encoding": "gzip"}),
+        (200, gzip.compress(b'{"a":1}' * 1000, mtime=0)[:-20], "application/json", {"content_encoding": "gzip"}),
+        (200, b"xx", "application/json", {"content_encoding": "br"}),
+    ],
+    ids=["html", "html 404", "cut", "empty", "no type", "no text", "too deep", "no gzip", "cut gzip", "brotli"],
+)
+def test_what_is_not_json_is_one_kind_of_failure(status: int, body: bytes, kind: str, headers: dict[str, str]) -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(status, body, kind, **headers)) as server:
+            with pytest.raises(BadAnswer):
+                await outgoing.call(ACCOUNT, "POST", server.url, json={})
+            assert len(server.seen) == 1
+
+    run(test)
+
+
+def test_an_empty_answer_where_nothing_was_promised() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(204, b"", "")) as server:
+            assert (await outgoing.call(ACCOUNT, "DELETE", server.url)).data is None
+
+    run(test)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", "none"])
+def test_a_429_is_waited_for_where_there_is_time(form: str) -> None:
+    def later() -> str:
+        return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+
+    headers = {"seconds": {"retry_after": "1"}, "date": {"retry_after": later()}, "none": {}}[form]
+
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(429, b"slow down", "text/plain", **headers), saying(201)) as server:
+            assert (await outgoing.call(ACCOUNT, "POST", server.url, json={})).status == 201
+            assert len(server.seen) == 2
+
+    run(test)
+
+
+def test_a_429_for_long_is_told_at_once_and_no_other_call_goes_out_meanwhile() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(429, b"{}", retry_after="120"), saying(200)) as server:
+            for _ in range(2):
+                with pytest.raises(Throttled) as raised:
+                    await outgoing.call(ACCOUNT, "GET", server.url)
+                assert 100 < raised.value.seconds <= 120
+                assert not raised.value.maybe_done
+            assert len(server.seen) == 1
+            assert (await outgoing.call(Account(VENDOR, "portal-2"), "GET", server.url)).status == 200
+
+    run(test)
+
+
+def test_the_quota_is_learnt_from_the_answers() -> None:
+    def learn(headers: Any) -> Lesson | None:
+        return Lesson(Quota((Window(int(headers["x-limit"]), 60),))) if "x-limit" in headers else None
+
+    vendor = Vendor(name="learning", quota=Quota((Window(100, 60),)), learn=learn)
+
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(200, x_limit="2")) as server:
+            account = Account(vendor, "1")
+            await outgoing.call(account, "GET", server.url)
+            await outgoing.call(account, "GET", server.url)
+            with pytest.raises(Throttled):
+                await outgoing.call(account, "GET", server.url, wait=0)
+            assert len(server.seen) == 2
+
+    run(test)
+
+
+def test_a_circuit_opens_lets_one_through_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("addtocrm.core.outgoing.circuit.FIRST_SECONDS", 0.5)
+
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(*[saying(503)] * 6, saying(200)) as server:
+
+            async def post(account: Account = ACCOUNT) -> Any:
+                return await outgoing.call(account, "POST", server.url, json={})
+
+            for _ in range(5):
+                with pytest.raises(ServerFailed):
+                    await post()
+            with pytest.raises(Refused) as raised:
+                await post()
+            assert raised.value.retry_after
+            assert len(server.seen) == 5
+            assert REGISTRY.get_sample_value("addtocrm_vendor_circuits_open", {"vendor": "acme"}) == 1
+            await asyncio.sleep(raised.value.retry_after)
+            with pytest.raises(ServerFailed):
+                await post()
+            assert len(server.seen) == 6
+            with pytest.raises(Refused) as raised:
+                await post()
+            assert raised.value.retry_after
+            await asyncio.sleep(raised.value.retry_after)
+            assert (await post()).status == 200
+            assert (await post()).status == 200
+            assert REGISTRY.get_sample_value("addtocrm_vendor_circuits_open", {"vendor": "acme"}) == 0
+
+    run(test)
+
+
+def test_no_secret_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(200, b'{"s":"secret-b"}', x_s="secret-h"), cut) as server:
+            for _ in range(2):
+                with pytest.raises(NoAnswer) if len(server.seen) else contextlib.nullcontext():
+                    await outgoing.call(
+                        ACCOUNT,
+                        "POST",
+                        f"{server.url}/path",
+                        params={"q": "secret-q"},
+                        headers={"authorization": "Bearer secret-t"},
+                        json={"b": "secret-j"},
+                    )
+
+    run(test)
+    said = "".join(capsys.readouterr())
+    assert "/path" in said
+    assert "127.0.0.1" in said
+    assert "secret" not in said
+
+
+def test_retry_after_forms() -> None:
+    assert retry_after({"retry-after": "7"}) == 7
+    assert retry_after({"retry-after": "-7"}) == 0
+    assert retry_after({"retry-after": "inf"}) is None
+    assert retry_after({"retry-after": "soon"}) is None
+    assert retry_after({}) is None
+    assert 50 < (retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=60))}) or 0) <= 60
+    assert retry_after({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}) == 0

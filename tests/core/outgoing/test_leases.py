@@ -1,0 +1,170 @@
+"""Leases: one holder at a time across processes, no connection held, taken over from the dead."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from addtocrm.core.db.notify import Listener
+from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.core.outgoing import leases as module
+from addtocrm.core.outgoing.leases import Busy, Leases, Lost
+
+
+class Process:
+    """What a process has of leases: its instance number, its notices and its pool."""
+
+    def __init__(self, pool: Pool, listener: Listener, leases: Leases) -> None:
+        self.pool, self.listener, self.leases = pool, listener, leases
+
+
+@asynccontextmanager
+async def process(url: str, size: int = 2) -> AsyncIterator[Process]:
+    pool = await open_pool(url, size=size)
+    made: list[Leases] = []
+
+    def hear(kind: str, subject: str) -> None:
+        if kind == "lease":
+            made[0].freed(subject)
+
+    listener = Listener(url, hear, lambda: None)
+    made.append(Leases(pool, listener.instance))
+    await listener.start()
+    try:
+        yield Process(pool, listener, made[0])
+    finally:
+        await listener.stop()
+        await pool.close()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())
+
+
+def test_one_at_a_time_also_of_many_processes(database_url: str) -> None:
+    async def test() -> None:
+        async with process(database_url) as one, process(database_url) as two:
+            holders = most = done = 0
+
+            async def work(leases: Leases) -> None:
+                nonlocal holders, most, done
+                async with leases.hold("contact 7", 60):
+                    holders += 1
+                    most = max(most, holders)
+                    await asyncio.sleep(0.002)
+                    holders -= 1
+                    done += 1
+
+            await asyncio.gather(*(work(p.leases) for _ in range(10) for p in (one, two)))
+            assert (most, done) == (1, 20)
+            assert await one.pool.fetchval("select count(*) from leases") == 0
+
+    run(test)
+
+
+def test_five_hundred_waiters_hold_no_connection(database_url: str) -> None:
+    async def test() -> None:
+        async with process(database_url, size=1) as one, process(database_url) as other:
+            done = 0
+
+            async def work() -> None:
+                nonlocal done
+                async with one.leases.hold("contact 7", 60):
+                    done += 1
+
+            async with other.leases.hold("contact 7", 60):
+                waiters = [asyncio.create_task(work()) for _ in range(500)]
+                # The pool of the waiters has one connection: who else needs it gets it.
+                for _ in range(20):
+                    assert await one.pool.fetchval("select 1", timeout=10) == 1
+                assert done == 0
+            await asyncio.gather(*waiters)
+            assert done == 500
+
+    run(test)
+
+
+def test_who_waits_too_long_is_told(database_url: str) -> None:
+    async def test() -> None:
+        async with process(database_url) as one, process(database_url) as two:
+            async with one.leases.hold("a", 5):
+                for leases in (one.leases, two.leases):
+                    with pytest.raises(Busy):
+                        async with leases.hold("a", 0.1):
+                            pass
+                async with two.leases.hold("b", 5):
+                    pass
+            async with two.leases.hold("a", 60):
+                pass
+
+    run(test)
+
+
+def test_a_lease_is_prolonged_while_the_work_lasts(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROLONG_SECONDS", 0.1)
+    monkeypatch.setattr(module, "TTL_SECONDS", 5.0)
+
+    async def test() -> None:
+        async with process(database_url) as one, one.leases.hold("a", 5) as lease:
+            first = await one.pool.fetchval("select ends_at from leases")
+            while await one.pool.fetchval("select ends_at from leases") == first:
+                await asyncio.sleep(0.05)
+            lease.check()
+
+    run(test)
+
+
+def test_the_lease_of_a_dead_process_is_taken_over(database_url: str) -> None:
+    async def test() -> None:
+        async with process(database_url) as two:
+            async with process(database_url) as one:
+                await one.pool.execute(
+                    "insert into leases (name, owner, ends_at) values ('a', $1, now() + interval '1 hour')",
+                    one.listener.instance,
+                )
+                with pytest.raises(Busy):
+                    async with two.leases.hold("a", 0.1):
+                        pass
+            async with two.leases.hold("a", 60):
+                pass
+
+    run(test)
+
+
+def test_a_lease_that_could_not_be_prolonged_is_known_to_be_lost(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROLONG_SECONDS", 0.05)
+
+    async def test() -> None:
+        async with process(database_url) as one, process(database_url) as two, one.leases.hold("a", 5) as lease:
+            await two.pool.execute("delete from leases")
+            async with two.leases.hold("a", 60):
+                with pytest.raises(Lost):
+                    while True:
+                        lease.check()
+                        await asyncio.sleep(0.05)
+                assert await two.pool.fetchval("select owner from leases") == two.listener.instance
+
+    run(test)
+
+
+def test_who_is_called_off_leaves_nothing_behind(database_url: str) -> None:
+    async def test() -> None:
+        async with process(database_url) as one, process(database_url) as two:
+
+            async def work(leases: Leases) -> None:
+                async with leases.hold("a", 60):
+                    await asyncio.sleep(60)
+
+            for turns in range(12):
+                task = asyncio.create_task(work(one.leases))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            async with two.leases.hold("a", 60):
+                pass
+
+    run(test)

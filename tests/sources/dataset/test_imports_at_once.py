@@ -1,0 +1,177 @@
+"""Imports beside each other and after each other: every row counts once, nothing that is known is written."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import ADDTOCRM, until, with_pool
+from importing import environment_of, imported, refusal
+
+from addtocrm.core.db.pool import Pool
+
+MERGE_LOCK = (1096041288, 0)
+"""Taken for each chunk: who has it holds all imports up."""
+
+
+@pytest.fixture
+def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
+    return environment_of(database_url, tmp_path)
+
+
+def many(file: Path, rows: int, **fields: str) -> Path:
+    with file.open("w") as opened:
+        opened.write(",".join(["linkedin_url", "email", *fields]) + "\n")
+        for n in range(rows):
+            opened.write(",".join([f"in/p{n}", f"p{n}@example.com", *fields.values()]) + "\n")
+    return file
+
+
+def begin(file: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [ADDTOCRM, "import", "people", str(file), "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def held_up(url: str, work: Callable[[], Any]) -> Any:
+    """Does `work` while no chunk can be merged."""
+
+    async def run(pool: Pool) -> Any:
+        import asyncio
+
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock($1, $2)", *MERGE_LOCK)
+            return await asyncio.to_thread(work)
+
+    return with_pool(url, run)
+
+
+def waiting(url: str) -> int:
+    """How many imports are held up."""
+    return with_pool(
+        url,
+        lambda pool: pool.fetchval(
+            "select count(*) from pg_locks where not granted and locktype = 'advisory' and classid = $1", MERGE_LOCK[0]
+        ),
+    )
+
+
+def test_a_file_is_imported_by_one_at_a_time(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:
+    file = many(tmp_path / "people.csv", 25_000)
+
+    def second_while_the_first_waits() -> "subprocess.Popen[str]":
+        first = begin(file, environment)
+        until(lambda: waiting(database_url) == 1)
+        assert "Another process is importing it" in refusal(file, environment)
+        return first
+
+    out, _ = held_up(database_url, second_while_the_first_waits).communicate(timeout=120)
+    result = json.loads(out)
+    assert (result["rows"], result["created"], result["resumed_from"]) == (25_000, 25_000, 0)
+
+
+def test_after_a_kill_the_next_run_goes_on_at_once(
+    environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    file = many(tmp_path / "people.csv", 25_000)
+
+    def killed() -> None:
+        first = begin(file, environment)
+        until(lambda: waiting(database_url) == 1)
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+
+    held_up(database_url, killed)
+    result, _ = imported(file, environment)
+    assert (result["rows"], result["created"], result["unchanged"]) == (25_000, 25_000, 0)
+
+
+def test_two_files_of_the_same_people_at_once(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:
+    files = [
+        many(tmp_path / "titles.csv", 25_000, job_title="CEO"),
+        many(tmp_path / "names.csv", 25_000, full_name="Somebody"),
+    ]
+    with (tmp_path / "addresses.csv").open("w") as opened:
+        opened.write("email,city\n")
+        opened.writelines(f"p{n}@example.com,Lyon\n" for n in reversed(range(25_000)))
+    files.append(tmp_path / "addresses.csv")
+    runs = [begin(file, environment) for file in files]
+    for run in runs:
+        out, error = run.communicate(timeout=180)
+        assert run.returncode == 0, error
+        assert json.loads(out)["rows"] == 25_000
+    complete = """select count(*) from people
+                  where data->>'job_title' = 'CEO' and data->>'full_name' = 'Somebody'
+                    and data->'location'->>'city' = 'Lyon' and identity like 'in:%'"""
+    assert with_pool(database_url, lambda pool: pool.fetchval(complete)) == 25_000
+    assert with_pool(database_url, lambda pool: pool.fetchval("select count(*) from people")) == 25_000
+
+
+def test_a_file_that_changes_while_it_is_read(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:
+    file = many(tmp_path / "people.csv", 25_000)
+
+    def changed() -> "subprocess.Popen[str]":
+        first = begin(file, environment)
+        until(lambda: waiting(database_url) == 1)
+        with file.open("a") as opened:
+            opened.write("in/late,late@example.com\n")
+        return first
+
+    first = held_up(database_url, changed)
+    _, error = first.communicate(timeout=60)
+    assert first.returncode == 1 and "changed while it was read" in " ".join(error.split())
+    result, _ = imported(file, environment)
+    assert (result["rows"], result["resumed_from"]) == (25_001, 0)
+
+
+def test_the_database_goes_away(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:
+    file = many(tmp_path / "people.csv", 25_000)
+    ended = "select pg_terminate_backend(pid) from pg_locks where not granted and classid = $1"
+
+    def cut_off() -> "subprocess.Popen[str]":
+        first = begin(file, environment)
+        until(lambda: waiting(database_url) == 1)
+        with_pool(database_url, lambda pool: pool.execute(ended, MERGE_LOCK[0]))
+        return first
+
+    first = held_up(database_url, cut_off)
+    _, error = first.communicate(timeout=60)
+    assert first.returncode == 1 and "Traceback" not in error
+    assert "goes on where it stopped" in " ".join(error.split())
+
+
+@pytest.mark.parametrize("kind", ["people", "companies"])
+def test_what_says_nothing_new_is_not_written(
+    kind: str, environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    url = "in" if kind == "people" else "company"
+    with file.open("w") as opened:
+        opened.write("linkedin_url,industry,city\n")
+        opened.writelines(f"linkedin.com/{url}/r{n},Software,Lyon\n" for n in range(12_000))
+
+    def versions() -> list[tuple[str, str]]:
+        """Where each row is stored: an update writes it elsewhere."""
+        rows = with_pool(
+            database_url,
+            lambda pool: pool.fetch(f"select identity, ctid::text, xmin::text from {kind} order by identity"),
+        )
+        return [tuple(row) for row in rows]
+
+    assert imported(file, environment, kind)[0]["created"] == 12_000
+    first = versions()
+    result, _ = imported(file, environment, kind)
+    assert (result["created"], result["updated"], result["unchanged"]) == (0, 0, 12_000)
+    assert versions() == first
+    text = file.read_text().replace("r77,Software", "r77,Hardware")
+    file.write_text(text)
+    result, _ = imported(file, environment, kind)
+    assert (result["created"], result["updated"], result["unchanged"]) == (0, 1, 11_999)
+    assert len(set(versions()) - set(first)) == 1
