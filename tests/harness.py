@@ -18,7 +18,10 @@ from typing import Any, TypeVar
 import asyncpg
 import httpx2 as httpx
 
+from addtocrm.core import settings as settings_module
 from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.crm import connections
+from addtocrm.crm.setup import opened
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.keys import service as keys
 
@@ -55,6 +58,16 @@ class Account:
     def __init__(self, server: "Server", email: str, id: str, token: str, key_id: str) -> None:
         self.server, self.email, self.id, self.token, self.key_id = server, email, id, token, key_id
         self.client = server.client(token)
+
+    def connect_builtin(self) -> None:
+        """Connects the built-in CRM."""
+        settings = settings_module.load(self.server.environment)
+
+        async def connect() -> None:
+            async with opened(self.server.database_url, settings) as crm:
+                await connections.connect(crm, self.id, "builtin")
+
+        asyncio.run(connect())
 
     def set_credits(self, credits: int) -> None:
         with_pool(self.server.database_url, lambda pool: accounts.set_credits(pool, self.email, credits))

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from typing import Any
 
+from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm import matching
 from addtocrm.crm.contract import (
     CUSTOM,
@@ -17,7 +18,6 @@ from addtocrm.crm.contract import (
     Kind,
     NotFound,
     Owner,
-    Quota,
     Record,
     Task,
     TokenAuth,
@@ -154,7 +154,7 @@ def definition(store: Store, name: str = "memory") -> Definition:
         name=name,
         label="Memory",
         auth=TokenAuth("Settings, Private apps."),
-        quota=Quota(100, 10),
+        vendor=Vendor(name="memory", quota=Quota((Window(100, 10),))),
         capabilities=("contacts", "companies", "notes", "tasks", "owners", "lists", "custom_fields"),
         mapping={kind: {name: f"m_{name}" for name in names} for kind, names in FIELDS.items()},
         open=open,

@@ -1,14 +1,10 @@
 """/v1/crm on a running server with the built-in CRM."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Account, Server, cli, with_pool
-
-from addtocrm.core.settings import Settings
-from addtocrm.crm import connections
+from harness import Account, Server, cli
 
 JANE: dict[str, Any] = {
     "id": "per_example",
@@ -37,8 +33,7 @@ def account(server: Server) -> Account:
 
 def connected(server: Server) -> Account:
     account = server.account()
-    settings = Settings(data_dir=Path(server.environment["ADDTOCRM_DATA_DIR"]))
-    with_pool(server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
+    account.connect_builtin()
     return account
 
 

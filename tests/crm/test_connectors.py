@@ -10,6 +10,8 @@ from contract_suite import ConnectorContract, Run
 from memory_crm import TOKEN, MemoryCrm, Store, definition
 
 from addtocrm.core.db.pool import open_pool
+from addtocrm.core.outgoing.client import Outgoing
+from addtocrm.core.outgoing.quotas import MemoryQuotas
 from addtocrm.core.settings import Settings
 from addtocrm.crm import registry
 from addtocrm.crm.connectors import builtin
@@ -20,6 +22,10 @@ from addtocrm.tenants.accounts import service as accounts
 @pytest.fixture(scope="module")
 def database(new_database: Callable[[], str]) -> str:
     return new_database()
+
+
+OUTGOING = Outgoing(Settings(), MemoryQuotas())
+"""Our own CRM calls nobody."""
 
 
 class TestBuiltin(ConnectorContract):
@@ -42,7 +48,9 @@ class TestBuiltin(ConnectorContract):
         def run(work: Callable[[Connector], Awaitable[Any]]) -> Any:
             async def opened(pool: Any) -> Any:
                 async with pool.acquire() as db, db.transaction():
-                    access = Access(account.id, Settings(data_dir=Path("/nowhere")), None, db, writing=True)
+                    access = Access(
+                        account.id, account.id, Settings(data_dir=Path("/nowhere")), None, OUTGOING, db, writing=True
+                    )
                     return await work(builtin.connector.open(access))
 
             return asyncio.run(on_pool(opened))
@@ -54,7 +62,7 @@ class TestBuiltin(ConnectorContract):
 
         async def other() -> Any:
             pool = await open_pool(database, size=2)
-            crm = builtin.connector.open(Access("acc_other", Settings(), None, pool, writing=False))
+            crm = builtin.connector.open(Access("acc_other", "acc_other", Settings(), None, OUTGOING, pool))
             found = await crm.find("contact", self.sample("contact")), await crm.page("contact", None, 10)
             with pytest.raises(builtin.NotFound):
                 await crm.get("contact", made.id)

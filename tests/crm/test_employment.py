@@ -1,13 +1,9 @@
 """What belongs to an employment moves together or not at all."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Account, Server, with_pool
-
-from addtocrm.core.settings import Settings
-from addtocrm.crm import connections
+from harness import Account, Server
 
 URL = "https://www.linkedin.com/in/jo-moves-example"
 OLD: dict[str, Any] = {
@@ -21,8 +17,7 @@ OLD: dict[str, Any] = {
 @pytest.fixture
 def account(server: Server) -> Account:
     account = server.account()
-    settings = Settings(data_dir=Path(server.environment["ADDTOCRM_DATA_DIR"]))
-    with_pool(server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
+    account.connect_builtin()
     return account
 
 

@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from harness import Account, Server, with_pool
+from harness import Account, Server
 
 from addtocrm.core import identifiers
-from addtocrm.core.settings import Settings
-from addtocrm.crm import connections
 from addtocrm.crm.connectors.builtin import CANDIDATES, candidate_arguments
 
 NAME = "Alex Namesake"
@@ -20,8 +17,7 @@ NAME = "Alex Namesake"
 @pytest.fixture
 def account(server: Server) -> Account:
     account = server.account()
-    settings = Settings(data_dir=Path(server.environment["ADDTOCRM_DATA_DIR"]))
-    with_pool(server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
+    account.connect_builtin()
     return account
 
 

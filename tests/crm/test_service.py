@@ -11,10 +11,10 @@ from memory_crm import TOKEN, Store, definition
 
 from addtocrm.core import secrets
 from addtocrm.core.caller import Caller
-from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
-from addtocrm.crm import connections, registry, service
+from addtocrm.crm import connections, registry, service, setup
 from addtocrm.crm.contract import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.model import CompanyWrite, ContactWrite, NoteWrite, WriteResult
 from addtocrm.events import service as events
@@ -29,28 +29,27 @@ class World:
     def __init__(self, url: str, folder: Path, store: Store) -> None:
         self.url, self.store, self.settings = url, store, Settings(data_dir=folder)
         self.pool: Pool
+        self.crm: setup.Setup
         self.caller: Caller
 
     def run(self, work: Callable[["World"], Awaitable[Any]], *, token: str | None = TOKEN) -> Any:
         async def opened() -> Any:
-            self.pool = await open_pool(self.url, size=10)
-            try:
+            async with setup.opened(self.url, self.settings, size=10) as self.crm:
+                self.pool = self.crm.pool
                 account = await accounts.create(self.pool, "owner@example.com")
                 self.caller = Caller(account.id, "operator", "request-1")
                 if token:
                     await self.connect(token)
                 return await work(self)
-            finally:
-                await self.pool.close()
 
         return asyncio.run(opened())
 
     async def connect(self, token: str = TOKEN, crm: str = "memory") -> Any:
-        return await connections.connect(self.pool, self.settings, self.caller.account_id, crm, token=token)
+        return await connections.connect(self.crm, self.caller.account_id, crm, token=token)
 
     async def write(self, person: Any = JANE, **more: Any) -> WriteResult:
         body = msgspec.convert({"person": person, **more}, ContactWrite)
-        return await service.upsert_contact(self.pool, self.settings, self.caller, body)
+        return await service.upsert_contact(self.crm, self.caller, body)
 
     async def events(self) -> list[str]:
         return [one.type for one in (await events.page(self.pool, self.caller.account_id)).data]
@@ -135,7 +134,7 @@ def test_connecting_needs_what_the_crm_needs(world: World) -> None:
     async def work(world: World) -> None:
         account_id = world.caller.account_id
         for crm, token, path in (("none", None, "crm"), ("memory", None, "token"), ("builtin", "t", "token")):
-            error = await refused(connections.connect(world.pool, world.settings, account_id, crm, token=token))
+            error = await refused(connections.connect(world.crm, account_id, crm, token=token))
             assert error.details[0].path == path
         assert (await refused(world.write())).type == "crm_not_connected"
         assert (await refused(connections.disconnect(world.pool, account_id))).type == "crm_not_connected"
@@ -203,11 +202,11 @@ def test_companies_and_notes_fail_alike(world: World) -> None:
     async def work(world: World) -> None:
         world.store.failure = Rejected("domain", "is blocked.")
         company = msgspec.convert({"company": {"domain": "acme.example.com"}}, CompanyWrite)
-        error = await refused(service.upsert_company(world.pool, world.settings, world.caller, company))
+        error = await refused(service.upsert_company(world.crm, world.caller, company))
         assert error.details[0].path == "company.domain"
         world.store.failure = Unavailable(3)
         note = NoteWrite(contact_id="1", text="x")
-        error = await refused(service.add_note(world.pool, world.settings, world.caller, note))
+        error = await refused(service.add_note(world.crm, world.caller, note))
         assert (error.type, error.retry_after_seconds) == ("crm_unavailable", 3)
 
     world.run(work)
@@ -218,14 +217,14 @@ def test_what_a_crm_cannot_do_is_not_asked_of_it(world: World) -> None:
         await world.connect(crm="bare")
         calls = len(world.store.calls)
         note = NoteWrite(contact_id="1", text="x")
-        assert (await refused(service.add_note(world.pool, world.settings, world.caller, note))).status == 400
+        assert (await refused(service.add_note(world.crm, world.caller, note))).status == 400
         assert (await refused(world.write(note="x"))).details[0].path == "note"
         company = msgspec.convert({"company": {"domain": "acme.example.com"}}, CompanyWrite)
-        error = await refused(service.upsert_company(world.pool, world.settings, world.caller, company))
+        error = await refused(service.upsert_company(world.crm, world.caller, company))
         assert error.details[0].path == "company"
         account_id = world.caller.account_id
-        assert await service.owners(world.pool, world.settings, account_id, None, 50) == ([], None)
-        assert await service.lists(world.pool, world.settings, account_id, None, 50) == ([], None)
+        assert await service.owners(world.crm, account_id, None, 50) == ([], None)
+        assert await service.lists(world.crm, account_id, None, 50) == ([], None)
         assert len(world.store.calls) == calls
         done = await world.write()
         assert (done.action, done.company_id) == ("created", None)

@@ -7,11 +7,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from harness import Account, Server, until, with_pool
+from harness import Account, Server, until
 from world import WorldBeside
-
-from addtocrm.core import settings as settings_module
-from addtocrm.crm import connections
 
 PERSON = {"linkedin_url": "https://www.linkedin.com/in/once-contact", "full_name": "Once Contact"}
 LOCK = 77
@@ -108,8 +105,7 @@ def test_killed_before_the_answer_is_stored(new_server: Any, mail: WorldBeside) 
            returning id"""
     )
     account = server.account(credits=100)
-    settings = settings_module.load({"ADDTOCRM_DATABASE_URL": server.database_url})
-    with_pool(server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
+    account.connect_builtin()
     asked = requests(account)
     asyncio.run(post_all_and_kill(server, account, asked))
     assert not server.query("select from idempotency where status is not null")

@@ -3,17 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from harness import Account, Server, until, with_pool
-
-from addtocrm.core import settings as settings_module
-from addtocrm.crm import connections
+from harness import Account, Server, until
 
 ENDED = ("completed", "failed", "cancelled")
-
-
-def connect_builtin(account: Account) -> None:
-    settings = settings_module.load({"ADDTOCRM_DATABASE_URL": account.server.database_url})
-    with_pool(account.server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
 
 
 def list_of(account: Account, people: int) -> str:

@@ -10,7 +10,6 @@ import pytest
 from harness import Server, until, with_pool
 from jobbing import (
     charges,
-    connect_builtin,
     counted,
     ended,
     job,
@@ -44,7 +43,7 @@ def test_the_figures_of_a_cancelled_batch_are_final(new_server: Any, mail: World
 def test_a_cancelled_push_wrote_what_it_says(new_server: Any) -> None:
     server: Server = new_server()
     account = server.account()
-    connect_builtin(account)
+    account.connect_builtin()
     id = push(account, 3000)
     until_done(account, id)
     account.client.post(f"/v1/jobs/{id}/cancel")
@@ -64,7 +63,7 @@ def test_a_job_is_cancelled_also_where_its_process_ends_meanwhile(new_server: An
     """The push is held up in the middle of a write, then cancelled, then its process ends."""
     server: Server = new_server()
     account = server.account()
-    connect_builtin(account)
+    account.connect_builtin()
     id = push(account, 500)
     until_done(account, id)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from harness import Server, until, with_pool
-from jobbing import charges, connect_builtin, counted, ended, enrich, jobs_process, push, shown, until_done, verify
+from jobbing import charges, counted, ended, enrich, jobs_process, push, shown, until_done, verify
 from world import WorldBeside
 
 
@@ -20,7 +20,7 @@ def test_every_job_goes_on_after_any_end(new_server: Any, mail: WorldBeside, end
     slugs = [f"term-{number}-example" for number in range(2000)]
     server.add_people(*slugs)
     account = server.account(credits=10_000)
-    connect_builtin(account)
+    account.connect_builtin()
     batch, pushed = enrich(account, [f"linkedin.com/in/{slug}" for slug in slugs]), push(account, 1500)
     verified = verify(account, people)
     for id in (batch, pushed, verified):

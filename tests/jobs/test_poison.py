@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from harness import Server
-from jobbing import connect_builtin, ended, enrich, results
+from jobbing import ended, enrich, results
 
 POISON = "🧛‍♀️" * 40
 
@@ -61,7 +61,7 @@ def test_what_the_database_refuses_fails_alone(server: Server) -> None:
 )
 def test_a_key_too_long_for_its_index_is_no_failure(server: Server, path: str, body: dict[str, Any]) -> None:
     account = server.account()
-    connect_builtin(account)
+    account.connect_builtin()
     for _ in range(2):
         answer = account.client.post(path, json=body)
         assert answer.status_code in (200, 201, 404), answer.text

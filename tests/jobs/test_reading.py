@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 from harness import Account, Server, until
-from jobbing import connect_builtin, ended, enrich, job, list_of, push
+from jobbing import ended, enrich, job, list_of, push
 
 
 def test_a_job_is_for_the_scope_that_made_it(server: Server) -> None:
     account = server.account(credits=10)
-    connect_builtin(account)
+    account.connect_builtin()
     server.add_people("scope-example")
     ids = {"enrich": enrich(account, ["linkedin.com/in/scope-example"]), "lists": push(account, 1)}
     for id in ids.values():
@@ -34,7 +34,7 @@ def test_a_job_is_for_the_scope_that_made_it(server: Server) -> None:
 
 def test_a_push_needs_both_scopes(server: Server) -> None:
     account = server.account()
-    connect_builtin(account)
+    account.connect_builtin()
     id = list_of(account, 1)
     for scope, missing in (("lists", "write"), ("write", "lists")):
         answer = server.client(account.key([scope])).post(f"/v1/lists/{id}/push", json={})
@@ -107,7 +107,7 @@ def test_ended_jobs_are_deleted_after_their_time(new_server: Any) -> None:
 def test_a_list_of_many_is_pushed_without_passing_through_the_server(new_server: Any) -> None:
     server: Server = new_server()
     account = server.account()
-    connect_builtin(account)
+    account.connect_builtin()
     id = push(account, 20_000)
     query = """select input->>'member_id' as id, input->'person'->>'full_name' as name from job_items
                where job_id = $1 and position = 19999"""

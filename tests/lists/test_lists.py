@@ -4,10 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from harness import Account, Server, until, with_pool
-
-from addtocrm.core import settings as settings_module
-from addtocrm.crm import connections
+from harness import Account, Server, until
 
 
 @pytest.fixture
@@ -23,11 +20,6 @@ def new_list(account: Account, name: str = "Autumn") -> str:
 
 def add(account: Account, id: str, *people: dict[str, Any]) -> Any:
     return account.client.post(f"/v1/lists/{id}/members", json={"people": list(people)})
-
-
-def connect_builtin(account: Account) -> None:
-    settings = settings_module.load({"ADDTOCRM_DATABASE_URL": account.server.database_url})
-    with_pool(account.server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
 
 
 def test_a_lists_life(account: Account) -> None:
@@ -120,7 +112,7 @@ def test_bad_members(account: Account, people: list[Any], path: str) -> None:
 
 def test_another_accounts_list_is_not_there(server: Server, account: Account) -> None:
     id = new_list(server.account())
-    connect_builtin(account)
+    account.connect_builtin()
     client = account.client
     for response in (
         client.get(f"/v1/lists/{id}"),
@@ -155,7 +147,7 @@ def ended(account: Account, job: str) -> dict[str, Any]:
 
 
 def test_push_writes_each_member_once(account: Account) -> None:
-    connect_builtin(account)
+    account.connect_builtin()
     id = new_list(account)
     add(account, id, *({"linkedin_url": f"linkedin.com/in/push{n}-example", "full_name": f"P {n}"} for n in range(30)))
     for action in ("created", "unchanged"):
@@ -176,7 +168,7 @@ def test_push_writes_each_member_once(account: Account) -> None:
 def test_a_push_survives_a_crash(new_server: Any) -> None:
     server: Server = new_server()
     account = server.account()
-    connect_builtin(account)
+    account.connect_builtin()
     id = new_list(account)
     add(account, id, *({"linkedin_url": f"linkedin.com/in/k{n}-example", "full_name": f"K {n}"} for n in range(600)))
     job = push(account, id)
@@ -195,7 +187,7 @@ def test_a_push_survives_a_crash(new_server: Any) -> None:
 
 
 def test_cancel(account: Account) -> None:
-    connect_builtin(account)
+    account.connect_builtin()
     id = new_list(account)
     add(account, id, *({"linkedin_url": f"linkedin.com/in/c{n}-example", "full_name": f"C {n}"} for n in range(900)))
     job = push(account, id)

@@ -4,10 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from harness import Account, Server, cli, until, with_pool
-
-from addtocrm.core import settings as settings_module
-from addtocrm.crm import connections
+from harness import Account, Server, cli, until
 
 
 class World:
@@ -16,8 +13,7 @@ class World:
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self.folder = server, folder
         self.account: Account = server.account(credits=1000)
-        settings = settings_module.load({"ADDTOCRM_DATABASE_URL": server.database_url})
-        with_pool(server.database_url, lambda pool: connections.connect(pool, settings, self.account.id, "builtin"))
+        self.account.connect_builtin()
 
     def imported(self, *rows: dict[str, str]) -> Any:
         names = list(dict.fromkeys(name for row in rows for name in row))

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Account, Server, cli, until, with_pool
-
-from addtocrm.core import settings as settings_module
-from addtocrm.crm import connections
+from harness import Account, Server, cli, until
 
 URL = "https://www.linkedin.com/in/ida-forgotten"
 EMAIL = "ida@forgotten.example.com"
@@ -20,8 +17,7 @@ OTHER = "https://www.linkedin.com/in/ida-forgotten-other"
 @pytest.fixture
 def account(server: Server) -> Account:
     account = server.account(credits=100)
-    settings = settings_module.load({"ADDTOCRM_DATABASE_URL": server.database_url})
-    with_pool(server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
+    account.connect_builtin()
     return account
 
 

@@ -5,18 +5,14 @@ from typing import Any
 
 import pytest
 from forgetting import World
-from harness import ADDTOCRM, Account, Server, cli, with_pool
-
-from addtocrm.core import settings as settings_module
-from addtocrm.crm import connections
+from harness import ADDTOCRM, Account, Server, cli
 
 
 @pytest.fixture
 def other(world: World) -> Account:
     """Another account with the built-in CRM."""
     account = world.server.account(credits=1000)
-    settings = settings_module.load({"ADDTOCRM_DATABASE_URL": world.server.database_url})
-    with_pool(world.server.database_url, lambda pool: connections.connect(pool, settings, account.id, "builtin"))
+    account.connect_builtin()
     return account
 
 

@@ -8,8 +8,6 @@ from harness import Account, Server, with_pool
 from world import WorldBeside
 
 from addtocrm import sample
-from addtocrm.core import settings as settings_module
-from addtocrm.crm import connections
 from addtocrm.sources.dataset import service as dataset
 
 
@@ -34,12 +32,11 @@ def server(
 @pytest.fixture(scope="module")
 def account(server: Server) -> Account:
     account = server.account(credits=100_000)
-    configured = settings_module.load({"ADDTOCRM_DATABASE_URL": server.database_url})
+    account.connect_builtin()
 
     async def prepare(pool: Any) -> None:
         await dataset.import_people(pool, sample.people_file(), lambda _: None)
         await dataset.import_companies(pool, sample.companies_file(), lambda _: None)
-        await connections.connect(pool, configured, account.id, "builtin")
 
     with_pool(server.database_url, prepare)
     return account

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from addtocrm.cli.database import with_pool
+from addtocrm.cli.database import with_crm, with_pool
 from addtocrm.cli.output import emit
 from addtocrm.core import settings as settings_module
 from addtocrm.core.db.files import replacing
@@ -13,6 +13,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import invalid
 from addtocrm.crm import connections, export, service
 from addtocrm.crm.model import Connection
+from addtocrm.crm.setup import Setup
 from addtocrm.tenants.accounts import service as accounts
 
 app = App(name="crm", help="Connect an account to its CRM; export its contacts.")
@@ -30,13 +31,12 @@ def connect(email: str, crm: str, *, token: str | None = None, json: Json = Fals
         token: the CRM's access token, where it takes one
         json: one JSON document instead of text
     """
-    settings = settings_module.load()
 
-    async def work(pool: Pool) -> Connection:
-        account = await accounts.find(pool, email)
-        return await connections.connect(pool, settings, account.id, crm, token=token)
+    async def work(setup: Setup) -> Connection:
+        account = await accounts.find(setup.pool, email)
+        return await connections.connect(setup, account.id, crm, token=token)
 
-    connected = with_pool(work)
+    connected = with_crm(work)
     emit(connected, json=json, text=f"{email} writes to {connected.name} ({connected.account_name}).")
 
 
@@ -74,19 +74,18 @@ def export_(email: str, file: Path, *, json: Json = False) -> None:
     format = formats.get(file.suffix.lower())
     if format is None:
         raise invalid("FILE", "needs a name that ends in .csv or .vcf.")
-    settings = settings_module.load()
 
-    async def work(pool: Pool) -> int:
-        account = await accounts.find(pool, email)
+    async def work(setup: Setup) -> int:
+        account = await accounts.find(setup.pool, email)
         count = 0
         with replacing(file) as part, part.open("w", encoding="utf-8", newline="") as out:
             out.write(export.header(format))
-            async for page in service.all_contacts(pool, settings, account.id):
+            async for page in service.all_contacts(setup, account.id):
                 out.write(export.body(format, page))
                 count += len(page)
         return count
 
-    count = with_pool(work)
+    count = with_crm(work)
     emit({"file": str(file), "contacts": count}, json=json, text=f"{count} contacts are in {file}.")
 
 

@@ -18,10 +18,9 @@ from addtocrm.cli.output import out
 from addtocrm.cli.serve import place, run
 from addtocrm.core import logs
 from addtocrm.core import settings as settings_module
-from addtocrm.core.db.pool import open_pool
 from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
-from addtocrm.privacy import service as suppressions
+from addtocrm.crm.setup import opened
 from addtocrm.sources.dataset import service as dataset
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.keys import service as keys
@@ -43,9 +42,8 @@ def demo() -> None:
 
 async def _prepare(settings: Settings, url: str) -> str:
     """Imports the sample, and makes a Pro account with the built-in CRM and a key; gives the key."""
-    session = await suppressions.session(url, settings.data_dir)
-    pool = await open_pool(url, size=4, session=session)
-    try:
+    async with opened(url, settings) as crm:
+        pool = crm.pool
         for name, imports, file in (
             ("people", dataset.import_people, sample.people_file()),
             ("companies", dataset.import_companies, sample.companies_file()),
@@ -58,14 +56,12 @@ async def _prepare(settings: Settings, url: str) -> str:
         account = await accounts.create(pool, email, "pro")
         out.print(f"{account.id}: {account.credits_available} credits this month")
         _say(f"addtocrm crm connect {email} builtin")
-        await connections.connect(pool, settings, account.id, "builtin")
+        await connections.connect(crm, account.id, "builtin")
         out.print("connected")
         _say(f"addtocrm keys create {email} --scopes enrich,write,lists,read")
         key = await keys.create(pool, email, ["enrich", "write", "lists", "read"], "Demo")
         out.print(key.key)
         return key.key
-    finally:
-        await pool.close()
 
 
 def _say(command: str) -> None:

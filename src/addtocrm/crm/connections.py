@@ -2,8 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import asyncpg
 import msgspec
@@ -13,6 +14,7 @@ from addtocrm.core import secrets
 from addtocrm.core.db.pool import Connection as Database
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.outgoing.leases import Busy, Lease, Leases, Lost
 from addtocrm.core.settings import Settings
 from addtocrm.core.times import rfc3339
 from addtocrm.crm import registry, store
@@ -25,12 +27,15 @@ from addtocrm.crm.contract import (
     Failure,
     NoAuth,
     NotFound,
+    OAuth,
     RateLimited,
     Rejected,
     TokenAuth,
     Unavailable,
 )
 from addtocrm.crm.model import Connection
+from addtocrm.crm.oauth import Tokens, refreshed
+from addtocrm.crm.setup import Setup
 from addtocrm.events import service as events
 from addtocrm.privacy import service as suppressions
 
@@ -51,15 +56,24 @@ class Open(msgspec.Struct, frozen=True):
     connector: Connector
 
 
-class OpenForWriting(Open, frozen=True):
-    """The active CRM, open for writing: what `db` does is committed with the work."""
+Told = Callable[[Database], Awaitable[object]]
 
-    db: Database
+
+class OpenForWriting(Open, frozen=True):
+    """The active CRM, open for writing.
+
+    `told` is what our own database is told of the work: in the transaction of the built-in CRM, else in one right after
+    it, also where a later step fails. `hold(numbers)` keeps what identifies a record (see `matching.locks`) for this
+    work alone, and raises Unavailable where others keep it too long; `check()` raises it where it may be theirs by now.
+    """
+
+    told: list[Told]
+    hold: Callable[[Sequence[int]], Awaitable[None]]
+    check: Callable[[], None]
 
 
 async def connect(
-    pool: Pool,
-    settings: Settings,
+    setup: Setup,
     account_id: str,
     crm: str,
     *,
@@ -79,27 +93,27 @@ async def connect(
     if not isinstance(definition.auth, NoAuth) and not token:
         where = f": {definition.auth.where}" if isinstance(definition.auth, TokenAuth) else ""
         raise invalid("token", f"is required for {definition.label}{where}.")
+    access = Access(account_id, account_id, setup.settings, token, setup.outgoing, setup.pool)
     try:
-        async with pool.acquire() as db, db.transaction():
-            await store.hold(db, [_number(f"crm connection {account_id}")])
-            before = await store.connection(db, account_id, "for update")
-            access = Access(account_id, settings, token, db, writing=True)
-            owner = await definition.open(access).info()
-            sealed = secrets.seal(settings.data_dir, token, _purpose(account_id)) if token else None
-            same = before and (before["crm"], before["crm_account_id"]) == (crm, owner.id)
-            if not (before and same and before["status"] == "connected" and sealed is None):
-                await store.connect(db, account_id, crm, definition.label, owner.id, owner.name, sealed)
-            told = {"crm": crm, "name": definition.label, "account_id": owner.id}
-            if before and not same:
-                data = {**told, "from": before["crm"]}
-                await events.append(db, account_id, "crm.switched", actor, request_id, data)
-            elif not before or before["status"] != "connected":
-                await events.append(db, account_id, "crm.connected", actor, request_id, told)
+        owner = await definition.open(access).info()
     except (Expired, Rejected):
         raise invalid("token", f"is not accepted by {definition.label}.") from None
     except Failure as failure:
         raise _told(failure, "") from None
-    return await info(pool, account_id)
+    sealed = secrets.seal(setup.settings.data_dir, token, _purpose(account_id)) if token else None
+    async with setup.pool.acquire() as db, db.transaction():
+        await store.hold(db, [_number(f"crm connection {account_id}")])
+        before = await store.connection(db, account_id, "for update")
+        same = before and (before["crm"], before["crm_account_id"]) == (crm, owner.id)
+        if not (before and same and before["status"] == "connected" and sealed is None):
+            await store.connect(db, account_id, crm, definition.label, owner.id, owner.name, sealed)
+        told = {"crm": crm, "name": definition.label, "account_id": owner.id}
+        if before and not same:
+            data = {**told, "from": before["crm"]}
+            await events.append(db, account_id, "crm.switched", actor, request_id, data)
+        elif not before or before["status"] != "connected":
+            await events.append(db, account_id, "crm.connected", actor, request_id, told)
+    return await info(setup.pool, account_id)
 
 
 async def disconnect(pool: Pool, account_id: str, *, actor: str = "operator", request_id: str | None = None) -> None:
@@ -151,42 +165,96 @@ async def sealed(pool: Pool, settings: Settings) -> tuple[int, int]:
 
 
 @asynccontextmanager
-async def reading(pool: Pool, settings: Settings, account_id: str) -> AsyncIterator[Open]:
+async def reading(setup: Setup, account_id: str) -> AsyncIterator[Open]:
     """The active CRM for reading. A connector's failure inside the block becomes an ApiError."""
-    row = await _row(pool, account_id)
+    row = await _row(setup.pool, account_id)
+    access = await _access(setup, row, account_id)
     try:
-        yield Open(_definition(row), _open(row, account_id, settings, pool, writing=False))
+        yield Open(_definition(row), _definition(row).open(access))
     except Failure as failure:
-        raise await _failed(pool, account_id, row, failure, "") from None
+        raise await _failed(setup, account_id, row, access, failure, "") from None
 
 
 @asynccontextmanager
 async def writing(
-    pool: Pool, settings: Settings, account_id: str, expected_crm: str | None, path: str = ""
+    setup: Setup,
+    account_id: str,
+    expected_crm: str | None,
+    path: str = "",
+    about: Sequence[bytes] = (),
+    *,
+    bulk: bool = False,
 ) -> AsyncIterator[OpenForWriting]:
-    """The active CRM for writing, in one transaction of our database.
+    """The active CRM for writing: the built-in one in one transaction of our database, another without any; in `bulk`
+    its vendor is asked after single calls.
 
-    A connector's failure inside the block rolls it back and becomes an ApiError; the field that it names is
-    looked for under `path` in the request. Raises ApiError where `expected_crm` is another.
+    A connector's failure inside the block becomes an ApiError; the field that it names is looked for under `path` in
+    the request. Raises ApiError where `expected_crm` is another, and where somebody of `about` asked to be forgotten.
     """
-    row = None
+    row = access = None
     try:
-        async with pool.acquire() as db, db.transaction():
+        async with AsyncExitStack() as stack:
+            db = await stack.enter_async_context(setup.pool.acquire())
+            await stack.enter_async_context(db.transaction())
             row = await _row(db, account_id, "for share")
             if expected_crm is not None and expected_crm != row["crm"]:
                 raise invalid("expected_crm", f"the active CRM is {row['crm']}; nothing was written.")
-            connector = _open(row, account_id, settings, db, writing=True)
-            yield OpenForWriting(_definition(row), connector, db)
+            if about and await suppressions.first_suppressed(db, [about]) is not None:
+                raise invalid(path, "asked to be forgotten; nothing was written.")
+            definition, told = _definition(row), list[Told]()
+            if definition.vendor is None:
+                connector = definition.open(
+                    Access(account_id, row["crm_account_id"], setup.settings, None, setup.outgoing, db, writing=True)
+                )
+                yield OpenForWriting(definition, connector, told, partial(_lock, db), lambda: None)
+                await _tell(db, told)
+                return
+            await stack.aclose()
+            access = await _access(setup, row, account_id, bulk=bulk)
+            kept = Kept(setup.leases, stack)
+            try:
+                yield OpenForWriting(definition, definition.open(access), told, kept.hold, kept.check)
+            finally:
+                if told:
+                    async with setup.pool.acquire() as db, db.transaction():
+                        await _tell(db, told)
     except Failure as failure:
-        raise await _failed(pool, account_id, row, failure, path) from None
+        raise await _failed(setup, account_id, row, access, failure, path) from None
 
 
-async def hold(db: Database, locks: list[int]) -> None:
-    """Takes the locks of what is written (see `matching.locks`). Raises Unavailable where they stay taken."""
+class Kept:
+    """The leases of one piece of work, which end with `stack`."""
+
+    def __init__(self, leases: Leases, stack: AsyncExitStack) -> None:
+        self._leases, self._stack = leases, stack
+        self._held: list[Lease] = []
+
+    async def hold(self, numbers: Sequence[int]) -> None:
+        try:
+            for number in sorted(set(numbers)):
+                lease = self._leases.hold(f"crm:{number}", store.LOCK_SECONDS)
+                self._held.append(await self._stack.enter_async_context(lease))
+        except Busy:
+            raise Unavailable(retry_after=5) from None
+
+    def check(self) -> None:
+        try:
+            for lease in self._held:
+                lease.check()
+        except Lost:
+            raise Unavailable(retry_after=5) from None
+
+
+async def _lock(db: Database, numbers: Sequence[int]) -> None:
     try:
-        await store.hold(db, locks)
+        await store.hold(db, numbers)
     except TimeoutError:
         raise Unavailable(retry_after=5) from None
+
+
+async def _tell(db: Database, told: Sequence[Told]) -> None:
+    for tell in told:
+        await tell(db)
 
 
 async def _row(db: Database | Pool, account_id: str, lock: str = "") -> asyncpg.Record:
@@ -203,23 +271,59 @@ def _definition(row: asyncpg.Record) -> Definition:
     return definition
 
 
-def _open(row: asyncpg.Record, account_id: str, settings: Settings, db: Database | Pool, *, writing: bool) -> Connector:
+async def _access(setup: Setup, row: asyncpg.Record, account_id: str, *, bulk: bool = False) -> Access:
+    """What a connector outside a transaction is opened with. Raises ApiError, and Failure where a token that ended
+    cannot be refreshed."""
     if row["status"] == "token_expired":
         raise ApiError("crm_token_expired", EXPIRED)
-    secret = None
-    if row["secret"] is not None:
+    secret = _unsealed(setup, row, account_id)
+    if secret is not None and isinstance(_definition(row).auth, OAuth):
+        tokens = msgspec.json.decode(secret, type=Tokens)
+        secret = (await _renewed(setup, account_id, tokens.access_token) if tokens.ends else tokens).access_token
+    return Access(account_id, row["crm_account_id"], setup.settings, secret, setup.outgoing, setup.pool, bulk=bulk)
+
+
+def _unsealed(setup: Setup, row: asyncpg.Record, account_id: str) -> str | None:
+    if row["secret"] is None:
+        return None
+    try:
+        return secrets.unseal(setup.settings.data_dir, row["secret"], _purpose(account_id))
+    except secrets.SecretError as error:
+        # The fault of this host, which cannot know what the CRM would say.
+        log.error("secret_closed", account_id=account_id, reason=str(error))
+        raise ApiError("crm_unavailable", CLOSED, retry_after_seconds=30) from None
+
+
+async def _renewed(setup: Setup, account_id: str, old: str) -> Tokens:
+    """The tokens after `old`: refreshed by one host for all. Raises Expired and Unavailable."""
+    try:
+        async with setup.leases.hold(f"crm-token:{account_id}", store.LOCK_SECONDS) as lease:
+            row = await _row(setup.pool, account_id)
+            secret = _unsealed(setup, row, account_id)
+            assert secret is not None
+            tokens = msgspec.json.decode(secret, type=Tokens)
+            if tokens.access_token != old:
+                return tokens
+            new = await refreshed(setup.outgoing, setup.settings, _definition(row), tokens)
+            lease.check()
+            sealed = secrets.seal(setup.settings.data_dir, msgspec.json.encode(new).decode(), _purpose(account_id))
+            await store.renew(setup.pool, account_id, row["connected_at"], sealed)
+            return new
+    except (Busy, Lost):
+        raise Unavailable(retry_after=5) from None
+
+
+async def _failed(
+    setup: Setup, account_id: str, row: asyncpg.Record | None, access: Access | None, failure: Failure, path: str
+) -> ApiError:
+    if isinstance(failure, Expired) and row and access and access.secret and isinstance(_definition(row).auth, OAuth):
         try:
-            secret = secrets.unseal(settings.data_dir, row["secret"], _purpose(account_id))
-        except secrets.SecretError as error:
-            # The fault of this host, which cannot know what the CRM would say.
-            log.error("secret_closed", account_id=account_id, reason=str(error))
-            raise ApiError("crm_unavailable", CLOSED, retry_after_seconds=30) from None
-    return _definition(row).open(Access(account_id, settings, secret, db, writing))
-
-
-async def _failed(pool: Pool, account_id: str, row: asyncpg.Record | None, failure: Failure, path: str) -> ApiError:
+            await _renewed(setup, account_id, access.secret)
+            failure = Unavailable(retry_after=1)
+        except Failure as final:
+            failure = final
     if isinstance(failure, Expired) and row:
-        async with pool.acquire() as db, db.transaction():
+        async with setup.pool.acquire() as db, db.transaction():
             if await store.expire(db, account_id, row["connected_at"]):
                 told = {"crm": row["crm"], "name": row["name"]}
                 await events.append(db, account_id, "crm.token_expired", "system", None, told)

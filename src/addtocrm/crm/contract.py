@@ -10,6 +10,8 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.outgoing.client import Outgoing
+from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
 
 Kind = Literal["contact", "company"]
@@ -87,13 +89,6 @@ class OAuth(msgspec.Struct, frozen=True, tag="oauth"):
     scopes: tuple[str, ...]
 
 
-class Quota(msgspec.Struct, frozen=True):
-    """At most `requests` in `seconds`, for one account of the CRM."""
-
-    requests: int
-    seconds: float
-
-
 class CrmAccount(msgspec.Struct, frozen=True):
     """The CRM's own account behind the credentials."""
 
@@ -149,15 +144,19 @@ class Task(msgspec.Struct, frozen=True):
 class Access(msgspec.Struct, frozen=True):
     """What a connector is opened with.
 
-    `secret` is the token in clear. `db` is for the built-in CRM alone; where `writing`, it is the one connection
-    whose transaction the writer commits.
+    `vendor_account` is the vendor's own name of the account, whose quota is asked for. `secret` is the token in clear.
+    `outgoing` is the way to the vendor (see `calling.ask`), in `bulk` after single calls. `db` is for the built-in CRM
+    alone; where `writing`, it is the one connection whose transaction the writer commits.
     """
 
     account_id: str
+    vendor_account: str
     settings: Settings
     secret: str | None
+    outgoing: Outgoing
     db: Connection | Pool
-    writing: bool
+    writing: bool = False
+    bulk: bool = False
 
 
 class Connector(Protocol):
@@ -221,13 +220,14 @@ class Connector(Protocol):
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """A CRM as data, and `open`, which makes no request of its own.
 
+    `vendor` is how it is called; None for the built-in CRM, whose records are rows of our own database.
     `mapping` has, for each kind, our field names and the CRM's; a field that is not in it is not written.
     """
 
     name: str
     label: str
     auth: NoAuth | TokenAuth | OAuth
-    quota: Quota | None
+    vendor: Vendor | None
     capabilities: tuple[Capability, ...]
     mapping: Mapping[Kind, Mapping[str, str]]
     open: Callable[[Access], Connector]

@@ -10,7 +10,6 @@ from msgspec import Meta
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ErrorType
-from addtocrm.core.settings import Settings
 from addtocrm.crm import connections, export, service
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner
 from addtocrm.crm.model import (
@@ -25,6 +24,7 @@ from addtocrm.crm.model import (
     TaskWrite,
     WriteResult,
 )
+from addtocrm.crm.setup import Setup
 from addtocrm.web.context import Scopes
 from addtocrm.web.endpoint import AnyRequest, caller_of, data, endpoint, json, read_body, read_query
 
@@ -85,11 +85,11 @@ async def info(request: AnyRequest, pool: Pool) -> Response[bytes]:
         "Add a person to the CRM", WRITE, WriteResult, body=ContactWrite, status=(200, 201), example={"person": PERSON}
     ),
 )
-async def write_contact(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def write_contact(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """Takes the `data` of an enrichment as it is. The same person sent twice is one contact: 201 where it was
     made, 200 where it was there. Free."""
     body = await read_body(request, ContactWrite)
-    result = await service.upsert_contact(pool, settings, caller_of(request).caller, body)
+    result = await service.upsert_contact(crm, caller_of(request).caller, body)
     return data(result, 201 if result.action == "created" and not body.dry_run else 200)
 
 
@@ -104,10 +104,10 @@ async def write_contact(request: AnyRequest, pool: Pool, settings: Settings) -> 
         example={"company": {"name": "Acme", "domain": "acme.example.com"}},
     ),
 )
-async def write_company(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def write_company(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """Takes the `data` of a company look-up as it is. 201 where it was made, 200 where it was there. Free."""
     body = await read_body(request, CompanyWrite)
-    result = await service.upsert_company(pool, settings, caller_of(request).caller, body)
+    result = await service.upsert_company(crm, caller_of(request).caller, body)
     return data(result, 201 if result.action == "created" and not body.dry_run else 200)
 
 
@@ -123,10 +123,10 @@ async def write_company(request: AnyRequest, pool: Pool, settings: Settings) -> 
         example={"contact_id": "cco_0199d0c1b2a37c4d8e5f60718293a4b5", "text": "Met at the trade fair."},
     ),
 )
-async def write_note(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def write_note(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """A note on a contact of the CRM."""
     body = await read_body(request, NoteWrite)
-    return data(await service.add_note(pool, settings, caller_of(request).caller, body), 201)
+    return data(await service.add_note(crm, caller_of(request).caller, body), 201)
 
 
 @post(
@@ -145,22 +145,21 @@ async def write_note(request: AnyRequest, pool: Pool, settings: Settings) -> Res
         },
     ),
 )
-async def write_task(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def write_task(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """Something to do about a contact of the CRM."""
     body = await read_body(request, TaskWrite)
-    return data(await service.add_task(pool, settings, caller_of(request).caller, body), 201)
+    return data(await service.add_task(crm, caller_of(request).caller, body), 201)
 
 
 @get(
     "/v1/crm/contacts",
     opt=described("Contacts of the CRM", READ, list[Contact], query=ContactsQuery),
 )
-async def contacts(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def contacts(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """The contacts with an e-mail or a LinkedIn URL; all of them where neither is given."""
     query = read_query(request, ContactsQuery)
     page = await service.contacts(
-        pool,
-        settings,
+        crm,
         caller_of(request).caller.account_id,
         email=query.email,
         linkedin_url=query.linkedin_url,
@@ -171,27 +170,27 @@ async def contacts(request: AnyRequest, pool: Pool, settings: Settings) -> Respo
 
 
 @get("/v1/crm/fields", opt=described("Fields of the CRM", READ, list[Field], query=FieldsQuery))
-async def fields(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def fields(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """What a contact or a company can hold, custom fields too."""
     query = read_query(request, FieldsQuery)
     account_id = caller_of(request).caller.account_id
-    return _collection(await service.fields(pool, settings, account_id, query.object, query.cursor, query.limit))
+    return _collection(await service.fields(crm, account_id, query.object, query.cursor, query.limit))
 
 
 @get("/v1/crm/owners", opt=described("Owners in the CRM", READ, list[Owner], query=PageQuery))
-async def owners(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def owners(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """Who can own contacts, companies and tasks."""
     query = read_query(request, PageQuery)
     account_id = caller_of(request).caller.account_id
-    return _collection(await service.owners(pool, settings, account_id, query.cursor, query.limit))
+    return _collection(await service.owners(crm, account_id, query.cursor, query.limit))
 
 
 @get("/v1/crm/lists", opt=described("Lists of the CRM", READ, list[CrmList], query=PageQuery))
-async def lists(request: AnyRequest, pool: Pool, settings: Settings) -> Response[bytes]:
+async def lists(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """The lists that a contact can be put on."""
     query = read_query(request, PageQuery)
     account_id = caller_of(request).caller.account_id
-    return _collection(await service.lists(pool, settings, account_id, query.cursor, query.limit))
+    return _collection(await service.lists(crm, account_id, query.cursor, query.limit))
 
 
 @get(
@@ -204,10 +203,10 @@ async def lists(request: AnyRequest, pool: Pool, settings: Settings) -> Response
         content_types=("text/csv", "text/vcard"),
     ),
 )
-async def export_contacts(request: AnyRequest, pool: Pool, settings: Settings) -> Stream:
+async def export_contacts(request: AnyRequest, crm: Setup) -> Stream:
     """All contacts as one file, CSV or vCard 4.0."""
     format = read_query(request, ExportQuery).format
-    pages = service.all_contacts(pool, settings, caller_of(request).caller.account_id)
+    pages = service.all_contacts(crm, caller_of(request).caller.account_id)
     first = await anext(pages)
 
     async def file() -> AsyncIterator[str]:

@@ -6,12 +6,10 @@ from typing import Any, TypeVar
 
 from addtocrm.core import cursors, times
 from addtocrm.core.caller import Caller
-from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import invalid
 from addtocrm.core.idempotency.service import done_before, keep
-from addtocrm.core.settings import Settings
 from addtocrm.crm import matching, values, writer
-from addtocrm.crm.connections import OpenForWriting, hold, reading, writing
+from addtocrm.crm.connections import OpenForWriting, reading, writing
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task, Values
 from addtocrm.crm.merge import left_behind, of_employment
 from addtocrm.crm.model import (
@@ -25,9 +23,10 @@ from addtocrm.crm.model import (
     TaskWrite,
     WriteResult,
 )
+from addtocrm.crm.setup import Setup
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
-from addtocrm.privacy.service import first_suppressed, subjects
+from addtocrm.privacy.service import subjects
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ EXPORT_PAGE = 500
 TO_BE_MADE = "(new)"
 
 
-async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: ContactWrite) -> WriteResult:
+async def upsert_contact(setup: Setup, caller: Caller, write: ContactWrite, *, bulk: bool = False) -> WriteResult:
     """Puts a person into the active CRM, once, with their company, and tells what was written and what kept.
 
     Raises ApiError: `validation_error`, `crm_not_connected` and what the CRM answers (`crm_…`, `not_found`).
@@ -48,11 +47,9 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
         company = {}
     if write.company and company:
         person |= {f"company_{name}": company[name] for name in ("name", "domain") if name in company}
-    async with writing(pool, settings, caller.account_id, write.expected_crm, "person") as crm:
-        emails = [person.get("email"), *person.get("other_emails", ())]
-        about = subjects(person.get("linkedin_url"), emails, person.get("full_name", ""))
-        if await first_suppressed(crm.db, [about]) is not None:
-            raise invalid("person", "asked to be forgotten; nothing was written.")
+    emails = [person.get("email"), *person.get("other_emails", ())]
+    about = subjects(person.get("linkedin_url"), emails, person.get("full_name", ""))
+    async with writing(setup, caller.account_id, write.expected_crm, "person", about, bulk=bulk) as crm:
         name = crm.definition.name
         if "companies" not in crm.definition.capabilities:
             company = {}
@@ -62,7 +59,7 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
         owner = await writer.owner_id(crm, write.owner)
         if not write.dry_run:
             locks = matching.locks(caller.account_id, name, "contact", person)
-            await hold(crm.db, locks + matching.locks(caller.account_id, name, "company", company))
+            await crm.hold(locks + matching.locks(caller.account_id, name, "company", company))
         choice = await writer.find(crm, "contact", person)
         there: Values = choice.record.values if choice.record else {}
         company_id = there.get("company_id")
@@ -75,7 +72,7 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
             found = await writer.find(crm, "company", company)
             with_owner = _and(company, owner=owner if found.record is None else None)
             done = await writer.write(crm, "company", found, with_owner, write.on_conflict, dry_run=write.dry_run)
-            await _tell(crm, caller, "company", done, write.dry_run)
+            _tell(crm, caller, "company", done, write.dry_run)
             person["company_id"] = done.id or TO_BE_MADE
         written = await writer.write(
             crm,
@@ -92,64 +89,63 @@ async def upsert_contact(pool: Pool, settings: Settings, caller: Caller, write: 
             await writer.attach_note(crm, write.note, written, dry_run=write.dry_run)
         linked = person.get("company_id") if "company_id" in written.fields else company_id
         linked = None if linked in (None, TO_BE_MADE) else str(linked)
-        await _tell(crm, caller, "contact", written, write.dry_run, company_id=linked)
+        _tell(crm, caller, "contact", written, write.dry_run, company_id=linked)
         result = WriteResult(name, written.id, linked, written.url, written.action, written.fields, written.kept)
-        await keep(crm.db, caller.once, result)
+        crm.told.append(lambda db: keep(db, caller.once, result))
     return result
 
 
-async def upsert_company(pool: Pool, settings: Settings, caller: Caller, write: CompanyWrite) -> CompanyResult:
+async def upsert_company(setup: Setup, caller: Caller, write: CompanyWrite) -> CompanyResult:
     """Puts a company into the active CRM, once. Raises ApiError as `upsert_contact`."""
     if before := done_before(caller.once, CompanyResult):
         return before
     company = {**values.of_company(write.company), **values.of_custom(write.custom_fields)}
-    async with writing(pool, settings, caller.account_id, write.expected_crm, "company") as crm:
+    async with writing(setup, caller.account_id, write.expected_crm, "company") as crm:
         name = crm.definition.name
         writer.require(crm, "companies", "company")
         await writer.check_custom(crm, "company", company)
         owner = await writer.owner_id(crm, write.owner)
         if not write.dry_run:
-            await hold(crm.db, matching.locks(caller.account_id, name, "company", company))
+            await crm.hold(matching.locks(caller.account_id, name, "company", company))
         choice = await writer.find(crm, "company", company)
         written = await writer.write(
             crm, "company", choice, _and(company, owner=owner), write.on_conflict, dry_run=write.dry_run
         )
-        await _tell(crm, caller, "company", written, write.dry_run)
+        _tell(crm, caller, "company", written, write.dry_run)
         result = CompanyResult(name, written.id, written.url, written.action, written.fields, written.kept)
-        await keep(crm.db, caller.once, result)
+        crm.told.append(lambda db: keep(db, caller.once, result))
     return result
 
 
-async def add_note(pool: Pool, settings: Settings, caller: Caller, write: NoteWrite) -> NoteResult:
+async def add_note(setup: Setup, caller: Caller, write: NoteWrite) -> NoteResult:
     """Writes a note on a contact. Raises ApiError, `not_found` for a contact that there is not."""
     if before := done_before(caller.once, NoteResult):
         return before
-    async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
+    async with writing(setup, caller.account_id, write.expected_crm) as crm:
         writer.require(crm, "notes", "")
         note_id = await crm.connector.add_note(write.contact_id, write.text)
         result = NoteResult(crm.definition.name, write.contact_id, note_id)
-        await keep(crm.db, caller.once, result)
+        crm.told.append(lambda db: keep(db, caller.once, result))
     return result
 
 
-async def add_task(pool: Pool, settings: Settings, caller: Caller, write: TaskWrite) -> TaskResult:
+async def add_task(setup: Setup, caller: Caller, write: TaskWrite) -> TaskResult:
     """Makes a task about a contact. Raises ApiError, `not_found` for a contact that there is not."""
     if before := done_before(caller.once, TaskResult):
         return before
     due_at = _time("due_at", write.due_at) if write.due_at else None
-    async with writing(pool, settings, caller.account_id, write.expected_crm) as crm:
+    async with writing(setup, caller.account_id, write.expected_crm) as crm:
         writer.require(crm, "tasks", "")
         owner = await writer.owner_id(crm, write.owner)
         task = Task(write.title, write.description, due_at, owner)
         task_id = await crm.connector.add_task(write.contact_id, task)
         result = TaskResult(crm.definition.name, write.contact_id, task_id)
-        await keep(crm.db, caller.once, result)
+        crm.told.append(lambda db: keep(db, caller.once, result))
     return result
 
 
 async def contacts(
-    pool: Pool,
-    settings: Settings,
+    setup: Setup,
     account_id: str,
     *,
     email: str | None = None,
@@ -163,7 +159,7 @@ async def contacts(
         **({"linkedin_url": values.linkedin_url(linkedin_url)} if linkedin_url else {}),
     }
     after = cursors.decode(cursor, str) if cursor else None
-    async with reading(pool, settings, account_id) as crm:
+    async with reading(setup, account_id) as crm:
         if wanted:
             records = [
                 one
@@ -177,11 +173,11 @@ async def contacts(
     return [values.contact_of(one) for one in records[:limit]], more
 
 
-async def all_contacts(pool: Pool, settings: Settings, account_id: str) -> AsyncIterator[list[Contact]]:
+async def all_contacts(setup: Setup, account_id: str) -> AsyncIterator[list[Contact]]:
     """Every contact of the active CRM, page by page; the first page may be empty. Raises ApiError."""
     after = None
     while True:
-        async with reading(pool, settings, account_id) as crm:
+        async with reading(setup, account_id) as crm:
             records = await crm.connector.page("contact", after, EXPORT_PAGE)
         yield [values.contact_of(one) for one in records]
         if len(records) < EXPORT_PAGE:
@@ -190,32 +186,28 @@ async def all_contacts(pool: Pool, settings: Settings, account_id: str) -> Async
 
 
 async def fields(
-    pool: Pool, settings: Settings, account_id: str, kind: Kind, cursor: str | None, limit: int
+    setup: Setup, account_id: str, kind: Kind, cursor: str | None, limit: int
 ) -> tuple[list[Field], str | None]:
     """A page of the fields that the CRM has for contacts or companies."""
-    async with reading(pool, settings, account_id) as crm:
+    async with reading(setup, account_id) as crm:
         return _page(await crm.connector.fields(kind), cursor, limit)
 
 
-async def owners(
-    pool: Pool, settings: Settings, account_id: str, cursor: str | None, limit: int
-) -> tuple[list[Owner], str | None]:
+async def owners(setup: Setup, account_id: str, cursor: str | None, limit: int) -> tuple[list[Owner], str | None]:
     """A page of those who can own records of the CRM."""
-    async with reading(pool, settings, account_id) as crm:
+    async with reading(setup, account_id) as crm:
         known = await crm.connector.owners() if "owners" in crm.definition.capabilities else []
         return _page(known, cursor, limit)
 
 
-async def lists(
-    pool: Pool, settings: Settings, account_id: str, cursor: str | None, limit: int
-) -> tuple[list[CrmList], str | None]:
+async def lists(setup: Setup, account_id: str, cursor: str | None, limit: int) -> tuple[list[CrmList], str | None]:
     """A page of the CRM's lists."""
-    async with reading(pool, settings, account_id) as crm:
+    async with reading(setup, account_id) as crm:
         known = await crm.connector.lists() if "lists" in crm.definition.capabilities else []
         return _page(known, cursor, limit)
 
 
-async def _tell(
+def _tell(
     crm: OpenForWriting, caller: Caller, kind: Kind, written: writer.Written, dry_run: bool, **more: str | None
 ) -> None:
     if dry_run or written.action not in ("created", "updated"):
@@ -234,7 +226,7 @@ async def _tell(
         "fields_written": written.fields,
     }
     event = types[kind, written.action]
-    await events.append(crm.db, caller.account_id, event, caller.actor, caller.request_id, data)
+    crm.told.append(lambda db: events.append(db, caller.account_id, event, caller.actor, caller.request_id, data))
 
 
 def _and(of: Mapping[str, Any], *, owner: str | None) -> dict[str, Any]:

@@ -57,6 +57,16 @@ async def expire(db: Connection, account_id: str, connected_at: object) -> bool:
     return done == "UPDATE 1"
 
 
+async def renew(pool: Pool, account_id: str, connected_at: object, secret: bytes) -> None:
+    """Keeps the refreshed tokens of this very connection."""
+    await pool.execute(
+        "update crm_connections set secret = $3 where account_id = $1 and connected_at = $2",
+        account_id,
+        connected_at,
+        secret,
+    )
+
+
 async def sealed(db: Connection | Pool, lock: str = "") -> list[asyncpg.Record]:
     """(account_id, secret) of every connection that has one. `lock`: `for update` to change them."""
     return await db.fetch(

@@ -8,7 +8,7 @@ import msgspec
 from addtocrm.core.errors import invalid
 from addtocrm.core.ids import ID
 from addtocrm.crm import matching
-from addtocrm.crm.connections import Open
+from addtocrm.crm.connections import Open, OpenForWriting
 from addtocrm.crm.contract import CUSTOM, Capability, Kind, Record, Value, Values
 from addtocrm.crm.merge import OnConflict, merge
 from addtocrm.crm.model import Action
@@ -43,7 +43,7 @@ async def find(crm: Open, kind: Kind, values: Mapping[str, Any]) -> matching.Cho
 
 
 async def write(
-    crm: Open,
+    crm: OpenForWriting,
     kind: Kind,
     choice: matching.Choice,
     values: Mapping[str, Any],
@@ -64,6 +64,7 @@ async def write(
     other = [name for name in known if name in merged.kept or (name in choice.taken and has.get(name) != known[name])]
     kept = [name for name in other if name not in matching.KEYS[kind] or not matching.same_key(name, known, has)]
     fields = list(changes)
+    crm.check()
     if there is None:
         record = None if dry_run else await crm.connector.create(kind, merged.write)
         return Written(record, "created", fields, kept)

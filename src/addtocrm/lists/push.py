@@ -5,10 +5,9 @@ from typing import Any, Protocol
 import msgspec
 
 from addtocrm.core.caller import Caller
-from addtocrm.core.db.pool import Pool
-from addtocrm.core.settings import Settings
 from addtocrm.crm import service as crm
 from addtocrm.crm.model import ContactWrite, PersonInput, WriteResult
+from addtocrm.crm.setup import Setup
 from addtocrm.jobs.kind import Kind
 from addtocrm.jobs.model import Item
 from addtocrm.lists.service import PUSH
@@ -16,9 +15,7 @@ from addtocrm.lists.service import PUSH
 
 class Services(Protocol):
     @property
-    def settings(self) -> Settings: ...
-    @property
-    def pool(self) -> Pool: ...
+    def crm(self) -> Setup: ...
 
 
 def kind(services: Services) -> Kind:
@@ -32,6 +29,6 @@ def kind(services: Services) -> Kind:
             list=options["list"],
             expected_crm=options["expected_crm"],
         )
-        return await crm.upsert_contact(services.pool, services.settings, caller, contact)
+        return await crm.upsert_contact(services.crm, caller, contact, bulk=True)
 
     return Kind(PUSH, write, at_once=4)

@@ -59,6 +59,7 @@ def build(services: Services) -> Gate:
         dependencies={
             "settings": given(services.settings),
             "pool": given(services.pool),
+            "crm": given(services.crm),
             "lookups": given(services.lookups),
             "waterfall": given(services.waterfall),
             "engine": given(services.engine),

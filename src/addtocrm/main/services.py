@@ -9,7 +9,11 @@ import msgspec
 from addtocrm.core.db.notify import Listener
 from addtocrm.core.db.pool import Pool, open_pool
 from addtocrm.core.idempotency.service import Idempotency
+from addtocrm.core.outgoing import quotas
+from addtocrm.core.outgoing.client import Outgoing
+from addtocrm.core.outgoing.leases import Leases
 from addtocrm.core.settings import Settings
+from addtocrm.crm.setup import Setup
 from addtocrm.events import service as events
 from addtocrm.gate.limits import Limiter, ValkeyLimiter
 from addtocrm.gate.shared import SharedLimiter
@@ -19,8 +23,8 @@ from addtocrm.mail.engine import Engine
 from addtocrm.mail.politeness import FOR_SINGLE_CALLS, TOTAL
 from addtocrm.mail.postgres_slots import PostgresSlots
 from addtocrm.privacy import service as suppressions
+from addtocrm.sources import contract as sources
 from addtocrm.sources import registry
-from addtocrm.sources.contract import Setup
 from addtocrm.sources.waterfall import Waterfall
 from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.web.record import Recorder
@@ -31,6 +35,7 @@ class Services(msgspec.Struct, frozen=True):
 
     settings: Settings
     pool: Pool
+    crm: Setup
     listener: Listener
     ring: KeyRing
     hot: HotResults
@@ -65,6 +70,8 @@ async def running(
             hot.forget(subject)
         elif kind == "result":
             hot.forget_one(*subject.split(":"))
+        elif kind == "lease":
+            leases.freed(subject)
         hear(kind, subject)
 
     def on_lost() -> None:
@@ -72,14 +79,17 @@ async def running(
         hot.clear()
 
     listener = Listener(settings.database_url, on_notice, on_lost)
+    leases = Leases(pool, listener.instance)
     await listener.start()
+    outgoing = Outgoing(settings, quotas.shared(settings.valkey_url, pool))
+    crm = Setup(settings, pool, outgoing, leases)
     lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
     idempotency = Idempotency(pool, listener.instance)
     limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else SharedLimiter(pool, listener)
     recorder = Recorder()
     slots = PostgresSlots(settings.database_url, total=mail_connections)
     engine = Engine(settings, slots)
-    waterfall = Waterfall(registry.load(Setup(settings, pool, engine)))
+    waterfall = Waterfall(registry.load(sources.Setup(settings, pool, engine)))
     await lookups.sweep()
     tasks = [
         asyncio.create_task(work)
@@ -91,12 +101,15 @@ async def running(
         )
     ]
     try:
-        yield Services(settings, pool, listener, ring, hot, lookups, idempotency, limiter, recorder, waterfall, engine)
+        yield Services(
+            settings, pool, crm, listener, ring, hot, lookups, idempotency, limiter, recorder, waterfall, engine
+        )
     finally:
         await lookups.drain()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await outgoing.close()
         await slots.close()
         await limiter.close()
         await listener.stop()

@@ -27,18 +27,15 @@ class Lost(Exception):
 
 
 class Lease:
-    """A lease that is held."""
+    """A lease that is held until `ends` (by the clock of the event loop), unless it is prolonged."""
 
-    def __init__(self) -> None:
-        self._lost = False
+    def __init__(self, ends: float) -> None:
+        self.ends = ends
 
     def check(self) -> None:
         """To be called before what only the holder may do. Raises Lost."""
-        if self._lost:
+        if asyncio.get_running_loop().time() > self.ends:
             raise Lost
-
-    def lose(self) -> None:
-        self._lost = True
 
 
 class Leases:
@@ -47,6 +44,9 @@ class Leases:
     def __init__(self, pool: Pool, instance: int) -> None:
         self._pool = pool
         self._instance = instance
+        self._held: dict[int, Lease] = {}
+        """By their fences."""
+        self._keeper: asyncio.Task[None] | None = None
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._freed: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
@@ -67,19 +67,17 @@ class Leases:
                 await queue.acquire()
         except TimeoutError:
             raise Busy from None
-        keeper = None
+        fence = 0
         try:
             try:
                 async with asyncio.timeout(seconds):
+                    began = asyncio.get_running_loop().time()
                     fence = await self._take(name)
             except TimeoutError:
                 raise Busy from None
-            lease = Lease()
-            keeper = asyncio.create_task(self._keep(name, fence, lease))
-            yield lease
+            yield self._keep(fence, began)
         finally:
-            if keeper:
-                keeper.cancel()
+            self._held.pop(fence, None)
             # Also where the answer to the taking was not waited for: nobody else of this process can have it.
             await asyncio.shield(self._free(name, queue))
 
@@ -99,29 +97,39 @@ class Leases:
             except TimeoutError:
                 continue
 
-    async def _keep(self, name: str, fence: int, lease: Lease) -> None:
+    def _keep(self, fence: int, began: float) -> Lease:
+        lease = self._held[fence] = Lease(began + TTL_SECONDS)
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep_prolonging())
+        return lease
+
+    async def _keep_prolonging(self) -> None:
+        """Prolongs all that are held, together, until there are none; one that is not prolonged in time is lost."""
         loop = asyncio.get_running_loop()
-        ends = loop.time() + TTL_SECONDS
-        while True:
-            await asyncio.sleep(PROLONG_SECONDS)
-            began = loop.time()
-            try:
-                done = await self._pool.execute(
-                    """update leases set ends_at = clock_timestamp() + make_interval(secs => $3)
-                       where name = $1 and fence = $2""",
-                    name,
-                    fence,
-                    TTL_SECONDS,
-                    timeout=PROLONG_SECONDS,
-                )
-                if done == "UPDATE 0":
-                    break
-                ends = began + TTL_SECONDS
-            except DATABASE_FAILURES as error:
-                log.warning("lease_not_prolonged", lease=name, error=type(error).__name__)
-                if loop.time() + PROLONG_SECONDS > ends:
-                    break
-        lease.lose()
+        try:
+            while True:
+                await asyncio.sleep(PROLONG_SECONDS)
+                if not self._held:
+                    return
+                began, held = loop.time(), dict(self._held)
+                try:
+                    there = await self._pool.fetch(
+                        """update leases set ends_at = clock_timestamp() + make_interval(secs => $2)
+                           where owner = $1 and fence = any($3::bigint[]) returning fence""",
+                        self._instance,
+                        TTL_SECONDS,
+                        list(held),
+                        timeout=PROLONG_SECONDS,
+                    )
+                except DATABASE_FAILURES as error:
+                    log.warning("leases_not_prolonged", error=type(error).__name__)
+                    continue
+                for fence in held.keys() & {row["fence"] for row in there}:
+                    held.pop(fence).ends = began + TTL_SECONDS
+                for lease in held.values():
+                    lease.ends = 0.0
+        finally:
+            self._keeper = None
 
     async def _free(self, name: str, queue: asyncio.Lock) -> None:
         try:

@@ -75,6 +75,7 @@ class Limiter:
         for task in keepers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._shared.close()
 
     def _enqueue(self, account: str, waiter: _Waiter) -> None:
         heappush(self._queues.setdefault(account, []), (waiter.bulk, next(self._order), waiter))

@@ -42,6 +42,8 @@ class Quotas(Protocol):
         """Grants nothing for `seconds`: the vendor said so."""
         ...
 
+    async def close(self) -> None: ...
+
 
 class _Counts(msgspec.Struct):
     parts: dict[float, dict[int, int]] = msgspec.field(default_factory=dict[float, dict[int, int]])
@@ -101,6 +103,9 @@ class MemoryQuotas:
     async def pause(self, account: str, seconds: float) -> None:
         counts = self._accounts.setdefault(account, _Counts())
         counts.paused_until = max(counts.paused_until, time.time() + seconds)
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 TAKE = """
@@ -179,6 +184,7 @@ class ValkeyQuotas:
     """Counts in Valkey (or Redis), by its clock."""
 
     def __init__(self, valkey: Valkey) -> None:
+        self._valkey = valkey
         self._take = valkey.register_script(TAKE)
         self._done = valkey.register_script(DONE)
         self._pause = valkey.register_script(PAUSE)
@@ -197,6 +203,9 @@ class ValkeyQuotas:
 
     async def pause(self, account: str, seconds: float) -> None:
         await cast(Any, self._pause)(keys=_keys(account)[:1], args=[seconds])
+
+    async def close(self) -> None:
+        await self._valkey.aclose()
 
 
 class PostgresQuotas:
@@ -227,6 +236,16 @@ class PostgresQuotas:
 
     async def pause(self, account: str, seconds: float) -> None:
         await self._pool.execute("select quota_pause($1, $2)", account, seconds)
+
+    async def close(self) -> None:
+        """The pool is its owner's."""
+
+
+def shared(valkey_url: str | None, pool: Pool) -> Quotas:
+    """The counts that all processes share: in Valkey where there is one, else in PostgreSQL."""
+    if valkey_url is None:
+        return PostgresQuotas(pool)
+    return ValkeyQuotas(Valkey.from_url(valkey_url.replace("valkey", "redis", 1), socket_timeout=2))
 
 
 def _keys(account: str) -> list[str]:

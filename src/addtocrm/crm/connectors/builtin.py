@@ -309,7 +309,7 @@ connector = Definition(
     name="builtin",
     label="Built-in CRM",
     auth=NoAuth(),
-    quota=None,
+    vendor=None,
     capabilities=(
         "contacts",
         "companies",

@@ -132,6 +132,7 @@ language plpgsql as $$
 declare
     there leases;
 begin
+    perform set_config('synchronous_commit', 'off', true);
     delete from leases l where l.name = the_name and (l.ends_at <= clock_timestamp() or instance_is_dead(l.owner));
     insert into leases as l (name, owner, ends_at)
     values (the_name, the_owner, clock_timestamp() + make_interval(secs => ttl))
@@ -144,6 +145,7 @@ comment on function lease_take is 'a fence where the lease is ours now, else the
 
 create function lease_free(the_name text, the_owner int) returns void language plpgsql as $$
 begin
+    perform set_config('synchronous_commit', 'off', true);
     delete from leases l where l.name = the_name and l.owner = the_owner;
     if found then
         perform pg_notify('addtocrm', 'lease:' || the_name);

@@ -1,0 +1,242 @@
+"""A CRM that is another's, over HTTP: what is held while it is asked, and the tokens that it gives (OAuth)."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+import pytest
+from memory_crm import TOKEN, MemoryCrm, Store, definition
+from vendor_server import Talk, VendorServer
+
+from addtocrm.core import secrets
+from addtocrm.core.caller import Caller
+from addtocrm.core.errors import ApiError
+from addtocrm.core.outgoing.vendor import Vendor
+from addtocrm.core.settings import Settings
+from addtocrm.crm import connections, registry, service, setup
+from addtocrm.crm.calling import ask
+from addtocrm.crm.contract import Access, Definition, OAuth
+from addtocrm.crm.model import ContactWrite
+from addtocrm.crm.oauth import Tokens
+from addtocrm.events import service as events
+from addtocrm.tenants.accounts import service as accounts
+
+VENDOR = Vendor(name="outside", connections=1000, read_seconds=120, connect_seconds=60)
+
+
+class OutsideCrm(MemoryCrm):
+    """The CRM in memory, behind an HTTP server that is asked before each answer."""
+
+    def __init__(self, store: Store, access: Access, url: str) -> None:
+        super().__init__(store, TOKEN)
+        self._access, self._url = access, url
+
+    async def _call(self, name: str) -> Store:
+        headers = {"authorization": f"Bearer {self._access.secret}"}
+        await ask(self._access, VENDOR, "GET", f"{self._url}/{name}", headers=headers, within=120)
+        return await super()._call(name)
+
+
+class Outside:
+    """The vendor's server: `good` are the tokens that it takes; `find` waits for `released`."""
+
+    def __init__(self) -> None:
+        self.store, self.good = Store(), {"access-1"}
+        self.released = asyncio.Event()
+        self.released.set()
+        self.asked: list[str] = []
+        self.refreshes: list[dict[str, list[str]]] = []
+        self.trouble: tuple[int, bytes, dict[str, str]] | None = None
+        self.refusal: tuple[int, bytes] | None = None
+
+    async def script(self, talk: Talk) -> None:
+        self.asked.append(talk.path)
+        if talk.path == "/token":
+            self.refreshes.append(parse_qs(talk.body.decode()))
+            if self.refusal:
+                return await talk.answer(*self.refusal)
+            self.good = {f"access-{len(self.refreshes) + 1}"}
+            new = {"access_token": next(iter(self.good)), "refresh_token": "refresh-2", "expires_in": 3600}
+            return await talk.answer(200, msgspec.json.encode(new))
+        if talk.headers["authorization"].removeprefix("Bearer ") not in self.good:
+            return await talk.answer(401, b"{}")
+        if self.trouble:
+            status, body, headers = self.trouble
+            return await talk.answer(status, body, **headers)
+        if talk.path == "/find":
+            await self.released.wait()
+        await talk.answer(200, b"{}")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    vendors = {"OUTSIDE_CLIENT_ID": "app-1", "OUTSIDE_CLIENT_SECRET": "hush"}
+    return Settings(data_dir=tmp_path, allow_private_networks=True, vendors=vendors)
+
+
+@pytest.fixture
+def run(database_url: str, settings: Settings) -> Iterator[Callable[..., None]]:
+    """Runs work beside the vendor, with so many hosts; the account is connected with `tokens`."""
+
+    def run(work: Callable[..., Awaitable[None]], tokens: Tokens, hosts: int = 1, size: int = 4) -> None:
+        async def beside() -> None:
+            vendor = Outside()
+            async with VendorServer(vendor.script) as server:
+                registry.load()["outside"] = outside(vendor, server.url)
+                async with opened(database_url, settings, hosts, size) as crms:
+                    account = await accounts.create(crms[0].pool, "owner@example.com")
+                    await connect(crms[0], account.id, tokens)
+                    await work(vendor, Caller(account.id, "operator", "request-1"), *crms)
+
+        asyncio.run(beside())
+
+    yield run
+    del registry.load()["outside"]
+
+
+@asynccontextmanager
+async def opened(url: str, settings: Settings, hosts: int, size: int) -> AsyncIterator[list[setup.Setup]]:
+    if not hosts:
+        yield []
+        return
+    async with setup.opened(url, settings, size=size) as crm, opened(url, settings, hosts - 1, size) as others:
+        yield [crm, *others]
+
+
+def outside(vendor: Outside, url: str) -> Definition:
+    return msgspec.structs.replace(
+        definition(vendor.store, "outside"),
+        auth=OAuth(f"{url}/authorize", f"{url}/token", ("contacts",)),
+        vendor=VENDOR,
+        open=lambda access: OutsideCrm(vendor.store, access, url),
+    )
+
+
+async def connect(crm: setup.Setup, account_id: str, tokens: Tokens) -> None:
+    secret = msgspec.json.encode(tokens).decode()
+    sealed = secrets.seal(crm.settings.data_dir, secret, f"crm connection of {account_id}")
+    await crm.pool.execute(
+        """insert into crm_connections (account_id, crm, name, crm_account_id, crm_account_name, secret)
+           values ($1, 'outside', 'Outside', 'portal-1', 'Portal of example.com', $2)""",
+        account_id,
+        sealed,
+    )
+
+
+async def write(crm: setup.Setup, caller: Caller, name: str, **more: Any) -> str:
+    person = {"full_name": name, "email": f"{name.lower().replace(' ', '.')}@example.com"}
+    body = msgspec.convert({"person": person, **more}, ContactWrite)
+    return (await service.upsert_contact(crm, caller, body)).action
+
+
+async def refused(work: Awaitable[Any]) -> str:
+    with pytest.raises(ApiError) as caught:
+        await work
+    return caught.value.type
+
+
+FRESH = Tokens("access-1", "refresh-1", time.time() + 3600)
+ENDING = Tokens("access-1", "refresh-1", time.time() + 10)
+
+
+def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.released.clear()
+        writers = [asyncio.create_task(write(crm, caller, f"Jane {number}")) for number in range(500)]
+        while vendor.asked.count("/find") < 500:
+            await asyncio.sleep(0.05)
+        while crm.pool.get_idle_size() < crm.pool.get_size():
+            await asyncio.sleep(0.01)
+        assert crm.pool.get_size() <= 2
+        await connections.info(crm.pool, caller.account_id)
+        vendor.released.set()
+        assert await asyncio.gather(*writers) == ["created"] * 500
+        assert len(vendor.store.records["contact"]) == 500
+        assert await crm.pool.fetchval("select count(*) from leases") == 0
+
+    run(work, FRESH, size=2)
+
+
+def test_one_person_sent_at_once_to_many_hosts_is_one_contact(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, *crms: setup.Setup) -> None:
+        actions = await asyncio.gather(*(write(crm, caller, "Jane Doe") for crm in crms for _ in range(10)))
+        assert sorted(actions) == ["created", *["unchanged"] * 29]
+        assert len(vendor.store.records["contact"]) == 1
+        told = [one.type for one in (await events.page(crms[0].pool, caller.account_id)).data]
+        assert told == ["crm.contact.created"]
+
+    run(work, FRESH, hosts=3)
+
+
+def test_a_token_that_ends_is_refreshed_once_for_all_hosts(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, *crms: setup.Setup) -> None:
+        people = [write(crm, caller, f"Jane {place} {n}") for place, crm in enumerate(crms) for n in range(10)]
+        assert await asyncio.gather(*people) == ["created"] * 20
+        assert [one["refresh_token"] for one in vendor.refreshes] == [["refresh-1"]]
+        assert vendor.refreshes[0]["client_id"] == ["app-1"] and vendor.refreshes[0]["client_secret"] == ["hush"]
+        row = await crms[0].pool.fetchrow("select status, secret from crm_connections")
+        assert row is not None and row["status"] == "connected" and b"access-2" not in row["secret"]
+        opened = secrets.unseal(crms[0].settings.data_dir, row["secret"], f"crm connection of {caller.account_id}")
+        assert msgspec.json.decode(opened, type=Tokens).refresh_token == "refresh-2"
+
+    run(work, ENDING, hosts=2)
+
+
+def test_a_token_that_was_taken_back_early_is_refreshed_and_the_next_try_passes(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.good = {"another"}
+        assert await refused(write(crm, caller, "Jane Doe")) == "crm_unavailable"
+        assert await write(crm, caller, "Jane Doe") == "created"
+        assert len(vendor.refreshes) == 1
+
+    run(work, FRESH)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "type", "status"),
+    [
+        ((400, b'{"error":"invalid_grant"}'), "crm_token_expired", "token_expired"),
+        ((401, b'{"error":"invalid_client"}'), "crm_unavailable", "connected"),
+        ((503, b"{}"), "crm_unavailable", "connected"),
+        ((200, b"{}"), "crm_unavailable", "connected"),
+    ],
+)
+def test_only_a_refused_grant_ends_the_connection(
+    run: Callable[..., None], refusal: tuple[int, bytes], type: str, status: str
+) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.refusal = refusal
+        assert await refused(write(crm, caller, "Jane Doe")) == type
+        assert (await connections.info(crm.pool, caller.account_id)).status == status
+        assert len(vendor.refreshes) == 1, "a refresh is not tried twice"
+        told = [one.type for one in (await events.page(crm.pool, caller.account_id)).data]
+        assert told == (["crm.token_expired"] if status == "token_expired" else [])
+
+    run(work, ENDING)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "type", "seconds"),
+    [
+        ((429, b"{}", {"retry_after": "120"}), "crm_rate_limit", 120),
+        ((503, b"{}", {"retry_after": "240"}), "crm_unavailable", 240),
+        ((200, b"<html>", {}), "crm_unavailable", 30),
+    ],
+)
+def test_what_the_vendor_is_in_trouble_with_is_told(
+    run: Callable[..., None], trouble: tuple[int, bytes, dict[str, str]], type: str, seconds: int
+) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.trouble = trouble
+        with pytest.raises(ApiError) as caught:
+            await write(crm, caller, "Jane Doe")
+        assert caught.value.type == type
+        assert seconds - 2 <= (caught.value.retry_after_seconds or 0) <= seconds
+        assert (await connections.info(crm.pool, caller.account_id)).status == "connected"
+
+    run(work, FRESH)
