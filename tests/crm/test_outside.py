@@ -197,6 +197,7 @@ def test_a_token_that_was_taken_back_early_is_refreshed_and_the_next_try_passes(
     run(work, FRESH)
 
 
+@pytest.mark.parametrize("reading", [True, False])
 @pytest.mark.parametrize(
     ("refusal", "type", "status"),
     [
@@ -207,11 +208,12 @@ def test_a_token_that_was_taken_back_early_is_refreshed_and_the_next_try_passes(
     ],
 )
 def test_only_a_refused_grant_ends_the_connection(
-    run: Callable[..., None], refusal: tuple[int, bytes], type: str, status: str
+    run: Callable[..., None], refusal: tuple[int, bytes], type: str, status: str, reading: bool
 ) -> None:
     async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
         vendor.refusal = refusal
-        assert await refused(write(crm, caller, "Jane Doe")) == type
+        work = service.owners(crm, caller.account_id, None, 50) if reading else write(crm, caller, "Jane Doe")
+        assert await refused(work) == type
         assert (await connections.info(crm.pool, caller.account_id)).status == status
         assert len(vendor.refreshes) == 1, "a refresh is not tried twice"
         told = [one.type for one in (await events.page(crm.pool, caller.account_id)).data]

@@ -168,8 +168,9 @@ async def sealed(pool: Pool, settings: Settings) -> tuple[int, int]:
 async def reading(setup: Setup, account_id: str) -> AsyncIterator[Open]:
     """The active CRM for reading. A connector's failure inside the block becomes an ApiError."""
     row = await _row(setup.pool, account_id)
-    access = await _access(setup, row, account_id)
+    access = None
     try:
+        access = await _access(setup, row, account_id)
         yield Open(_definition(row), _definition(row).open(access))
     except Failure as failure:
         raise await _failed(setup, account_id, row, access, failure, "") from None
@@ -279,7 +280,7 @@ async def _access(setup: Setup, row: asyncpg.Record, account_id: str, *, bulk: b
     secret = _unsealed(setup, row, account_id)
     if secret is not None and isinstance(_definition(row).auth, OAuth):
         tokens = msgspec.json.decode(secret, type=Tokens)
-        secret = (await _renewed(setup, account_id, tokens.access_token) if tokens.ends else tokens).access_token
+        secret = (await _renewed(setup, account_id, row, tokens.access_token) if tokens.ends else tokens).access_token
     return Access(account_id, row["crm_account_id"], setup.settings, secret, setup.outgoing, setup.pool, bulk=bulk)
 
 
@@ -294,13 +295,15 @@ def _unsealed(setup: Setup, row: asyncpg.Record, account_id: str) -> str | None:
         raise ApiError("crm_unavailable", CLOSED, retry_after_seconds=30) from None
 
 
-async def _renewed(setup: Setup, account_id: str, old: str) -> Tokens:
-    """The tokens after `old`: refreshed by one host for all. Raises Expired and Unavailable."""
+async def _renewed(setup: Setup, account_id: str, before: asyncpg.Record, old: str) -> Tokens:
+    """The tokens of the connection `before` after `old`: refreshed by one host for all. Raises Expired, and Unavailable
+    also where another CRM was connected meanwhile."""
     try:
         async with setup.leases.hold(f"crm-token:{account_id}", store.LOCK_SECONDS) as lease:
             row = await _row(setup.pool, account_id)
             secret = _unsealed(setup, row, account_id)
-            assert secret is not None
+            if secret is None or (row["crm"], row["connected_at"]) != (before["crm"], before["connected_at"]):
+                raise Unavailable(retry_after=1)
             tokens = msgspec.json.decode(secret, type=Tokens)
             if tokens.access_token != old:
                 return tokens
@@ -318,7 +321,7 @@ async def _failed(
 ) -> ApiError:
     if isinstance(failure, Expired) and row and access and access.secret and isinstance(_definition(row).auth, OAuth):
         try:
-            await _renewed(setup, account_id, access.secret)
+            await _renewed(setup, account_id, row, access.secret)
             failure = Unavailable(retry_after=1)
         except Failure as final:
             failure = final
