@@ -41,3 +41,24 @@ def test_one_of_another_host(new_server: Callable[..., Server], tmp_path: Path) 
         sealed,
     )
     assert "1 of 1 CRM tokens do not open" in said(server, "doctor")
+    before = (tmp_path / FILE).read_bytes()
+    assert "nothing was changed" in said(server, "crm", "rotate-key")
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_the_key_of_the_list_is_not_replaced_where_a_token_waits_for_its_key_file(
+    new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = new_server()
+    account = server.account()
+    server.stop()
+    server.query(
+        """insert into crm_connections (account_id, crm, name, crm_account_id, crm_account_name, secret)
+           values ($1, 'builtin', 'B', '1', 'A', $2) returning 1""",
+        account.id,
+        seal(tmp_path, "a token", "anything"),
+    )
+    (tmp_path / FILE).rename(tmp_path / "theirs")
+    assert "The suppression list cannot be read" in said(server, "serve")
+    (tmp_path / "theirs").rename(tmp_path / FILE)
+    server.start()

@@ -52,12 +52,16 @@ class Outside:
         self.asked: list[str] = []
         self.refreshes: list[dict[str, list[str]]] = []
         self.trouble: tuple[int, bytes, dict[str, str]] | None = None
+        self.trouble_at = "/"
+        self.answering = asyncio.Event()
+        self.answering.set()
         self.refusal: tuple[int, bytes] | None = None
 
     async def script(self, talk: Talk) -> None:
         self.asked.append(talk.path)
         if talk.path == "/token":
             self.refreshes.append(parse_qs(talk.body.decode()))
+            await self.answering.wait()
             if self.refusal:
                 return await talk.answer(*self.refusal)
             self.good = {f"access-{len(self.refreshes) + 1}"}
@@ -65,7 +69,7 @@ class Outside:
             return await talk.answer(200, msgspec.json.encode(new))
         if talk.headers["authorization"].removeprefix("Bearer ") not in self.good:
             return await talk.answer(401, b"{}")
-        if self.trouble:
+        if self.trouble and talk.path.startswith(self.trouble_at):
             status, body, headers = self.trouble
             return await talk.answer(status, body, **headers)
         if talk.path == "/find":
@@ -240,5 +244,59 @@ def test_what_the_vendor_is_in_trouble_with_is_told(
         assert caught.value.type == type
         assert seconds - 2 <= (caught.value.retry_after_seconds or 0) <= seconds
         assert (await connections.info(crm.pool, caller.account_id)).status == "connected"
+
+    run(work, FRESH)
+
+
+def test_what_was_made_is_told_also_where_a_later_step_fails(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.trouble, vendor.trouble_at = (503, b"{}", {}), "/add_to_list"
+        assert await refused(write(crm, caller, "Jane Doe", list="Newsletter")) == "crm_unavailable"
+        (told,) = (await events.page(crm.pool, caller.account_id)).data
+        assert told.type == "crm.contact.created"
+
+    run(work, FRESH)
+
+
+def test_new_tokens_are_kept_also_when_nobody_waits_for_them_any_more(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.answering.clear()
+        writer = asyncio.create_task(write(crm, caller, "Jane Doe"))
+        while not vendor.refreshes:
+            await asyncio.sleep(0.01)
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+        vendor.answering.set()
+        assert await write(crm, caller, "Jane Doe") == "created"
+        assert len(vendor.refreshes) == 1
+
+    run(work, ENDING)
+
+
+def test_a_refusal_of_old_tokens_does_not_end_the_connection_that_has_new_ones(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.refusal = (400, b'{"error":"invalid_grant"}')
+        vendor.answering.clear()
+        writer = asyncio.create_task(refused(write(crm, caller, "Jane Doe")))
+        while not vendor.refreshes:
+            await asyncio.sleep(0.01)
+        new = msgspec.json.encode(Tokens("access-1", "refresh-9", time.time() + 3600)).decode()
+        sealed = secrets.seal(crm.settings.data_dir, new, f"crm connection of {caller.account_id}")
+        await crm.pool.execute("update crm_connections set secret = $1", sealed)
+        vendor.answering.set()
+        await writer
+        assert await write(crm, caller, "Jane Doe") == "created"
+        assert (await connections.info(crm.pool, caller.account_id)).status == "connected"
+
+    run(work, ENDING)
+
+
+def test_one_person_whom_the_vendor_fails_at_does_not_stop_the_others(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.trouble = (503, b"{}", {})
+        for _ in range(2):
+            assert await refused(write(crm, caller, "Jane Doe")) == "crm_unavailable"
+        vendor.trouble = None
+        assert await write(crm, caller, "Joe Doe") == "created"
 
     run(work, FRESH)

@@ -6,6 +6,7 @@ base64 key of 32 bytes on each line, the newest first: that one seals, every one
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -50,8 +51,14 @@ def unseal(data_dir: Path, sealed: bytes, purpose: str) -> str:
 
 def rotate(data_dir: Path) -> None:
     """Puts a new key first in the file; what older ones sealed still opens."""
-    keys = [AESGCM.generate_key(KEY_BYTES * 8), *_keys(data_dir)]
-    _written(data_dir, keys).replace(data_dir / FILE)
+    _keys(data_dir)
+    folder = os.open(data_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # Two at once would lose the key of one.
+        keys = [AESGCM.generate_key(KEY_BYTES * 8), *_read(data_dir / FILE)]
+        _written(data_dir, keys).replace(data_dir / FILE)
+    finally:
+        os.close(folder)
 
 
 def _keys(data_dir: Path) -> list[bytes]:

@@ -1,5 +1,6 @@
 """The account's one active CRM: connecting it, and opening it for a piece of work."""
 
+import asyncio
 import hashlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -11,8 +12,8 @@ import msgspec
 import structlog
 
 from addtocrm.core import secrets
+from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.core.db.pool import Connection as Database
-from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.outgoing.leases import Busy, Lease, Leases, Lost
 from addtocrm.core.settings import Settings
@@ -30,7 +31,6 @@ from addtocrm.crm.contract import (
     OAuth,
     RateLimited,
     Rejected,
-    TokenAuth,
     Unavailable,
 )
 from addtocrm.crm.model import Connection
@@ -42,6 +42,8 @@ from addtocrm.privacy import service as suppressions
 log = structlog.get_logger()
 
 NOT_CONNECTED = "No CRM is connected; connect one in the dashboard or with `addtocrm crm connect`."
+KEEP_SECONDS = 60.0
+KEEP_PAUSE_SECONDS = 0.5
 CLOSED = (
     "This server cannot open the stored access to the CRM; its operator finds the reason in its log and by `addtocrm "
     "doctor`. Nothing was written."
@@ -90,9 +92,12 @@ async def connect(
         raise invalid("crm", f"is one of {', '.join(registry.load())}.")
     if isinstance(definition.auth, NoAuth) and token:
         raise invalid("token", f"is not for {definition.label}, which needs none.")
+    if isinstance(definition.auth, OAuth):
+        raise invalid("crm", f"{definition.label} is connected by OAuth, which this version cannot begin.")
+    if token and not (token.isascii() and token.isprintable()):
+        raise invalid("token", f"is no token of {definition.label}: it holds characters that none has.")
     if not isinstance(definition.auth, NoAuth) and not token:
-        where = f": {definition.auth.where}" if isinstance(definition.auth, TokenAuth) else ""
-        raise invalid("token", f"is required for {definition.label}{where}.")
+        raise invalid("token", f"is required for {definition.label}: {definition.auth.where}")
     access = Access(account_id, account_id, setup.settings, token, setup.outgoing, setup.pool)
     try:
         owner = await definition.open(access).info()
@@ -141,6 +146,10 @@ async def info(pool: Pool, account_id: str) -> Connection:
 
 async def rotate_key(pool: Pool, settings: Settings) -> int:
     """Seals every stored token with a new key; gives how many."""
+    if (closed := (await sealed(pool, settings))[1]) > 0:
+        raise secrets.SecretError(
+            f"{closed} CRM tokens do not open with {secrets.FILE} of this host; nothing was changed."
+        )
     secrets.rotate(settings.data_dir)
     async with pool.acquire() as db, db.transaction():
         rows = await store.sealed(db, "for update")
@@ -217,8 +226,8 @@ async def writing(
                 yield OpenForWriting(definition, definition.open(access), told, kept.hold, kept.check)
             finally:
                 if told:
-                    async with setup.pool.acquire() as db, db.transaction():
-                        await _tell(db, told)
+                    telling = asyncio.create_task(_surely(lambda: _tell_alone(setup.pool, told)))
+                    await asyncio.shield(telling)
     except Failure as failure:
         raise await _failed(setup, account_id, row, access, failure, path) from None
 
@@ -256,6 +265,11 @@ async def _lock(db: Database, numbers: Sequence[int]) -> None:
 async def _tell(db: Database, told: Sequence[Told]) -> None:
     for tell in told:
         await tell(db)
+
+
+async def _tell_alone(pool: Pool, told: Sequence[Told]) -> None:
+    async with pool.acquire() as db, db.transaction():
+        await _tell(db, told)
 
 
 async def _row(db: Database | Pool, account_id: str, lock: str = "") -> asyncpg.Record:
@@ -298,8 +312,13 @@ def _unsealed(setup: Setup, row: asyncpg.Record, account_id: str) -> str | None:
 async def _renewed(setup: Setup, account_id: str, before: asyncpg.Record, old: str) -> Tokens:
     """The tokens of the connection `before` after `old`: refreshed by one host for all. Raises Expired, and Unavailable
     also where another CRM was connected meanwhile."""
+    refresh = asyncio.create_task(_refresh(setup, account_id, before, old))
+    return await asyncio.shield(refresh)  # The CRM may take the old ones no more: the new ones are kept in any case.
+
+
+async def _refresh(setup: Setup, account_id: str, before: asyncpg.Record, old: str) -> Tokens:
     try:
-        async with setup.leases.hold(f"crm-token:{account_id}", store.LOCK_SECONDS) as lease:
+        async with setup.leases.hold(f"crm-token:{account_id}", store.LOCK_SECONDS):
             row = await _row(setup.pool, account_id)
             secret = _unsealed(setup, row, account_id)
             if secret is None or (row["crm"], row["connected_at"]) != (before["crm"], before["connected_at"]):
@@ -308,12 +327,24 @@ async def _renewed(setup: Setup, account_id: str, before: asyncpg.Record, old: s
             if tokens.access_token != old:
                 return tokens
             new = await refreshed(setup.outgoing, setup.settings, _definition(row), tokens)
-            lease.check()
             sealed = secrets.seal(setup.settings.data_dir, msgspec.json.encode(new).decode(), _purpose(account_id))
-            await store.renew(setup.pool, account_id, row["connected_at"], sealed)
+            await _surely(lambda: store.renew(setup.pool, account_id, row["connected_at"], sealed))
             return new
-    except (Busy, Lost):
+    except Busy:
         raise Unavailable(retry_after=5) from None
+
+
+async def _surely(work: Callable[[], Awaitable[None]]) -> None:
+    """Writes what must not be lost: while the database is away it is tried again, for KEEP_SECONDS."""
+    until = asyncio.get_running_loop().time() + KEEP_SECONDS
+    while True:
+        try:
+            return await work()
+        except DATABASE_FAILURES as error:
+            if asyncio.get_running_loop().time() > until:
+                raise
+            log.warning("crm_not_kept_yet", error=type(error).__name__)
+            await asyncio.sleep(KEEP_PAUSE_SECONDS)
 
 
 async def _failed(
@@ -327,7 +358,7 @@ async def _failed(
             failure = final
     if isinstance(failure, Expired) and row:
         async with setup.pool.acquire() as db, db.transaction():
-            if await store.expire(db, account_id, row["connected_at"]):
+            if await store.expire(db, account_id, row["connected_at"], row["secret"]):
                 told = {"crm": row["crm"], "name": row["name"]}
                 await events.append(db, account_id, "crm.token_expired", "system", None, told)
     return _told(failure, path)

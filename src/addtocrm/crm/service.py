@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from addtocrm.core import cursors, times
 from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Connection
 from addtocrm.core.errors import invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import matching, values, writer
@@ -83,13 +84,13 @@ async def upsert_contact(setup: Setup, caller: Caller, write: ContactWrite, *, b
             empty=left_behind(there, person) if moves and write.on_conflict == "overwrite" else (),
             dry_run=write.dry_run,
         )
+        linked = person.get("company_id") if "company_id" in written.fields else company_id
+        linked = None if linked in (None, TO_BE_MADE) else str(linked)
+        _tell(crm, caller, "contact", written, write.dry_run, company_id=linked)
         if write.list and written.action != "skipped":
             await writer.put_on_list(crm, write.list, written, dry_run=write.dry_run)
         if write.note and written.action != "skipped":
             await writer.attach_note(crm, write.note, written, dry_run=write.dry_run)
-        linked = person.get("company_id") if "company_id" in written.fields else company_id
-        linked = None if linked in (None, TO_BE_MADE) else str(linked)
-        _tell(crm, caller, "contact", written, write.dry_run, company_id=linked)
         result = WriteResult(name, written.id, linked, written.url, written.action, written.fields, written.kept)
         crm.told.append(lambda db: keep(db, caller.once, result))
     return result
@@ -210,23 +211,29 @@ async def lists(setup: Setup, account_id: str, cursor: str | None, limit: int) -
 def _tell(
     crm: OpenForWriting, caller: Caller, kind: Kind, written: writer.Written, dry_run: bool, **more: str | None
 ) -> None:
-    if dry_run or written.action not in ("created", "updated"):
-        return
+    """Tells the feed of what was written, as it stands when the work is over."""
     types: dict[tuple[str, str], EventType] = {
         ("contact", "created"): "crm.contact.created",
         ("contact", "updated"): "crm.contact.updated",
         ("company", "created"): "crm.company.created",
         ("company", "updated"): "crm.company.updated",
     }
-    data = {
-        "crm": crm.definition.name,
-        f"{kind}_id": written.id,
-        **more,
-        "url": written.url,
-        "fields_written": written.fields,
-    }
-    event = types[kind, written.action]
-    crm.told.append(lambda db: events.append(db, caller.account_id, event, caller.actor, caller.request_id, data))
+
+    async def tell(db: Connection) -> None:
+        event = types.get((kind, written.action))
+        if event is None:
+            return
+        data = {
+            "crm": crm.definition.name,
+            f"{kind}_id": written.id,
+            **more,
+            "url": written.url,
+            "fields_written": written.fields,
+        }
+        await events.append(db, caller.account_id, event, caller.actor, caller.request_id, data)
+
+    if not dry_run:
+        crm.told.append(tell)
 
 
 def _and(of: Mapping[str, Any], *, owner: str | None) -> dict[str, Any]:

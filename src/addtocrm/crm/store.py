@@ -46,13 +46,15 @@ async def disconnect(db: Connection, account_id: str) -> asyncpg.Record | None:
     return await db.fetchrow("delete from crm_connections where account_id = $1 returning crm, name", account_id)
 
 
-async def expire(db: Connection, account_id: str, connected_at: object) -> bool:
-    """Marks this very connection; whether it was not marked before."""
+async def expire(db: Connection, account_id: str, connected_at: object, secret: bytes | None) -> bool:
+    """Marks this very connection while its secret is this one; whether it was not marked before."""
     done = await db.execute(
         """update crm_connections set status = 'token_expired'
-           where account_id = $1 and connected_at = $2 and status = 'connected'""",
+           where account_id = $1 and connected_at = $2 and status = 'connected'
+             and secret is not distinct from $3""",
         account_id,
         connected_at,
+        secret,
     )
     return done == "UPDATE 1"
 
@@ -60,7 +62,8 @@ async def expire(db: Connection, account_id: str, connected_at: object) -> bool:
 async def renew(pool: Pool, account_id: str, connected_at: object, secret: bytes) -> None:
     """Keeps the refreshed tokens of this very connection."""
     await pool.execute(
-        "update crm_connections set secret = $3 where account_id = $1 and connected_at = $2",
+        """update crm_connections set secret = $3, status = 'connected'
+           where account_id = $1 and connected_at = $2""",
         account_id,
         connected_at,
         secret,

@@ -134,7 +134,7 @@ async def _settings_of(
         if row is not None:
             return _settings(bytes.fromhex(secrets.unseal(data_dir, row["sealed"], PURPOSE)))
     except secrets.SecretError:
-        if not replace or await store.anybody(connection):
+        if not replace or await store.anybody(connection) or await store.any_token(connection):
             raise DatabaseError(LOST.format(file=data_dir / secrets.FILE)) from None
         log.warning("suppression_key_replaced", reason="it was sealed with another key file")
     made = os.urandom(32)

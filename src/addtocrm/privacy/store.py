@@ -131,6 +131,11 @@ async def anybody(connection: Connection) -> bool:
     return await connection.fetchval("select exists (select from suppressions)")
 
 
+async def any_token(connection: Connection) -> bool:
+    """Whether a CRM's token is stored, which only the right key file opens."""
+    return await connection.fetchval("select exists (select from crm_connections where secret is not null)")
+
+
 async def suppressed(connection: Connection, digests: Sequence[bytes]) -> set[bytes]:
     """Those of `digests` that are on the list; nobody is added to it until the transaction ends."""
     rows = await connection.fetch(

@@ -115,12 +115,12 @@ def test_a_lease_is_prolonged_while_the_work_lasts(database_url: str, monkeypatc
     run(test)
 
 
-def test_the_lease_of_a_dead_process_is_taken_over(database_url: str) -> None:
+def test_a_lease_that_nobody_prolongs_is_taken_over(database_url: str) -> None:
     async def test() -> None:
         async with process(database_url) as two:
             async with process(database_url) as one:
                 await one.pool.execute(
-                    "insert into leases (name, owner, ends_at) values ('a', $1, now() + interval '1 hour')",
+                    "insert into leases (name, owner, ends_at) values ('a', $1, now() + interval '3 seconds')",
                     one.listener.instance,
                 )
                 with pytest.raises(Busy):

@@ -27,7 +27,7 @@ with warnings.catch_warnings():
 MAJOR = 18
 DATABASE = "addtocrm"
 START_SECONDS = 60.0
-STOP_SECONDS = 60
+STOP_SECONDS = 180
 ORPHANS_SECONDS = 5.0
 POLL_SECONDS = 0.005
 LOG_BYTES = 10 * 2**20

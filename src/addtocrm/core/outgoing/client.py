@@ -110,14 +110,23 @@ class Outgoing:
                 return True
             return error.retry_after if error.retry_after <= deadline - time.monotonic() else False
 
-        async for attempt in stamina.retry_context(
-            on=pause, attempts=ATTEMPTS, timeout=within, wait_initial=0.2, wait_max=5.0, wait_jitter=0.2
-        ):
-            with attempt:
-                if attempt.num > 1:
-                    metrics.VENDOR_RETRIES.labels(account.vendor.name).inc()
-                left = deadline - time.monotonic()
-                return await self._try(account, request, bulk, min(wait, left), left, max_bytes)
+        try:
+            async for attempt in stamina.retry_context(
+                on=pause, attempts=ATTEMPTS, timeout=within, wait_initial=0.2, wait_max=5.0, wait_jitter=0.2
+            ):
+                with attempt:
+                    if attempt.num > 1:
+                        metrics.VENDOR_RETRIES.labels(account.vendor.name).inc()
+                    left = deadline - time.monotonic()
+                    return await self._try(account, request, bulk, min(wait, left), left, max_bytes)
+        except (Throttled, Refused):
+            raise
+        except CallFailed:
+            # Once a call, however often it was tried: one question that the vendor fails at is not its silence.
+            if self._circuits.failed(account.name):
+                log.warning("vendor_circuit_opened", vendor=account.vendor.name)
+            self._show_circuits(account.vendor)
+            raise
         raise AssertionError("stamina ends with an answer or an error")
 
     async def pause(self, account: Account, seconds: float) -> None:
@@ -159,17 +168,6 @@ class Outgoing:
                 waited = time.perf_counter() - began
                 metrics.VENDOR_WAITS.labels(account.vendor.name).observe(waited)
                 reply = await self._told(account, request, within - waited, max_bytes)
-        except Throttled:
-            self._circuits.abandoned(account.name)
-            raise
-        except Refused:
-            self._circuits.abandoned(account.name)
-            raise
-        except CallFailed:
-            if self._circuits.failed(account.name):
-                log.warning("vendor_circuit_opened", vendor=account.vendor.name)
-            self._show_circuits(account.vendor)
-            raise
         except BaseException:
             self._circuits.abandoned(account.name)
             raise

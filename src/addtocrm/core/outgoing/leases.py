@@ -12,7 +12,8 @@ from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
 log = structlog.get_logger()
 
 TTL_SECONDS = 15.0
-"""A lease that is not prolonged ends after this; that of an owner known to be dead ends at once."""
+"""A lease that is not prolonged ends after this. That its owner seems dead does not end it: an owner that lost its
+connections for a moment goes on with its work."""
 PROLONG_SECONDS = 4.0
 LOOK_SECONDS = 2.0
 """A waiter looks again after this, should its notice have been lost."""
@@ -39,7 +40,7 @@ class Lease:
 
 
 class Leases:
-    """The leases of one process. `instance` is the number whose advisory lock shows that the process lives."""
+    """The leases of one process. `instance` is the number that it is known by."""
 
     def __init__(self, pool: Pool, instance: int) -> None:
         self._pool = pool
@@ -71,8 +72,7 @@ class Leases:
         try:
             try:
                 async with asyncio.timeout(seconds):
-                    began = asyncio.get_running_loop().time()
-                    fence = await self._take(name)
+                    fence, began = await self._take(name)
             except TimeoutError:
                 raise Busy from None
             yield self._keep(fence, began)
@@ -81,16 +81,18 @@ class Leases:
             # Also where the answer to the taking was not waited for: nobody else of this process can have it.
             await asyncio.shield(self._free(name, queue))
 
-    async def _take(self, name: str) -> int:
+    async def _take(self, name: str) -> tuple[int, float]:
+        """The lease's fence, and the time from which it counts."""
         freed = self._freed.setdefault(name, asyncio.Event())
         while True:
             freed.clear()
+            began = asyncio.get_running_loop().time()
             row = await self._pool.fetchrow(
                 "select fence, wait from lease_take($1, $2, $3)", name, self._instance, TTL_SECONDS
             )
             assert row is not None
             if row["fence"] is not None:
-                return row["fence"]
+                return row["fence"], began
             try:
                 async with asyncio.timeout(min(max(row["wait"] or 0, 0.01), LOOK_SECONDS)):
                     await freed.wait()

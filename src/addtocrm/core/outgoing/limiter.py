@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 import uuid
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from addtocrm.core.outgoing.vendor import Account, Quota
 log = structlog.get_logger()
 
 LOST = (*DATABASE_FAILURES, ValkeyError)
+AGAIN_SECONDS = 5.0
+"""After so long shared counts that were lost are asked again."""
 LONGEST_SLEEP = 1.0
 """A pause may end, or a quota be learnt, while the queue sleeps."""
 
@@ -40,6 +43,7 @@ class Limiter:
         self._shared = quotas
         self._own = MemoryQuotas()
         self._lost = False
+        self._asks_again = 0.0
         self._queues: dict[str, list[tuple[bool, int, _Waiter]]] = {}
         self._arrived: dict[str, asyncio.Event] = {}
         self._order = itertools.count()
@@ -127,6 +131,8 @@ class Limiter:
                 waiter.turn.set_exception(Throttled("the vendor's quota is used up", wait, passing=False))
 
     async def _ask(self, account: str, waiter: _Waiter) -> Asked:
+        if self._lost and time.monotonic() < self._asks_again:
+            return await self._own.take(account, waiter.quota, waiter.call, waiter.bulk)
         try:
             asked = await self._shared.take(account, waiter.quota, waiter.call, waiter.bulk)
         except LOST as error:
@@ -147,6 +153,7 @@ class Limiter:
             self._say_lost(error)
 
     def _say_lost(self, error: Exception) -> None:
+        self._asks_again = time.monotonic() + AGAIN_SECONDS
         if not self._lost:
             self._lost = True
             log.warning("vendor_quotas_not_shared", error=type(error).__name__)

@@ -34,7 +34,7 @@ create table leases (
     ends_at timestamptz not null
 );
 create index on leases (ends_at);
-comment on column leases.owner is 'the instance whose advisory lock shows that it lives';
+comment on column leases.owner is 'the instance that keeps it';
 """
 
 QUOTAS = """
@@ -133,7 +133,7 @@ declare
     there leases;
 begin
     perform set_config('synchronous_commit', 'off', true);
-    delete from leases l where l.name = the_name and (l.ends_at <= clock_timestamp() or instance_is_dead(l.owner));
+    delete from leases l where l.name = the_name and l.ends_at <= clock_timestamp();
     insert into leases as l (name, owner, ends_at)
     values (the_name, the_owner, clock_timestamp() + make_interval(secs => ttl))
     on conflict on constraint leases_pkey do nothing returning l.fence into lease_take.fence;
