@@ -124,7 +124,7 @@ def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> No
         threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
         for child in [child for thread in threads for child in thread.read_text().split()]:
             with contextlib.suppress(OSError):
-                if "jobs.process" in Path(f"/proc/{child}/cmdline").read_text():
+                if "main.jobs" in Path(f"/proc/{child}/cmdline").read_text():
                     return int(child)
         return None
 

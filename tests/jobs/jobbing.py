@@ -84,6 +84,6 @@ def jobs_process(server: Server) -> int:
     assert server.process is not None
     for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
         for child in thread.read_text().split():
-            if "jobs.process" in Path(f"/proc/{child}/cmdline").read_text():
+            if "main.jobs" in Path(f"/proc/{child}/cmdline").read_text():
                 return int(child)
     raise AssertionError("no jobs process")

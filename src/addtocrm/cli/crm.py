@@ -5,8 +5,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from addtocrm.cli.database import with_crm, with_pool
+from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
+from addtocrm.cli.with_crm import with_crm
 from addtocrm.core import settings as settings_module
 from addtocrm.core.db.files import replacing
 from addtocrm.core.db.pool import Pool

@@ -16,7 +16,6 @@ from addtocrm.core.db import migrations
 from addtocrm.core.db.embedded import attach
 from addtocrm.core.db.pool import NO_SETTINGS, DatabaseError, Pool, connect, open_pool
 from addtocrm.core.settings import Settings
-from addtocrm.crm.setup import Setup, opened
 from addtocrm.privacy import service as suppression_list
 
 T = TypeVar("T")
@@ -72,19 +71,6 @@ def _newest() -> str:
     revisions, followed = ({found for text in texts for found in which.findall(text)} for which in (REVISION, FOLLOWED))
     (newest,) = revisions - followed
     return newest
-
-
-def with_crm(work: Callable[[Setup], Awaitable[T]]) -> T:
-    """Runs `work` with what CRM work needs, on the database of the settings, and gives its result."""
-    settings = settings_module.load()
-    logs.configure(settings.log_level, pretty=sys.stderr.isatty())
-
-    async def run(url: str) -> T:
-        async with opened(url, settings) as setup:
-            return await work(setup)
-
-    with database(settings) as url:
-        return asyncio.run(run(url))
 
 
 def with_pool(work: Callable[[Pool], Awaitable[T]], *, suppressions: bool = False) -> T:

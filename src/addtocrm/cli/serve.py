@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -67,7 +67,7 @@ def place(settings: Settings) -> Iterator[Place]:
     Raises SettingsError or EmbeddedError where another server has one of them, DatabaseError or SecretError where the
     key file of this host is not the database's.
     """
-    with listen(settings.host, settings.port) as address:
+    with _counted_together(settings), listen(settings.host, settings.port) as address:
         if settings.database_url:
             _prepare(settings.database_url, settings)
             yield Place(address, settings.database_url, None)
@@ -75,6 +75,17 @@ def place(settings: Settings) -> Iterator[Place]:
             with kept(settings.data_dir, settings.local_url) as keeper:
                 _prepare(keeper.url, settings)
                 yield Place(address, keeper.url, keeper)
+
+
+@contextmanager
+def _counted_together(settings: Settings) -> Iterator[None]:
+    """The metrics of many workers have a folder in common; it is read when they are imported."""
+    if settings.workers == 1 or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="addtocrm-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def _prepare(database_url: str, settings: Settings) -> None:
@@ -86,15 +97,6 @@ def run(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:
     """Serves until a signal ends it, or the database cannot be kept up; calls `on_ready` in a thread once /readyz says
     so."""
     os.environ["ADDTOCRM_DATABASE_URL"] = place.database_url
-    with ExitStack() as stack:
-        if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            # Read when the metrics are imported.
-            folder = tempfile.TemporaryDirectory(prefix="addtocrm-metrics-", ignore_cleanup_errors=True)
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(folder)
-        _serve(settings, place, on_ready)
-
-
-def _serve(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:
     # Workers are forked: what they import is loaded before any thread could hold an import lock at that moment.
     importlib.import_module(APPLICATION.partition(":")[0])
     server = _server(settings, place.address)
