@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+import asyncpg
 import msgspec
 import pytest
 from memory_crm import TOKEN, MemoryCrm, Store, definition
@@ -16,6 +17,7 @@ from vendor_server import Talk, VendorServer
 from addtocrm.core import secrets
 from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError
+from addtocrm.core.outgoing import leases
 from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
 from addtocrm.crm import connections, registry, service, setup
@@ -43,10 +45,11 @@ class OutsideCrm(MemoryCrm):
 
 
 class Outside:
-    """The vendor's server: `good` are the tokens that it takes; `find` waits for `released`."""
+    """The vendor's server: `good` are the tokens that it takes; what is asked at `waits_at` waits for `released`."""
 
     def __init__(self) -> None:
         self.store, self.good = Store(), {"access-1"}
+        self.waits_at = "/find"
         self.released = asyncio.Event()
         self.released.set()
         self.asked: list[str] = []
@@ -72,7 +75,7 @@ class Outside:
         if self.trouble and talk.path.startswith(self.trouble_at):
             status, body, headers = self.trouble
             return await talk.answer(status, body, **headers)
-        if talk.path == "/find":
+        if talk.path == self.waits_at:
             await self.released.wait()
         await talk.answer(200, b"{}")
 
@@ -298,5 +301,60 @@ def test_one_person_whom_the_vendor_fails_at_does_not_stop_the_others(run: Calla
             assert await refused(write(crm, caller, "Jane Doe")) == "crm_unavailable"
         vendor.trouble = None
         assert await write(crm, caller, "Joe Doe") == "created"
+
+    run(work, FRESH)
+
+
+def test_a_crm_of_oauth_takes_no_token(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        assert (
+            await refused(connections.connect(crm, caller.account_id, "outside", token="access-1"))
+            == "validation_error"
+        )
+        assert await write(crm, caller, "Jane Doe") == "created"
+
+    run(work, FRESH)
+
+
+def test_what_was_made_while_the_database_was_away_is_told_when_it_is_back(
+    run: Callable[..., None], database_url: str
+) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        parts = urlsplit(database_url)
+        name = parts.path.removeprefix("/")
+        operator = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
+        vendor.released.clear()
+        writer = asyncio.create_task(write(crm, caller, "Jane Doe"))
+        while "/find" not in vendor.asked:
+            await asyncio.sleep(0.01)
+        await operator.execute(f'alter database "{name}" allow_connections false')
+        await operator.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        vendor.released.set()
+        while "/create" not in vendor.asked:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+        assert not writer.done()
+        await operator.execute(f'alter database "{name}" allow_connections true')
+        await operator.close()
+        assert await writer == "created"
+        assert [one.type for one in (await events.page(crm.pool, caller.account_id)).data] == ["crm.contact.created"]
+
+    run(work, FRESH)
+
+
+def test_who_lost_the_lease_writes_no_note(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "PROLONG_SECONDS", 0.05)
+
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.waits_at = "/has_note"
+        vendor.released.clear()
+        writer = asyncio.create_task(refused(write(crm, caller, "Jane Doe", note="Hello")))
+        while "/has_note" not in vendor.asked:
+            await asyncio.sleep(0.01)
+        await crm.pool.execute("delete from leases")
+        await asyncio.sleep(1)
+        vendor.released.set()
+        assert await writer == "crm_unavailable"
+        assert vendor.store.notes == []
 
     run(work, FRESH)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def test_the_key_file_is_the_owners_alone(tmp_path: Path) -> None:
     secrets.rotate(tmp_path / "new")
     assert stat.S_IMODE((tmp_path / "new" / secrets.FILE).stat().st_mode) == 0o600
     assert [file.name for file in (tmp_path / "new").iterdir()] == [secrets.FILE]
+
+
+def test_rotations_at_once_lose_no_key(tmp_path: Path) -> None:
+    secrets.seal(tmp_path, TOKEN, "one")
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: secrets.rotate(tmp_path), range(16)))
+    assert len(set((tmp_path / secrets.FILE).read_bytes().split())) == 17
 
 
 def _seal(folder: Path) -> bytes:

@@ -130,10 +130,25 @@ def test_the_token_is_sealed_and_never_told(world: World) -> None:
     world.run(work)
 
 
+@pytest.mark.parametrize("token", ["tök", "a\nb"])
+def test_what_no_header_can_hold_is_no_token(world: World, token: str) -> None:
+    async def work(world: World) -> None:
+        before = len(world.store.calls)
+        error = await refused(world.connect(token))
+        assert error.details[0].path == "token" and token not in error.message
+        assert len(world.store.calls) == before, "the CRM is not asked"
+
+    world.run(work)
+
+
 def test_connecting_needs_what_the_crm_needs(world: World) -> None:
     async def work(world: World) -> None:
         account_id = world.caller.account_id
-        for crm, token, path in (("none", None, "crm"), ("memory", None, "token"), ("builtin", "t", "token")):
+        for crm, token, path in (
+            ("none", None, "crm"),
+            ("memory", None, "token"),
+            ("builtin", "t", "token"),
+        ):
             error = await refused(connections.connect(world.crm, account_id, crm, token=token))
             assert error.details[0].path == path
         assert (await refused(world.write())).type == "crm_not_connected"

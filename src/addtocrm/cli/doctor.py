@@ -16,6 +16,7 @@ from valkey.exceptions import ValkeyError
 from addtocrm.cli.database import is_up_to_date
 from addtocrm.cli.output import FAILURES, emit, out
 from addtocrm.core import settings as settings_module
+from addtocrm.core import valkeys
 from addtocrm.core.db import postmaster
 from addtocrm.core.db.embedded import is_kept
 from addtocrm.core.db.keeper import keeper_url
@@ -177,7 +178,7 @@ async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
 def _valkey(settings: Settings) -> str:
     if not settings.valkey_url:
         return "none: rate limits are counted in the one worker"
-    client = cast(Any, Valkey).from_url(settings.valkey_url.replace("valkey", "redis", 1), socket_timeout=2)
+    client = cast(Any, Valkey).from_url(valkeys.address(settings.valkey_url), socket_timeout=2)
     client.ping()
     return "answers"
 

@@ -7,8 +7,6 @@ import msgspec
 from addtocrm.core.idempotency.model import Once
 
 Scope = Literal["enrich", "write", "lists", "read"]
-
-
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 

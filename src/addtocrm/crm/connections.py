@@ -313,7 +313,7 @@ async def _renewed(setup: Setup, account_id: str, before: asyncpg.Record, old: s
     """The tokens of the connection `before` after `old`: refreshed by one host for all. Raises Expired, and Unavailable
     also where another CRM was connected meanwhile."""
     refresh = asyncio.create_task(_refresh(setup, account_id, before, old))
-    return await asyncio.shield(refresh)  # The CRM may take the old ones no more: the new ones are kept in any case.
+    return await asyncio.shield(refresh)  # It goes on where nobody waits any more: the old ones may be used up.
 
 
 async def _refresh(setup: Setup, account_id: str, before: asyncpg.Record, old: str) -> Tokens:

@@ -107,7 +107,7 @@ async def owner_id(crm: Open, reference: str | None) -> str | None:
     raise invalid("owner", "is no owner of the CRM; see GET /v1/crm/owners.")
 
 
-async def put_on_list(crm: Open, reference: str, written: Written, *, dry_run: bool) -> None:
+async def put_on_list(crm: OpenForWriting, reference: str, written: Written, *, dry_run: bool) -> None:
     """Puts the contact on the list that is meant by id or name, and makes it where the CRM can. Raises ApiError."""
     capabilities = crm.definition.capabilities
     lists = await crm.connector.lists() if "lists" in capabilities else []
@@ -118,15 +118,17 @@ async def put_on_list(crm: Open, reference: str, written: Written, *, dry_run: b
     if found and written.id and await crm.connector.in_list(found.id, written.id):
         return
     if not dry_run and written.id:
+        crm.check()
         found = found or await crm.connector.create_list(name)
         await crm.connector.add_to_list(found.id, written.id)
     written.also("list")
 
 
-async def attach_note(crm: Open, text: str, written: Written, *, dry_run: bool) -> None:
+async def attach_note(crm: OpenForWriting, text: str, written: Written, *, dry_run: bool) -> None:
     """Writes the note unless the contact has it already."""
     if written.id and await crm.connector.has_note(written.id, text):
         return
     if not dry_run and written.id:
+        crm.check()
         await crm.connector.add_note(written.id, text)
     written.also("note")

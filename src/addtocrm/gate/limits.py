@@ -10,7 +10,7 @@ import structlog
 from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
-from addtocrm.core import metrics
+from addtocrm.core import metrics, valkeys
 from addtocrm.core.errors import ApiError
 from addtocrm.gate.store import Count
 
@@ -158,7 +158,7 @@ class ValkeyLimiter:
 
     def __init__(self, url: str) -> None:
         self._valkey = Valkey.from_url(
-            url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
+            valkeys.address(url),
             socket_timeout=VALKEY_SECONDS,
             socket_connect_timeout=VALKEY_SECONDS,
         )

@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 KEYED = re.compile(r"\$\.([^\[\]`]+)\[\.\.\.\]")
+KEYS_TRIED = 100
+"""Of an object with more keys than a request may have none is looked at twice."""
 FIELD = re.compile(r"field `([^`]+)`")
 
 
@@ -40,7 +42,7 @@ def _with_key(text: str, body: bytes, type: Any) -> str:
     values = document
     for name in found.group(1).split("."):
         values = values[name]
-    for key, value in list(values.items()):
+    for key, value in list(values.items())[:KEYS_TRIED]:
         values.clear()
         values[key] = value
         try:

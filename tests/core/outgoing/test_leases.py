@@ -168,3 +168,37 @@ def test_who_is_called_off_leaves_nothing_behind(database_url: str) -> None:
                 pass
 
     run(test)
+
+
+def test_a_lease_that_was_waited_for_long_is_a_whole_one(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROLONG_SECONDS", 0.2)
+    monkeypatch.setattr(module, "TTL_SECONDS", 3.0)
+
+    async def test() -> None:
+        async with process(database_url) as one, process(database_url) as two:
+
+            async def wait() -> None:
+                async with two.leases.hold("a", 60) as lease:
+                    lease.check()
+
+            async with one.leases.hold("a", 5):
+                waiter = asyncio.create_task(wait())
+                await asyncio.sleep(3.5)
+            await waiter
+
+    run(test)
+
+
+def test_who_loses_the_listener_for_a_moment_keeps_the_lease(database_url: str) -> None:
+    async def test() -> None:
+        async with process(database_url) as one, process(database_url) as two, one.leases.hold("a", 5) as lease:
+            await two.pool.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = $1",
+                one.listener.instance,
+            )
+            with pytest.raises(Busy):
+                async with two.leases.hold("a", 0.5):
+                    pass
+            lease.check()
+
+    run(test)

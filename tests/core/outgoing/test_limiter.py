@@ -196,6 +196,29 @@ def test_without_the_shared_counts_a_process_counts_for_itself() -> None:
     asyncio.run(test())
 
 
+def test_a_valkey_that_is_silent_is_not_waited_for_at_each_call() -> None:
+    async def test() -> None:
+        asked = 0
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            asked += 1
+            await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            valkey = Valkey.from_url(f"redis://127.0.0.1:{port}", socket_timeout=0.2, socket_connect_timeout=0.2)
+            limiter = Limiter(ValkeyQuotas(valkey))
+            assert await passes(limiter, LONG)
+            found_out = asked
+            assert [await passes(limiter, LONG) for _ in range(4)] == [True] * 4
+            assert asked == found_out > 0
+            await limiter.close()
+
+    asyncio.run(test())
+
+
 CALLER = """
 import asyncio, sys
 from addtocrm.core.db.pool import open_pool

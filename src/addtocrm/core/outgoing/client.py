@@ -100,6 +100,38 @@ class Outgoing:
             content=body,
             data=form,
         )
+        # The circuit counts a call once, however often it is tried: one question that the vendor fails at is not its
+        # silence.
+        if (closed_in := self._circuits.closed_in(account.name)) > 0:
+            metrics.VENDOR_CALLS.labels(account.vendor.name, "circuit_open").inc()
+            raise Refused("the vendor did not answer several times; it is left alone for a while", closed_in)
+        try:
+            reply = await self._tried(account, request, again, bulk, wait, within, max_bytes)
+        except CallFailed as failure:
+            if isinstance(failure, (Throttled, Refused)):
+                self._circuits.abandoned(account.name)
+            elif self._circuits.failed(account.name):
+                log.warning("vendor_circuit_opened", vendor=account.vendor.name)
+            self._show_circuits(account.vendor)
+            raise
+        except BaseException:
+            self._circuits.abandoned(account.name)
+            raise
+        self._circuits.succeeded(account.name)
+        self._show_circuits(account.vendor)
+        return reply
+
+    async def _tried(
+        self,
+        account: Account,
+        request: httpx2.Request,
+        again: bool,
+        bulk: bool,
+        wait: float,
+        within: float,
+        max_bytes: int,
+    ) -> Reply:
+        """The reply to one of several tries. Raises the CallFailed of the last."""
         deadline = time.monotonic() + within
 
         def pause(error: Exception) -> bool | float:
@@ -110,23 +142,14 @@ class Outgoing:
                 return True
             return error.retry_after if error.retry_after <= deadline - time.monotonic() else False
 
-        try:
-            async for attempt in stamina.retry_context(
-                on=pause, attempts=ATTEMPTS, timeout=within, wait_initial=0.2, wait_max=5.0, wait_jitter=0.2
-            ):
-                with attempt:
-                    if attempt.num > 1:
-                        metrics.VENDOR_RETRIES.labels(account.vendor.name).inc()
-                    left = deadline - time.monotonic()
-                    return await self._try(account, request, bulk, min(wait, left), left, max_bytes)
-        except (Throttled, Refused):
-            raise
-        except CallFailed:
-            # Once a call, however often it was tried: one question that the vendor fails at is not its silence.
-            if self._circuits.failed(account.name):
-                log.warning("vendor_circuit_opened", vendor=account.vendor.name)
-            self._show_circuits(account.vendor)
-            raise
+        async for attempt in stamina.retry_context(
+            on=pause, attempts=ATTEMPTS, timeout=within, wait_initial=0.2, wait_max=5.0, wait_jitter=0.2
+        ):
+            with attempt:
+                if attempt.num > 1:
+                    metrics.VENDOR_RETRIES.labels(account.vendor.name).inc()
+                left = deadline - time.monotonic()
+                return await self._try(account, request, bulk, min(wait, left), left, max_bytes)
         raise AssertionError("stamina ends with an answer or an error")
 
     async def pause(self, account: Account, seconds: float) -> None:
@@ -157,23 +180,13 @@ class Outgoing:
     async def _try(
         self, account: Account, request: httpx2.Request, bulk: bool, wait: float, within: float, max_bytes: int
     ) -> Reply:
-        """One request with its turn, its circuit and what is told of it."""
-        if (closed_in := self._circuits.closed_in(account.name)) > 0:
-            metrics.VENDOR_CALLS.labels(account.vendor.name, "circuit_open").inc()
-            raise Refused("the vendor did not answer several times; it is left alone for a while", closed_in)
+        """One request with its turn, and what is told of it."""
         began = time.perf_counter()
-        try:
-            quota = self._learnt.get(account.name, account.vendor.quota)
-            async with self._limiter.turn(account, quota, bulk=bulk, seconds=wait):
-                waited = time.perf_counter() - began
-                metrics.VENDOR_WAITS.labels(account.vendor.name).observe(waited)
-                reply = await self._told(account, request, within - waited, max_bytes)
-        except BaseException:
-            self._circuits.abandoned(account.name)
-            raise
-        self._circuits.succeeded(account.name)
-        self._show_circuits(account.vendor)
-        return reply
+        quota = self._learnt.get(account.name, account.vendor.quota)
+        async with self._limiter.turn(account, quota, bulk=bulk, seconds=wait):
+            waited = time.perf_counter() - began
+            metrics.VENDOR_WAITS.labels(account.vendor.name).observe(waited)
+            return await self._told(account, request, within - waited, max_bytes)
 
     def _show_circuits(self, vendor: Vendor) -> None:
         metrics.VENDOR_CIRCUITS.labels(vendor.name).set(self._circuits.open(vendor.name))

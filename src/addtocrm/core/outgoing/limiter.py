@@ -68,6 +68,8 @@ class Limiter:
     async def pause(self, account: Account, seconds: float) -> None:
         """Grants nothing to the account for `seconds`."""
         await self._own.pause(account.name, seconds)
+        if self._counts_alone():
+            return
         try:
             await self._shared.pause(account.name, seconds)
         except LOST as error:
@@ -131,7 +133,7 @@ class Limiter:
                 waiter.turn.set_exception(Throttled("the vendor's quota is used up", wait, passing=False))
 
     async def _ask(self, account: str, waiter: _Waiter) -> Asked:
-        if self._lost and time.monotonic() < self._asks_again:
+        if self._counts_alone():
             return await self._own.take(account, waiter.quota, waiter.call, waiter.bulk)
         try:
             asked = await self._shared.take(account, waiter.quota, waiter.call, waiter.bulk)
@@ -147,10 +149,15 @@ class Limiter:
         if at is None:
             return
         await self._own.done(account, waiter.quota, waiter.call, at)
+        if self._counts_alone():
+            return
         try:
             await self._shared.done(account, waiter.quota, waiter.call, at)
         except LOST as error:
             self._say_lost(error)
+
+    def _counts_alone(self) -> bool:
+        return self._lost and time.monotonic() < self._asks_again
 
     def _say_lost(self, error: Exception) -> None:
         self._asks_again = time.monotonic() + AGAIN_SECONDS

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import msgspec
 from valkey.asyncio import Valkey
 
+from addtocrm.core import valkeys
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.outgoing.vendor import Quota
 
@@ -245,7 +246,7 @@ def shared(valkey_url: str | None, pool: Pool) -> Quotas:
     """The counts that all processes share: in Valkey where there is one, else in PostgreSQL."""
     if valkey_url is None:
         return PostgresQuotas(pool)
-    return ValkeyQuotas(Valkey.from_url(valkey_url.replace("valkey", "redis", 1), socket_timeout=2))
+    return ValkeyQuotas(Valkey.from_url(valkeys.address(valkey_url), socket_timeout=2))
 
 
 def _keys(account: str) -> list[str]:

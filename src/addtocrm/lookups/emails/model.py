@@ -8,8 +8,6 @@ from msgspec import Meta
 from addtocrm.lookups.model import RefreshField
 
 EmailText = Annotated[str, Meta(max_length=1000, examples=["jane.doe@acme.example.com"])]
-
-
 Name = Annotated[str, Meta(max_length=200)]
 
 

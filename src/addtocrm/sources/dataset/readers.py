@@ -85,7 +85,7 @@ class Source:
                 yield record
 
     def _parquet(self, binary: BinaryIO) -> Iterator[Record]:
-        from addtocrm.sources.dataset import parquet
+        from addtocrm.sources.dataset import parquet  # which takes long to load
 
         table = parquet.Table(binary)
         header = self._header(table.header)

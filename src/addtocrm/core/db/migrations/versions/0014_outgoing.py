@@ -129,8 +129,6 @@ end $$;
 LEASES = """
 create function lease_take(the_name text, the_owner int, ttl float8, out fence bigint, out wait float8)
 language plpgsql as $$
-declare
-    there leases;
 begin
     perform set_config('synchronous_commit', 'off', true);
     delete from leases l where l.name = the_name and l.ends_at <= clock_timestamp();
