@@ -278,6 +278,27 @@ def test_a_circuit_opens_lets_one_through_and_closes(monkeypatch: pytest.MonkeyP
     run(test)
 
 
+def test_calls_are_counted_by_vendor_and_outcome() -> None:
+    def counted(outcome: str) -> float:
+        labels = {"vendor": "acme", "outcome": outcome}
+        return REGISTRY.get_sample_value("addtocrm_vendor_calls_total", labels) or 0
+
+    def timed(what: str) -> float:
+        return REGISTRY.get_sample_value(f"addtocrm_vendor_{what}_count", {"vendor": "acme"}) or 0
+
+    async def test(outgoing: Outgoing) -> None:
+        outcomes = ("ok", "refused", "server_failed", "no_answer")
+        before = [*map(counted, outcomes), timed("seconds"), timed("wait_seconds")]
+        async with VendorServer(saying(200), saying(422), saying(503), cut) as server:
+            for failure in (None, None, ServerFailed, NoAnswer):
+                with pytest.raises(failure) if failure else contextlib.nullcontext():
+                    await outgoing.call(ACCOUNT, "POST", server.url, json={})
+        after = [*map(counted, outcomes), timed("seconds"), timed("wait_seconds")]
+        assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [1, 1, 1, 1, 4, 4]
+
+    run(test)
+
+
 def test_no_secret_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     async def test(outgoing: Outgoing) -> None:
         async with VendorServer(saying(200, b'{"s":"secret-b"}', x_s="secret-h"), cut) as server:
