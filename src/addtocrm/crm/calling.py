@@ -1,30 +1,91 @@
 """How a connector asks its vendor: `core.outgoing`, with the failures that a connector may raise."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from addtocrm.core.outgoing.client import Method, Reply
+from addtocrm.core.outgoing.client import Method, Outgoing, Reply
 from addtocrm.core.outgoing.failures import CallFailed, Throttled
 from addtocrm.core.outgoing.vendor import Account, Vendor
-from addtocrm.crm.contract import Access, Expired, RateLimited, Unavailable
+from addtocrm.crm.contract import Expired, RateLimited, Unavailable
 
 SINGLE_WAIT_SECONDS = 5.0
 BULK_WAIT_SECONDS = 60.0
 """For so long the vendor's quota is waited for: a job has time, and who waits at a screen has none."""
 
 
-async def ask(access: Access, vendor: Vendor, method: Method, url: str, **call: Any) -> Reply:
-    """The vendor's answer below 500, whatever it says but 401; `call` as `Outgoing.call` takes it.
+class Calls:
+    """The way to one account at a vendor, for one piece of work.
 
-    Raises Expired, RateLimited and Unavailable.
+    `url` is the base of its API, `account` the vendor's own name of the account, whose quota is asked for, in `bulk`
+    after single calls. `token` is the access token in clear, and goes out in `header` after `scheme`; `renew(token)`
+    gives the one after it, and raises Expired where there is none.
     """
-    account = Account(vendor, access.vendor_account)
-    call.setdefault("wait", BULK_WAIT_SECONDS if access.bulk else SINGLE_WAIT_SECONDS)
-    try:
-        reply = await access.outgoing.call(account, method, url, bulk=access.bulk, **call)
-    except Throttled as failure:
-        raise RateLimited(failure.seconds) from None
-    except CallFailed as failure:
-        raise Unavailable(failure.retry_after or 30) from None
-    if reply.status == 401:
-        raise Expired
-    return reply
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        vendor: Vendor,
+        account: str,
+        url: str,
+        token: str,
+        *,
+        header: str = "authorization",
+        scheme: str = "Bearer",
+        renew: Callable[[str], Awaitable[str]] | None = None,
+        bulk: bool = False,
+    ) -> None:
+        self._outgoing, self._vendor, self._account = outgoing, vendor, account
+        self.url = url.rstrip("/")
+        self.token, self._header, self._scheme = token, header, scheme
+        self._renew, self._bulk = renew, bulk
+
+    async def ask(
+        self,
+        method: Method,
+        path: str,
+        *,
+        vendor: Vendor | None = None,
+        headers: Mapping[str, str] | None = None,
+        **call: Any,
+    ) -> Reply:
+        """The vendor's answer below 500, whatever it says but 401, 429; `call` as `Outgoing.call` takes it.
+
+        `path` begins with `/` and is appended to the base. `vendor` is another quota than the usual one. A token that
+        ended is renewed once. Raises Expired, RateLimited and Unavailable.
+        """
+        used = self.token
+        reply = await self._call(vendor or self._vendor, method, path, headers, call)
+        if reply.status != 401:
+            return reply
+        if self._renew is None:
+            raise Expired
+        if self.token == used:
+            self.token = await self._renew(used)
+        reply = await self._call(vendor or self._vendor, method, path, headers, call)
+        if reply.status == 401:
+            raise Expired
+        return reply
+
+    async def limited(self, seconds: float, vendor: Vendor | None = None) -> RateLimited:
+        """The failure to raise where the vendor says in a form of its own that its quota is used up for `seconds`."""
+        await self._outgoing.pause(Account(vendor or self._vendor, self._account), seconds)
+        return RateLimited(seconds)
+
+    async def _call(
+        self, vendor: Vendor, method: Method, path: str, headers: Mapping[str, str] | None, call: Mapping[str, Any]
+    ) -> Reply:
+        account = Account(vendor, self._account)
+        token = f"{self._scheme} {self.token}" if self._scheme else self.token
+        try:
+            return await self._outgoing.call(
+                account,
+                method,
+                self.url + path,
+                bulk=self._bulk,
+                headers={**(headers or {}), self._header: token},
+                **{"wait": BULK_WAIT_SECONDS if self._bulk else SINGLE_WAIT_SECONDS, **call},
+            )
+        except Throttled as failure:
+            raise RateLimited(failure.seconds) from None
+        except CallFailed as failure:
+            raise Unavailable(failure.retry_after or 30, maybe_done=failure.maybe_done) from None

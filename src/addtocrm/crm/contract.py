@@ -1,37 +1,53 @@
 """What a connector to a CRM is: its declaration as data, and small operations without rules of their own.
 
-Matching, merging and locking are ours (`matching`, `merge`, `writer`); a connector finds, reads and writes.
+Matching, merging, mapping and locking are ours (`matching`, `merge`, `mapping`, `writer`); a connector finds, reads and
+writes. It speaks in the CRM's own fields, by the names that `fields` lists, with a composite field's parts as
+`location.city`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from addtocrm.core.db.pool import Connection, Pool
-from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
 
-Kind = Literal["contact", "company"]
+if TYPE_CHECKING:
+    from addtocrm.crm.calling import Calls
+
+Kind = Literal["contact", "company", "lead"]
+"""A `lead` is a person too, in CRMs that keep them apart from contacts (see `Definition.options`)."""
 Value: TypeAlias = str | int | float | bool | list[str]
 Values: TypeAlias = Mapping[str, Value]
-"""Fields by our names (see `fields`); a CRM's own field is `custom_fields.<its name>`. Never a null."""
-
+"""Fields by our names (see `values`); a CRM's own field is `custom_fields.<its name>`. Never a null."""
+Fields: TypeAlias = Mapping[str, Value]
+"""Fields by the CRM's names; what is empty is left out."""
 Changes: TypeAlias = Mapping[str, Value | None]
-"""As `Values`, where None empties the field."""
+"""As `Fields`, where None empties the field."""
 
 CUSTOM = "custom_fields."
 
 Capability = Literal[
-    "contacts", "companies", "notes", "tasks", "owners", "lists", "create_lists", "custom_fields", "open_custom_fields"
+    "contacts",
+    "companies",
+    "notes",
+    "tasks",
+    "owners",
+    "lists",
+    "create_lists",
+    "custom_fields",
+    "open_custom_fields",
+    "create_fields",
 ]
-"""`create_lists`: a list is made by naming it; `open_custom_fields`: so is a custom field."""
+"""`create_lists`: a list is made by naming it; `open_custom_fields`: so is a custom field; `create_fields`: a field
+is made on request."""
 
 
 class Failure(Exception):
-    """What a connector may raise: one of the five below."""
+    """What a connector may raise: one of those below."""
 
 
 class Expired(Failure):
@@ -47,20 +63,26 @@ class RateLimited(Failure):
 
 
 class Unavailable(Failure):
-    """The CRM did not answer, or failed; it may answer in `retry_after` seconds."""
+    """The CRM did not answer, or failed; it may answer in `retry_after` seconds. `maybe_done`: it may have done what
+    was asked."""
 
-    def __init__(self, retry_after: float = 30) -> None:
+    def __init__(self, retry_after: float = 30, *, maybe_done: bool = False) -> None:
         super().__init__("unavailable")
         self.retry_after = retry_after
+        self.maybe_done = maybe_done
 
 
 class Rejected(Failure):
-    """The CRM refuses a value. `field` is our name of it, "" where it is not known which."""
+    """The CRM refuses a value. `field` is its name of it (or ours), "" where it is not known which."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
         self.message = message
+
+
+class UnknownField(Rejected):
+    """The CRM has no field `field` (any more)."""
 
 
 class NotFound(Failure):
@@ -71,41 +93,85 @@ class NotFound(Failure):
         self.what = what
 
 
-class NoAuth(msgspec.Struct, frozen=True, tag="none"):
-    """Nothing to give."""
+class Duplicate(Failure):
+    """A record like the new one is there. `id` is its id, None where the CRM does not say which."""
+
+    def __init__(self, id: str | None, kind: Kind = "contact") -> None:
+        super().__init__(f"duplicate of {id}")
+        self.id, self.kind = id, kind
 
 
-class TokenAuth(msgspec.Struct, frozen=True, tag="token"):
-    """A token that the CRM's user makes; `where` says where."""
+class Changed(Failure):
+    """The record was changed after it was read, so nothing was written."""
+
+
+class TokenAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that the CRM's user makes; `where` says where.
+
+    It goes into `header`, after `scheme`. `grant`: it is not the token itself, but what one is got for at the OAuth
+    token address: `CLIENT_ID:CLIENT_SECRET` for client credentials (RFC 6749 §4.4), a code of the deployment's app for
+    authorization_code; a text of another form than `CLIENT_ID:CLIENT_SECRET` is a token itself.
+    """
 
     where: str
+    header: str = "authorization"
+    scheme: str = "Bearer"
+    grant: Literal["client_credentials", "authorization_code"] | None = None
 
 
-class OAuth(msgspec.Struct, frozen=True, tag="oauth"):
-    """OAuth 2.0, authorization code grant (RFC 6749 §4.1)."""
+class OAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """OAuth 2.0, authorization code grant (RFC 6749 §4.1).
+
+    `pkce`: with S256 (RFC 7636). `basic`: the app names itself to `token_url` by HTTP Basic, else in the body. `extra`
+    are further parameters of the authorization request. `api_key` is the name under which the token answer has the
+    address to go on at, `auth_key` that under which the callback has the address of the token endpoint. `revoke`: how
+    `revoke_url` takes the token: as RFC 7009 says, or in the address in place of `{token}`.
+    """
 
     authorize_url: str
     token_url: str
     scopes: tuple[str, ...]
+    separator: str = " "
+    pkce: bool = False
+    basic: bool = False
+    scheme: str = "Bearer"
+    extra: Mapping[str, str] = {}
+    api_key: str | None = None
+    auth_key: str | None = None
+    revoke_url: str | None = None
+    revoke_method: Literal["POST", "DELETE"] = "POST"
 
 
 class CrmAccount(msgspec.Struct, frozen=True):
-    """The CRM's own account behind the credentials."""
+    """The CRM's own account behind the credentials. `page_url` is where its pages are, for links to records."""
 
     id: str
     name: str
+    page_url: str | None = None
 
 
-class Field(msgspec.Struct, frozen=True):
-    """A field of the CRM. `name` is the CRM's, `maps_to` ours where it has one."""
+class Option(msgspec.Struct, frozen=True):
+    """A choice of a field: what is written, and what people see."""
+
+    value: str
+    label: str
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of the CRM. `name` is the CRM's, `maps_to` ours where it has one.
+
+    `form` is a form that the CRM insists on: of a phone number E.164, of a country ISO 3166-1 alpha-2.
+    """
 
     name: str
     label: str
-    type: Literal["text", "number", "boolean", "list", "date", "choice", "reference"]
+    type: Literal["text", "number", "boolean", "list", "date", "choice", "choices", "reference"]
     maps_to: str | None = None
     custom: bool = False
     writable: bool = True
-    choices: list[str] = []
+    max_length: int | None = None
+    options: list[Option] = []
+    form: Literal["e164", "iso2"] | None = None
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -124,12 +190,36 @@ class CrmList(msgspec.Struct, frozen=True):
     name: str
 
 
-class Record(msgspec.Struct, frozen=True):
-    """A contact or company as the CRM has it: `url` is its page there, `values` what is not empty."""
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact, lead or company as the CRM has it: `url` is its page there, `fields` what is not empty.
 
+    `version` is what the CRM tells changes by, for `Update.version`.
+    """
+
+    kind: Kind
     id: str
     url: str | None
+    fields: Fields
+    version: str | None = None
+
+
+Term: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Fields of the CRM, each with the texts of which it has one (in any case); all of the fields hold."""
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """Somebody, or a company, to look for: by our names, and as terms of the CRM's fields, of which one holds."""
+
     values: Values
+    terms: tuple[Term, ...]
+
+
+class Update(msgspec.Struct, frozen=True):
+    """What to change in a record that was read as `record`; where `guarded` and the CRM can, only if it is still so."""
+
+    record: Record
+    changes: Changes
+    guarded: bool = False
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -141,28 +231,31 @@ class Task(msgspec.Struct, frozen=True):
     owner: str | None = None
 
 
-class Access(msgspec.Struct, frozen=True):
+class Access(msgspec.Struct, frozen=True, kw_only=True):
     """What a connector is opened with.
 
-    `vendor_account` is the vendor's own name of the account, whose quota is asked for. `secret` is the token in clear.
-    `outgoing` is the way to the vendor (see `calling.ask`), in `bulk` after single calls. `db` is for the built-in CRM
-    alone; where `writing`, it is the one connection whose transaction the writer commits.
+    `calls` is the way to the vendor, None for the built-in CRM, for which `db` is: where `writing`, the one connection
+    whose transaction the writer commits. `reads` are the CRM's fields that records are wanted with; more do no harm.
+    `page_url` is that of the connection's CrmAccount, `options` are its settings (see `Definition.options`).
     """
 
     account_id: str
-    vendor_account: str
     settings: Settings
-    secret: str | None
-    outgoing: Outgoing
     db: Connection | Pool
+    calls: "Calls | None" = None
+    reads: Mapping[Kind, set[str]] = msgspec.field(
+        default_factory=lambda: {"contact": set(), "company": set(), "lead": set()}
+    )
+    options: Mapping[str, str] = {}
+    page_url: str | None = None
     writing: bool = False
-    bulk: bool = False
 
 
 class Connector(Protocol):
     """One account's CRM, open for one piece of work.
 
-    Every method may raise Expired, RateLimited, Unavailable, Rejected or NotFound, and nothing else.
+    Every method may raise a Failure, and nothing else. Those that take several do them together where the CRM has a
+    way, in as many requests as it needs; what fails alone is given as its Failure, in its place.
     """
 
     async def info(self) -> CrmAccount:
@@ -175,25 +268,32 @@ class Connector(Protocol):
 
     async def lists(self) -> list[CrmList]: ...
 
-    async def find(self, kind: Kind, values: Values) -> list[Record]:
-        """Every record that could be the one that `values` describe, the oldest first.
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+        """Every record for which a term of one of `sought` holds, each once, the oldest first.
 
-        All that have one of its keys (contact: `linkedin_url`, `email`; company: `domain`, `linkedin_url`), and of
-        those of the same name (contact: at the same company) the two oldest, and the oldest that has no key: two are
-        enough to know that the name does not decide. More than these does no harm: `matching` judges.
+        For contacts, leads too where the CRM has them. More than these does no harm: `matching` judges. So does not
+        having all, where there are very many of one name: two are enough to know that the name does not decide.
         """
         ...
 
-    async def get(self, kind: Kind, id: str) -> Record: ...
+    async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
+        """The records by id, without those that there are not. For contacts, leads too."""
+        ...
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
         """Up to `limit` records in a stable order, from the one after the record with the id `after`."""
         ...
 
-    async def create(self, kind: Kind, values: Values) -> Record: ...
+    async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
+        """The new records, with the fields that were sent at least."""
+        ...
 
-    async def update(self, kind: Kind, id: str, values: Changes) -> Record:
-        """The record with `values` written (None empties a field) and its other fields as they were."""
+    async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
+        """The records with the changes written and their other fields as they were."""
+        ...
+
+    async def create_field(self, kind: Kind, field: Field) -> Field:
+        """Makes a field, and gives it as `fields` does. With the capability `create_fields`."""
         ...
 
     async def add_note(self, contact_id: str, text: str) -> str:
@@ -210,24 +310,49 @@ class Connector(Protocol):
 
     async def create_list(self, name: str) -> CrmList: ...
 
-    async def in_list(self, list_id: str, contact_id: str) -> bool: ...
-
-    async def add_to_list(self, list_id: str, contact_id: str) -> None:
-        """Adds the contact; no error where it is in the list already."""
+    async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:
+        """Those of the contacts that are on the list."""
         ...
+
+    async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
+        """Adds the contacts; no error where they are on the list already."""
+        ...
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one field of the CRM, `field`, gets: the first of ours in `from_` that is not empty (a list takes all of
+    them), else `constant`. `values` says what of ours becomes what of the CRM's. `read_only`: it is read, not written.
+    """
+
+    field: str
+    from_: tuple[str, ...] = msgspec.field(default=(), name="from")
+    constant: Value | None = None
+    values: Mapping[str, str] = {}
+    read_only: bool = False
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """A CRM as data, and `open`, which makes no request of its own.
 
-    `vendor` is how it is called; None for the built-in CRM, whose records are rows of our own database.
-    `mapping` has, for each kind, our field names and the CRM's; a field that is not in it is not written.
+    `vendor` is how it is called; None for the built-in CRM, whose records are rows of our own database. `api_url` is
+    where; an address that it gives is followed where its host is one of `hosts` (a name with a dot before it: any below
+    it). `mapping` is what accounts begin with; a rule for a field that the account's CRM does not have is left out.
+    `linkedin` is the field that is made on request where there is none for LinkedIn URLs. `options` are the connection's
+    settings with the values they take, the first is the default. `search_lag` are the seconds that its search may be
+    behind its writes. `batch` contacts are written together.
     """
 
     name: str
     label: str
-    auth: NoAuth | TokenAuth | OAuth
     vendor: Vendor | None
+    api_url: str = ""
+    hosts: tuple[str, ...] = ()
+    token: TokenAuth | None = None
+    oauth: OAuth | None = None
     capabilities: tuple[Capability, ...]
-    mapping: Mapping[Kind, Mapping[str, str]]
+    mapping: Mapping[Kind, tuple[Rule, ...]]
+    linkedin: Mapping[Kind, Field] = {}
+    options: Mapping[str, tuple[str, ...]] = {}
+    search_lag: float = 0.0
+    batch: int = 1
     open: Callable[[Access], Connector]
