@@ -6,6 +6,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,22 @@ def test_the_default_folder(tmp_path: Path, there: bool) -> None:
     listed = cli("settings", environment=environment(HOME=str(tmp_path)))
     (value,) = [one["value"] for one in listed if one["variable"] == "ADDTOCRM_DATA_DIR"]
     assert value == ("/var/lib/addtocrm" if IS_ROOT and not there else str(home))
+
+
+def test_the_system_user_is_made_once_by_two_who_start_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "made"
+
+    def known(name: str) -> list[str]:
+        if not (numbers := made.read_text().split()):
+            raise KeyError(name)
+        return numbers
+
+    monkeypatch.setattr(folders.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(folders.pwd, "getpwnam", known)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    made.touch()
+    (tmp_path / "useradd").write_text(f"#!/bin/sh\nsleep 0.3\necho 995 >> {made}\n")
+    (tmp_path / "useradd").chmod(0o755)
+    with ThreadPoolExecutor() as threads:
+        users = list(threads.map(lambda _: folders.server_user(), range(2)))
+    assert users == [["995"], ["995"]]

@@ -5,6 +5,7 @@ nothing is changed but what is ours.
 """
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -31,16 +32,26 @@ def server_user() -> pwd.struct_passwd | None:
         return None
     with contextlib.suppress(KeyError):
         return pwd.getpwnam(SYSTEM_USER)
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
-    with contextlib.suppress(OSError):
-        subprocess.run(command, capture_output=True)
+    # Two useradd at a time both make the user, and the second gives it another number.
+    with Path("/etc/passwd").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            pwd.getpwnam(SYSTEM_USER)
+        except KeyError:
+            _make_user()
     try:
-        return pwd.getpwnam(SYSTEM_USER)  # Made by us, or by another process meanwhile.
+        return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         raise EmbeddedError(
             f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} could not be made. Make it "
             f"(`useradd --system {SYSTEM_USER}`), or run AddToCRM as a user of its own."
         ) from None
+
+
+def _make_user() -> None:
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+    with contextlib.suppress(OSError):
+        subprocess.run(command, capture_output=True)
 
 
 def as_server_user() -> dict[str, Any]:
