@@ -60,7 +60,12 @@ def test_what_an_enrichment_answers_is_taken_as_it_is(account: Account) -> None:
     assert made["url"].endswith(f"/crm/contacts/{made['contact_id']}")
     again = write(account, JANE)
     assert again.status_code == 200
-    assert again.json()["data"] == {**made, "action": "unchanged", "fields_written": []}
+    assert again.json()["data"] == {
+        **made,
+        "action": "unchanged",
+        "matched_by": "linkedin_url",
+        "fields_written": [],
+    }
     assert crm_events(account) == ["crm.connected", "crm.company.created", "crm.contact.created"]
     (there,) = contacts(account, email="JANE.DOE@acme.example.com")
     assert (there["city"], there["other_emails"], there["company_id"]) == (

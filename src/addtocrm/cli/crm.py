@@ -1,8 +1,10 @@
 """addtocrm crm …"""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from addtocrm.cli.database import with_pool
@@ -12,8 +14,10 @@ from addtocrm.core import settings as settings_module
 from addtocrm.core.db.files import replacing
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import invalid
-from addtocrm.crm import connections, export, service
-from addtocrm.crm.model import Connection
+from addtocrm.crm import connections, export, mappings, service
+from addtocrm.crm.connections import Authorization
+from addtocrm.crm.contract import Field, Kind, Rule
+from addtocrm.crm.model import Connection, FieldMapping, MappingWrite
 from addtocrm.crm.setup import Setup
 from addtocrm.tenants.accounts import service as accounts
 
@@ -23,43 +27,155 @@ Json = Annotated[bool, Parameter(negative=())]
 
 
 @app.command
-def connect(email: str, crm: str, *, token: str | None = None, json: Json = False) -> None:
-    """Make a CRM the account's active one, in place of the one before.
+def connect(
+    email: str,
+    crm: str,
+    *,
+    token: str | None = None,
+    token_stdin: Annotated[bool, Parameter(negative=())] = False,
+    contact_object: str | None = None,
+    wait: bool = True,
+    json: Json = False,
+) -> None:
+    """Make a CRM the account's active one; the one before is kept (see `switch`).
+
+    Without a token, for a CRM with OAuth: prints the address to open, and waits until it is done.
 
     Args:
         email: the account's address
-        crm: `builtin`, or another CRM
-        token: the CRM's access token, where it takes one
+        crm: `builtin`, `hubspot`, `salesforce`, `pipedrive`, `zoho` or `attio`
+        token: the CRM's token, where it takes one; others may see it in the list of processes
+        token_stdin: read the token from standard input
+        contact_object: whether new people become `contact`s or `lead`s (Salesforce, Zoho)
+        wait: wait until the sign-in is over
+        json: one JSON document instead of text
+    """
+    if token_stdin:
+        token = sys.stdin.readline().strip()
+    options = {"contact_object": contact_object} if contact_object else {}
+
+    async def work(setup: Setup) -> Connection | Authorization:
+        account = await accounts.find(setup.pool, email)
+        if token or connections.definition_named(crm).oauth is None:
+            return await connections.connect(setup, account.id, crm, token=token, options=options)
+        begun = await connections.begin(setup, account.id, crm, options=options)
+        if not wait:
+            return begun
+        print(
+            f"Open this address and allow access:\n\n  {begun.authorize_url}\n", file=sys.stderr if json else sys.stdout
+        )
+        print("Waiting until it is done …", file=sys.stderr, flush=True)
+        return await connections.outcome(setup, account.id, begun.state)
+
+    done = with_crm(work)
+    if isinstance(done, Authorization):
+        emit({"authorize_url": done.authorize_url}, json=json, text=done.authorize_url)
+    else:
+        emit(done, json=json, text=f"{email} writes to {done.name} ({done.account_name}).")
+
+
+@app.command
+def switch(email: str, crm: str, *, json: Json = False) -> None:
+    """Make a CRM that was connected before the active one again.
+
+    Args:
+        email: the account's address
+        crm: its name, or its own account's id where there are several of one name
         json: one JSON document instead of text
     """
 
-    async def work(setup: Setup) -> Connection:
-        account = await accounts.find(setup.pool, email)
-        return await connections.connect(setup, account.id, crm, token=token)
-
-    connected = with_crm(work)
-    emit(connected, json=json, text=f"{email} writes to {connected.name} ({connected.account_name}).")
-
-
-@app.command
-def disconnect(email: str, *, json: Json = False) -> None:
-    """End the connection to the CRM; what is in the CRM stays there."""
-
-    async def work(pool: Pool) -> None:
-        await connections.disconnect(pool, (await accounts.find(pool, email)).id)
-
-    with_pool(work)
-    emit({"email": email, "connected": False}, json=json, text=f"{email} has no active CRM now.")
-
-
-@app.command
-def info(email: str, *, json: Json = False) -> None:
-    """The account's active CRM."""
-
     async def work(pool: Pool) -> Connection:
-        return await connections.info(pool, (await accounts.find(pool, email)).id)
+        return await connections.switch(pool, (await accounts.find(pool, email)).id, crm)
+
+    done = with_pool(work)
+    emit(done, json=json, text=f"{email} writes to {done.name} ({done.account_name}).")
+
+
+@app.command
+def disconnect(email: str, crm: str | None = None, *, json: Json = False) -> None:
+    """End the connection to the active CRM, or to another one that is kept; what is in the CRM stays there."""
+
+    async def work(setup: Setup) -> Connection:
+        return await connections.disconnect(setup, (await accounts.find(setup.pool, email)).id, crm)
+
+    done = with_crm(work)
+    text = f"{email} is no longer connected to {done.name}."
+    emit({"email": email, "crm": done.crm, "connected": False}, json=json, text=text)
+
+
+@app.command
+def info(email: str, *, all: Annotated[bool, Parameter(negative=())] = False, json: Json = False) -> None:
+    """The account's active CRM; with --all, those that are kept too."""
+
+    async def work(pool: Pool) -> Connection | list[Connection]:
+        account_id = (await accounts.find(pool, email)).id
+        return await connections.all_of(pool, account_id) if all else await connections.info(pool, account_id)
 
     emit(with_pool(work), json=json)
+
+
+@app.command
+def fields(email: str, *, object: Kind = "contact", json: Json = False) -> None:
+    """The fields of the active CRM, with ours that goes there."""
+
+    async def work(setup: Setup) -> list[Field]:
+        account = await accounts.find(setup.pool, email)
+        return (await service.fields(setup, account.id, object, None, 10_000))[0]
+
+    emit(with_crm(work), json=json)
+
+
+@app.command(name="map")
+def map_(
+    email: str,
+    rules: Annotated[list[str] | None, Parameter(negative=())] = None,
+    *,
+    object: Kind = "contact",
+    file: Path | None = None,
+    reset: Annotated[bool, Parameter(negative=())] = False,
+    create_linkedin_field: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
+) -> None:
+    """Show or change what the fields of the active CRM get.
+
+    Args:
+        email: the account's address
+        rules: `FIELD=our_name,our_name` (the first that is not empty), `FIELD="text"` (constant), `FIELD=` (none)
+        object: whose fields: `contact`, `company` or `lead`
+        file: all rules, as GET /v1/crm/mapping gives them
+        reset: go back to the usual rules
+        create_linkedin_field: make a field for LinkedIn URLs in the CRM where it has none
+        json: one JSON document instead of text
+    """
+
+    async def work(setup: Setup) -> FieldMapping:
+        account_id = (await accounts.find(setup.pool, email)).id
+        before = await mappings.get(setup, account_id, object)
+        if not (rules or file or reset or create_linkedin_field):
+            return before
+        new = None if reset else before.rules if not before.is_default else None
+        if file:
+            new = msgspec.json.decode(file.read_bytes(), type=list[Rule])
+        for rule in rules or ():
+            new = _with_rule(new if new is not None else before.rules, rule)
+        write = MappingWrite(object=object, rules=new, create_linkedin_field=create_linkedin_field)
+        return await mappings.put(setup, account_id, write)
+
+    shown = with_crm(work)
+    lines = [f"{rule.field:<32} {', '.join(rule.from_) or rule.constant!r}" for rule in shown.rules]
+    emit(shown, json=json, text="\n".join(lines))
+
+
+def _with_rule(rules: list[Rule], text: str) -> list[Rule]:
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise invalid("RULES", "are given as FIELD=our_name.")
+    kept = [rule for rule in rules if rule.field != field]
+    if not value:
+        return kept
+    if value[:1] == value[-1:] == '"' and len(value) > 1:
+        return [*kept, Rule(field=field, constant=value[1:-1])]
+    return [*kept, Rule(field=field, from_=tuple(name.strip() for name in value.split(",")))]
 
 
 @app.command(name="export")

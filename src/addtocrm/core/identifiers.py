@@ -245,3 +245,15 @@ def company_key(text: str) -> str:
     while len(words) > 1 and words[-1] in LEGAL:
         words.pop()
     return bounded(" ".join(words))
+
+
+def without_legal_form(name: str) -> str:
+    """A company's name as it is written, the legal forms at its end gone: `Acme GmbH & Co. KG` is `Acme`."""
+    words = name.split()
+    while len(words) > 1 and (_bare(words[-1]) in LEGAL or not _bare(words[-1])):
+        words.pop()
+    return " ".join(words).rstrip(",")
+
+
+def _bare(word: str) -> str:
+    return name_key(word.replace(".", ""))

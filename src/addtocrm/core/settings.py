@@ -38,9 +38,11 @@ def default_data_dir() -> Path:
 
 
 class Vendor(msgspec.Struct, frozen=True):
-    """What is set for one provider or CRM: `ADDTOCRM_<VENDOR>_URL`, `_CLIENT_ID`, `_CLIENT_SECRET`."""
+    """What is set for one provider or CRM: `ADDTOCRM_<VENDOR>_URL`, `_AUTH_URL`, `_CLIENT_ID`,
+    `_CLIENT_SECRET`."""
 
     url: str | None
+    auth_url: str | None
     client_id: str | None
     client_secret: str | None
 
@@ -116,6 +118,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         key = name.upper()
         return Vendor(
             self.vendors.get(f"{key}_URL"),
+            self.vendors.get(f"{key}_AUTH_URL"),
             self.vendors.get(f"{key}_CLIENT_ID"),
             self.vendors.get(f"{key}_CLIENT_SECRET"),
         )

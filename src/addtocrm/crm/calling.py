@@ -83,7 +83,8 @@ class Calls:
                 self.url + path,
                 bulk=self._bulk,
                 headers={**(headers or {}), self._header: token},
-                **{"wait": BULK_WAIT_SECONDS if self._bulk else SINGLE_WAIT_SECONDS, **call},
+                wait=BULK_WAIT_SECONDS if self._bulk else SINGLE_WAIT_SECONDS,
+                **call,
             )
         except Throttled as failure:
             raise RateLimited(failure.seconds) from None

@@ -1,77 +1,44 @@
-"""The account's one active CRM: connecting it, and opening it for a piece of work."""
+"""The CRMs that an account has connected, of which exactly one is active."""
 
 import asyncio
 import hashlib
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+import secrets as random
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import msgspec
 import structlog
 
 from addtocrm.core import secrets
-from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
-from addtocrm.core.db.pool import Connection as Database
+from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
-from addtocrm.core.outgoing.leases import Busy, Lease, Leases, Lost
+from addtocrm.core.ids import new_id
 from addtocrm.core.settings import Settings
 from addtocrm.core.times import rfc3339
-from addtocrm.crm import registry, store
-from addtocrm.crm.contract import (
-    CUSTOM,
-    Access,
-    Connector,
-    Definition,
-    Expired,
-    Failure,
-    NoAuth,
-    NotFound,
-    OAuth,
-    RateLimited,
-    Rejected,
-    Unavailable,
-)
+from addtocrm.crm import known, oauth, opening, registry, store
+from addtocrm.crm.contract import Access, CrmAccount, Definition, Expired, Failure, Rejected
 from addtocrm.crm.model import Connection
-from addtocrm.crm.oauth import Tokens, refreshed
+from addtocrm.crm.oauth import Granted
+from addtocrm.crm.opening import KINDS, NOT_CONNECTED, definition_of, purpose, tokens_of
 from addtocrm.crm.setup import Setup
 from addtocrm.events import service as events
 from addtocrm.privacy import service as suppressions
 
 log = structlog.get_logger()
 
-NOT_CONNECTED = "No CRM is connected; connect one in the dashboard or with `addtocrm crm connect`."
-KEEP_SECONDS = 60.0
-KEEP_PAUSE_SECONDS = 0.5
-CLOSED = (
-    "This server cannot open the stored access to the CRM; its operator finds the reason in its log and by `addtocrm "
-    "doctor`. Nothing was written."
-)
-EXPIRED = "The CRM no longer takes the stored access; connect it again."
+WAIT_POLL_SECONDS = 0.5
+USED_UP = "this sign-in was used already, took longer than 10 minutes or was never begun; begin again."
 
 
-class Open(msgspec.Struct, frozen=True):
-    """The active CRM, open for reading."""
+class Authorization(msgspec.Struct, frozen=True):
+    """A sign-in at a CRM that was begun: the address that the user opens. `state` is its secret."""
 
-    definition: Definition
-    connector: Connector
+    authorize_url: str
+    state: str
 
-
-Told = Callable[[Database], Awaitable[object]]
-
-
-class OpenForWriting(Open, frozen=True):
-    """The active CRM, open for writing.
-
-    `told` is what our own database is told of the work: in the transaction of the built-in CRM, else in one right after
-    it, also where a later step fails. `hold(numbers)` keeps what identifies a record (see `matching.locks`) for this
-    work alone, and raises Unavailable where others keep it too long; `check()` raises it where it may be theirs by now.
-    """
-
-    told: list[Told]
-    hold: Callable[[Sequence[int]], Awaitable[None]]
-    check: Callable[[], None]
+    def __repr__(self) -> str:
+        return "Authorization(…)"
 
 
 async def connect(
@@ -80,59 +47,253 @@ async def connect(
     crm: str,
     *,
     token: str | None = None,
+    options: Mapping[str, str] = {},
     actor: str = "operator",
     request_id: str | None = None,
 ) -> Connection:
-    """Makes `crm` the account's active CRM, in place of the one before.
+    """Makes `crm` the account's active CRM, with a token where it takes one; the one before is kept, not active.
 
     Raises ApiError for a CRM that there is not, and for a token that is missing or not accepted.
     """
+    definition = definition_named(crm)
+    check_options(definition, options)
+    if definition.token is None:
+        if definition.oauth is None and token:
+            raise invalid("token", f"is not for {definition.label}, which needs none.")
+        if definition.oauth is not None:
+            raise invalid("token", f"is not for {definition.label}, which is connected by OAuth.")
+        return await _established(setup, account_id, definition, None, options, actor, request_id)
+    if not token:
+        raise invalid("token", f"is required for {definition.label}: {definition.token.where}")
+    if not (token.isascii() and token.isprintable()):
+        raise invalid("token", f"is no token of {definition.label}: it holds characters that none has.")
+    try:
+        granted = await oauth.by_hand(setup.outgoing, setup.settings, definition, token)
+    except Failure as failure:
+        raise opening.told(failure, "") from None
+    return await _established(setup, account_id, definition, granted, options, actor, request_id)
+
+
+async def begin(
+    setup: Setup,
+    account_id: str,
+    crm: str,
+    *,
+    options: Mapping[str, str] = {},
+    actor: str = "operator",
+    request_id: str | None = None,
+) -> Authorization:
+    """Begins to connect a CRM by OAuth. Raises ApiError for a CRM without it, and without an app of ours there."""
+    definition = definition_named(crm)
+    check_options(definition, options)
+    if definition.oauth is None:
+        raise invalid("crm", f"{definition.label} has no OAuth.")
+    state = random.token_urlsafe(32)
+    verifier = oauth.new_verifier(definition)
+    try:
+        address = oauth.authorize_url(setup.settings, definition, state, verifier)
+    except Rejected as refusal:
+        raise invalid(refusal.field, refusal.message) from None
+    await store.authorize(
+        setup.pool,
+        {
+            "state": _digest(state),
+            "account_id": account_id,
+            "crm": crm,
+            "actor": actor,
+            "request_id": request_id,
+            "options": msgspec.json.encode(dict(options)).decode(),
+            "verifier": secrets.seal(setup.settings.data_dir, verifier, purpose(account_id)) if verifier else None,
+        },
+    )
+    return Authorization(address, state)
+
+
+async def finish(setup: Setup, crm: str, params: Mapping[str, str]) -> Connection:
+    """Connects the CRM that sent the browser back with `params`. Raises ApiError with what went wrong."""
+    definition = definition_named(crm)
+    state = _digest(params.get("state", ""))
+    begun = await store.use_authorization(setup.pool, state, crm)
+    if begun is None:
+        raise invalid("state", USED_UP)
+    account_id = begun["account_id"]
+    try:
+        if not params.get("code"):
+            raise invalid("code", f"{definition.label} was not given access ({params.get('error', 'no code')[:100]}).")
+        sealed = begun["verifier"]
+        verifier = secrets.unseal(setup.settings.data_dir, sealed, purpose(account_id)) if sealed else None
+        try:
+            granted = await oauth.exchanged(setup.outgoing, setup.settings, definition, params, verifier)
+        except Failure as failure:
+            raise opening.told(failure, "") from None
+        options = store.json_of(begun, "options")
+        connected = await _established(
+            setup, account_id, definition, granted, options, begun["actor"], begun["request_id"]
+        )
+    except ApiError as error:
+        await store.end_authorization(setup.pool, state, error.message)
+        raise
+    except secrets.SecretError as error:
+        log.error("secret_closed", account_id=account_id, reason=str(error))
+        await store.end_authorization(setup.pool, state, opening.CLOSED)
+        raise ApiError("crm_unavailable", opening.CLOSED, retry_after_seconds=30) from None
+    await store.end_authorization(setup.pool, state, "")
+    return connected
+
+
+async def outcome(setup: Setup, account_id: str, state: str) -> Connection:
+    """Waits until a sign-in that was begun is over, and gives the connection. Raises ApiError."""
+    while True:
+        row = await store.authorization(setup.pool, _digest(state))
+        if row is not None and row["outcome"] == "":
+            return await info(setup.pool, account_id)
+        if row is None or row["outcome"] or row["over"]:
+            raise invalid("crm", f"is not connected: {(row and row['outcome']) or USED_UP}")
+        await asyncio.sleep(WAIT_POLL_SECONDS)
+
+
+def definition_named(crm: str) -> Definition:
+    """The connector to a CRM. Raises ApiError."""
     definition = registry.load().get(crm)
     if definition is None:
         raise invalid("crm", f"is one of {', '.join(registry.load())}.")
-    if isinstance(definition.auth, NoAuth) and token:
-        raise invalid("token", f"is not for {definition.label}, which needs none.")
-    if isinstance(definition.auth, OAuth):
-        raise invalid("crm", f"{definition.label} is connected by OAuth, which this version cannot begin.")
-    if token and not (token.isascii() and token.isprintable()):
-        raise invalid("token", f"is no token of {definition.label}: it holds characters that none has.")
-    if not isinstance(definition.auth, NoAuth) and not token:
-        raise invalid("token", f"is required for {definition.label}: {definition.auth.where}")
-    access = Access(account_id, account_id, setup.settings, token, setup.outgoing, setup.pool)
-    try:
-        owner = await definition.open(access).info()
-    except (Expired, Rejected):
-        raise invalid("token", f"is not accepted by {definition.label}.") from None
-    except Failure as failure:
-        raise _told(failure, "") from None
-    sealed = secrets.seal(setup.settings.data_dir, token, _purpose(account_id)) if token else None
+    return definition
+
+
+def check_options(definition: Definition, options: Mapping[str, str]) -> None:
+    """Raises ApiError for a setting that connections to the CRM do not have."""
+    for name, value in options.items():
+        if value not in definition.options.get(name, ()):
+            allowed = " or ".join(definition.options.get(name, ()))
+            raise invalid(
+                name, f"is {allowed} for {definition.label}." if allowed else f"is not for {definition.label}."
+            )
+
+
+async def _established(
+    setup: Setup,
+    account_id: str,
+    definition: Definition,
+    granted: Granted | None,
+    options: Mapping[str, str],
+    actor: str,
+    request_id: str | None,
+) -> Connection:
+    """Asks the CRM whose it is, and makes it the active one."""
+    owner = await _owner(setup, account_id, definition, granted)
+    values: dict[str, Any] = {
+        "id": new_id("ccn"),
+        "account_id": account_id,
+        "crm": definition.name,
+        "name": definition.label,
+        "crm_account_id": owner.id,
+        "crm_account_name": owner.name,
+        "secret": opening.seal(setup, account_id, granted.tokens) if granted else None,
+        "api_url": granted.api_url if granted else None,
+        "auth_url": granted.auth_url if granted else None,
+        "page_url": owner.page_url,
+        "options": msgspec.json.encode(dict(options)).decode(),
+    }
     async with setup.pool.acquire() as db, db.transaction():
-        await store.hold(db, [_number(f"crm connection {account_id}")])
-        before = await store.connection(db, account_id, "for update")
-        same = before and (before["crm"], before["crm_account_id"]) == (crm, owner.id)
-        if not (before and same and before["status"] == "connected" and sealed is None):
-            await store.connect(db, account_id, crm, definition.label, owner.id, owner.name, sealed)
-        told = {"crm": crm, "name": definition.label, "account_id": owner.id}
+        await store.hold(db, [_number(account_id)])
+        before = await store.active(db, account_id, "for update")
+        same = before and (before["crm"], before["crm_account_id"]) == (definition.name, owner.id)
+        if not (before and same and before["status"] == "connected" and granted is None):
+            await store.connect(db, values)
+        told = {"crm": definition.name, "name": definition.label, "account_id": owner.id}
         if before and not same:
-            data = {**told, "from": before["crm"]}
-            await events.append(db, account_id, "crm.switched", actor, request_id, data)
+            await events.append(db, account_id, "crm.switched", actor, request_id, {**told, "from": before["crm"]})
         elif not before or before["status"] != "connected":
             await events.append(db, account_id, "crm.connected", actor, request_id, told)
-    return await info(setup.pool, account_id)
+        row = await opening.active(db, account_id)
+    known.forget(row["id"])
+    return shown(row)
 
 
-async def disconnect(pool: Pool, account_id: str, *, actor: str = "operator", request_id: str | None = None) -> None:
-    """Ends the connection; what is in the CRM stays there. Raises ApiError `crm_not_connected`."""
+async def _owner(setup: Setup, account_id: str, definition: Definition, granted: Granted | None) -> CrmAccount:
+    # Until the CRM has said whose it is, calls count for our account.
+    calls = opening.calls_with(setup, definition, granted.tokens, account_id, granted.api_url) if granted else None
+    access = Access(
+        account_id=account_id,
+        settings=setup.settings,
+        db=setup.pool,
+        calls=calls,
+        reads={kind: set() for kind in KINDS},
+    )
+    try:
+        return await definition.open(access).info()
+    except Expired:
+        raise invalid("token", f"is not accepted by {definition.label}.") from None
+    except Rejected as refusal:
+        raise invalid("token", f"is not accepted by {definition.label}: {refusal.message}") from None
+    except Failure as failure:
+        raise opening.told(failure, "") from None
+
+
+async def switch(
+    pool: Pool, account_id: str, crm: str, *, actor: str = "operator", request_id: str | None = None
+) -> Connection:
+    """Makes a CRM that was connected before the active one again: by its name, or its connection's id. Raises
+    ApiError."""
     async with pool.acquire() as db, db.transaction():
-        row = await store.disconnect(db, account_id)
-        if row is None:
-            raise ApiError("crm_not_connected", NOT_CONNECTED)
-        await events.append(db, account_id, "crm.disconnected", actor, request_id, dict(row))
+        await store.hold(db, [_number(account_id)])
+        row = _kept(await store.connections(db, account_id), crm)
+        if not row["active"]:
+            before = await store.active(db, account_id, "for update")
+            await store.activate(db, account_id, row["id"])
+            told = {"crm": row["crm"], "name": row["name"], "account_id": row["crm_account_id"]}
+            data = {**told, "from": before["crm"] if before else None}
+            await events.append(db, account_id, "crm.switched", actor, request_id, data)
+    return await info(pool, account_id)
+
+
+async def disconnect(
+    setup: Setup,
+    account_id: str,
+    crm: str | None = None,
+    *,
+    actor: str = "operator",
+    request_id: str | None = None,
+) -> Connection:
+    """Ends a connection (the active one, or `crm`), and takes our access back at the CRM; what is in it stays there.
+
+    Gives what it was. Raises ApiError `crm_not_connected`.
+    """
+    async with setup.pool.acquire() as db, db.transaction():
+        await store.hold(db, [_number(account_id)])
+        row = _kept(await store.connections(db, account_id), crm) if crm else await opening.active(db, account_id)
+        await store.disconnect(db, row["id"])
+        told = {"crm": row["crm"], "name": row["name"]}
+        await events.append(db, account_id, "crm.disconnected", actor, request_id, told)
+    if row["secret"] is not None:
+        try:
+            tokens = tokens_of(setup, row)
+        except ApiError:
+            return shown(row)
+        await oauth.revoke(setup.outgoing, setup.settings, definition_of(row), tokens, row["auth_url"])
+    return shown(row)
+
+
+def _kept(rows: Sequence[asyncpg.Record], crm: str) -> asyncpg.Record:
+    found = next((row for row in rows if crm in (row["crm"], row["id"], row["crm_account_id"])), None)
+    if found is None:
+        there = ", ".join(row["crm"] for row in rows)
+        raise ApiError("crm_not_connected", f"{crm} is not connected; {there} is." if there else NOT_CONNECTED)
+    return found
 
 
 async def info(pool: Pool, account_id: str) -> Connection:
     """The active CRM. Raises ApiError `crm_not_connected`."""
-    row = await _row(pool, account_id)
+    return shown(await opening.active(pool, account_id))
+
+
+async def all_of(pool: Pool, account_id: str) -> list[Connection]:
+    """The active CRM and those that are kept, the active one first."""
+    return [shown(row) for row in await store.connections(pool, account_id)]
+
+
+def shown(row: asyncpg.Record) -> Connection:
+    """A connection as it is shown."""
     return Connection(
         crm=row["crm"],
         name=row["name"],
@@ -140,8 +301,36 @@ async def info(pool: Pool, account_id: str) -> Connection:
         account_name=row["crm_account_name"],
         connected_at=rfc3339(row["connected_at"]),
         status=row["status"],
-        capabilities=_definition(row).capabilities,
+        capabilities=definition_of(row).capabilities,
     )
+
+
+async def active_id(pool: Pool, account_id: str) -> str:
+    """The id of the active connection. Raises ApiError `crm_not_connected`."""
+    return (await opening.active(pool, account_id))["id"]
+
+
+async def check(setup: Setup, account_id: str) -> list[tuple[Connection, str]]:
+    """Asks each of the account's CRMs whether it works: "" where it does, else why not."""
+    found: list[tuple[Connection, str]] = []
+    for row in await store.connections(setup.pool, account_id):
+        trouble = ""
+        try:
+            calls = await opening.calls_of(setup, row)
+            access = Access(
+                account_id=account_id,
+                settings=setup.settings,
+                db=setup.pool,
+                calls=calls,
+                reads={kind: set() for kind in KINDS},
+            )
+            await definition_of(row).open(access).info()
+        except ApiError as error:
+            trouble = error.message
+        except Failure as failure:
+            trouble = (await opening.failed(setup, row, failure, "")).message
+        found.append((shown(row), trouble))
+    return found
 
 
 async def rotate_key(pool: Pool, settings: Settings) -> int:
@@ -154,9 +343,8 @@ async def rotate_key(pool: Pool, settings: Settings) -> int:
     async with pool.acquire() as db, db.transaction():
         rows = await store.sealed(db, "for update")
         for row in rows:
-            purpose = _purpose(row["account_id"])
-            secret = secrets.unseal(settings.data_dir, row["secret"], purpose)
-            await store.reseal(db, row["account_id"], secrets.seal(settings.data_dir, secret, purpose))
+            secret = secrets.unseal(settings.data_dir, row["secret"], purpose(row["account_id"]))
+            await store.reseal(db, row["id"], secrets.seal(settings.data_dir, secret, purpose(row["account_id"])))
         await suppressions.reseal(db, settings.data_dir)
     return len(rows)
 
@@ -167,224 +355,16 @@ async def sealed(pool: Pool, settings: Settings) -> tuple[int, int]:
     closed = 0
     for row in rows:
         try:
-            secrets.unseal(settings.data_dir, row["secret"], _purpose(row["account_id"]))
+            secrets.unseal(settings.data_dir, row["secret"], purpose(row["account_id"]))
         except secrets.SecretError:
             closed += 1
     return len(rows), closed
 
 
-@asynccontextmanager
-async def reading(setup: Setup, account_id: str) -> AsyncIterator[Open]:
-    """The active CRM for reading. A connector's failure inside the block becomes an ApiError."""
-    row = await _row(setup.pool, account_id)
-    access = None
-    try:
-        access = await _access(setup, row, account_id)
-        yield Open(_definition(row), _definition(row).open(access))
-    except Failure as failure:
-        raise await _failed(setup, account_id, row, access, failure, "") from None
+def _digest(state: str) -> bytes:
+    return hashlib.sha256(state.encode()).digest()
 
 
-@asynccontextmanager
-async def writing(
-    setup: Setup,
-    account_id: str,
-    expected_crm: str | None,
-    path: str = "",
-    about: Sequence[bytes] = (),
-    *,
-    bulk: bool = False,
-) -> AsyncIterator[OpenForWriting]:
-    """The active CRM for writing: the built-in one in one transaction of our database, another without any; in `bulk`
-    its vendor is asked after single calls.
-
-    A connector's failure inside the block becomes an ApiError; the field that it names is looked for under `path` in
-    the request. Raises ApiError where `expected_crm` is another, and where somebody of `about` asked to be forgotten.
-    """
-    row = access = None
-    try:
-        async with AsyncExitStack() as stack:
-            db = await stack.enter_async_context(setup.pool.acquire())
-            await stack.enter_async_context(db.transaction())
-            row = await _row(db, account_id, "for share")
-            if expected_crm is not None and expected_crm != row["crm"]:
-                raise invalid("expected_crm", f"the active CRM is {row['crm']}; nothing was written.")
-            if about and await suppressions.first_suppressed(db, [about]) is not None:
-                raise invalid(path, "asked to be forgotten; nothing was written.")
-            definition, told = _definition(row), list[Told]()
-            if definition.vendor is None:
-                connector = definition.open(
-                    Access(account_id, row["crm_account_id"], setup.settings, None, setup.outgoing, db, writing=True)
-                )
-                yield OpenForWriting(definition, connector, told, partial(_lock, db), lambda: None)
-                await _tell(db, told)
-                return
-            await stack.aclose()
-            access = await _access(setup, row, account_id, bulk=bulk)
-            kept = Kept(setup.leases, stack)
-            try:
-                yield OpenForWriting(definition, definition.open(access), told, kept.hold, kept.check)
-            finally:
-                if told:
-                    telling = asyncio.create_task(_surely(lambda: _tell_alone(setup.pool, told)))
-                    await asyncio.shield(telling)
-    except Failure as failure:
-        raise await _failed(setup, account_id, row, access, failure, path) from None
-
-
-class Kept:
-    """The leases of one piece of work, which end with `stack`."""
-
-    def __init__(self, leases: Leases, stack: AsyncExitStack) -> None:
-        self._leases, self._stack = leases, stack
-        self._held: list[Lease] = []
-
-    async def hold(self, numbers: Sequence[int]) -> None:
-        try:
-            for number in sorted(set(numbers)):
-                lease = self._leases.hold(f"crm:{number}", store.LOCK_SECONDS)
-                self._held.append(await self._stack.enter_async_context(lease))
-        except Busy:
-            raise Unavailable(retry_after=5) from None
-
-    def check(self) -> None:
-        try:
-            for lease in self._held:
-                lease.check()
-        except Lost:
-            raise Unavailable(retry_after=5) from None
-
-
-async def _lock(db: Database, numbers: Sequence[int]) -> None:
-    try:
-        await store.hold(db, numbers)
-    except TimeoutError:
-        raise Unavailable(retry_after=5) from None
-
-
-async def _tell(db: Database, told: Sequence[Told]) -> None:
-    for tell in told:
-        await tell(db)
-
-
-async def _tell_alone(pool: Pool, told: Sequence[Told]) -> None:
-    async with pool.acquire() as db, db.transaction():
-        await _tell(db, told)
-
-
-async def _row(db: Database | Pool, account_id: str, lock: str = "") -> asyncpg.Record:
-    row = await store.connection(db, account_id, lock)
-    if row is None:
-        raise ApiError("crm_not_connected", NOT_CONNECTED)
-    return row
-
-
-def _definition(row: asyncpg.Record) -> Definition:
-    definition = registry.load().get(row["crm"])
-    if definition is None:
-        raise ApiError("crm_not_connected", f"This version has no connector to {row['crm']}; connect another CRM.")
-    return definition
-
-
-async def _access(setup: Setup, row: asyncpg.Record, account_id: str, *, bulk: bool = False) -> Access:
-    """What a connector outside a transaction is opened with. Raises ApiError, and Failure where a token that ended
-    cannot be refreshed."""
-    if row["status"] == "token_expired":
-        raise ApiError("crm_token_expired", EXPIRED)
-    secret = _unsealed(setup, row, account_id)
-    if secret is not None and isinstance(_definition(row).auth, OAuth):
-        tokens = msgspec.json.decode(secret, type=Tokens)
-        secret = (await _renewed(setup, account_id, row, tokens.access_token) if tokens.ends else tokens).access_token
-    return Access(account_id, row["crm_account_id"], setup.settings, secret, setup.outgoing, setup.pool, bulk=bulk)
-
-
-def _unsealed(setup: Setup, row: asyncpg.Record, account_id: str) -> str | None:
-    if row["secret"] is None:
-        return None
-    try:
-        return secrets.unseal(setup.settings.data_dir, row["secret"], _purpose(account_id))
-    except secrets.SecretError as error:
-        # The fault of this host, which cannot know what the CRM would say.
-        log.error("secret_closed", account_id=account_id, reason=str(error))
-        raise ApiError("crm_unavailable", CLOSED, retry_after_seconds=30) from None
-
-
-async def _renewed(setup: Setup, account_id: str, before: asyncpg.Record, old: str) -> Tokens:
-    """The tokens of the connection `before` after `old`: refreshed by one host for all. Raises Expired, and Unavailable
-    also where another CRM was connected meanwhile."""
-    refresh = asyncio.create_task(_refresh(setup, account_id, before, old))
-    return await asyncio.shield(refresh)  # It goes on where nobody waits any more: the old ones may be used up.
-
-
-async def _refresh(setup: Setup, account_id: str, before: asyncpg.Record, old: str) -> Tokens:
-    try:
-        async with setup.leases.hold(f"crm-token:{account_id}", store.LOCK_SECONDS):
-            row = await _row(setup.pool, account_id)
-            secret = _unsealed(setup, row, account_id)
-            if secret is None or (row["crm"], row["connected_at"]) != (before["crm"], before["connected_at"]):
-                raise Unavailable(retry_after=1)
-            tokens = msgspec.json.decode(secret, type=Tokens)
-            if tokens.access_token != old:
-                return tokens
-            new = await refreshed(setup.outgoing, setup.settings, _definition(row), tokens)
-            sealed = secrets.seal(setup.settings.data_dir, msgspec.json.encode(new).decode(), _purpose(account_id))
-            await _surely(lambda: store.renew(setup.pool, account_id, row["connected_at"], sealed))
-            return new
-    except Busy:
-        raise Unavailable(retry_after=5) from None
-
-
-async def _surely(work: Callable[[], Awaitable[None]]) -> None:
-    """Writes what must not be lost: while the database is away it is tried again, for KEEP_SECONDS."""
-    until = asyncio.get_running_loop().time() + KEEP_SECONDS
-    while True:
-        try:
-            return await work()
-        except DATABASE_FAILURES as error:
-            if asyncio.get_running_loop().time() > until:
-                raise
-            log.warning("crm_not_kept_yet", error=type(error).__name__)
-            await asyncio.sleep(KEEP_PAUSE_SECONDS)
-
-
-async def _failed(
-    setup: Setup, account_id: str, row: asyncpg.Record | None, access: Access | None, failure: Failure, path: str
-) -> ApiError:
-    if isinstance(failure, Expired) and row and access and access.secret and isinstance(_definition(row).auth, OAuth):
-        try:
-            await _renewed(setup, account_id, row, access.secret)
-            failure = Unavailable(retry_after=1)
-        except Failure as final:
-            failure = final
-    if isinstance(failure, Expired) and row:
-        async with setup.pool.acquire() as db, db.transaction():
-            if await store.expire(db, account_id, row["connected_at"], row["secret"]):
-                told = {"crm": row["crm"], "name": row["name"]}
-                await events.append(db, account_id, "crm.token_expired", "system", None, told)
-    return _told(failure, path)
-
-
-def _told(failure: Failure, path: str) -> ApiError:
-    match failure:
-        case RateLimited():
-            message = "The CRM asks to wait; send the request again after `retry_after_seconds`."
-            return ApiError("crm_rate_limit", message, retry_after_seconds=max(1, math.ceil(failure.retry_after)))
-        case Rejected():
-            named = f"{path}.{failure.field}" if path and not failure.field.startswith(CUSTOM) else failure.field
-            return invalid(named if failure.field else "", failure.message)
-        case NotFound():
-            return ApiError("not_found", f"The CRM has no {failure.what}.")
-        case Expired():
-            return ApiError("crm_token_expired", EXPIRED)
-        case _:
-            wait = failure.retry_after if isinstance(failure, Unavailable) else 30
-            message = "The CRM does not answer; send the request again after `retry_after_seconds`."
-            return ApiError("crm_unavailable", message, retry_after_seconds=max(1, math.ceil(wait)))
-
-
-def _purpose(account_id: str) -> str:
-    return f"crm connection of {account_id}"
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
+def _number(account_id: str) -> int:
+    digest = hashlib.blake2b(f"crm connection {account_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)

@@ -335,11 +335,11 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """A CRM as data, and `open`, which makes no request of its own.
 
     `vendor` is how it is called; None for the built-in CRM, whose records are rows of our own database. `api_url` is
-    where; an address that it gives is followed where its host is one of `hosts` (a name with a dot before it: any below
-    it). `mapping` is what accounts begin with; a rule for a field that the account's CRM does not have is left out.
-    `linkedin` is the field that is made on request where there is none for LinkedIn URLs. `options` are the connection's
-    settings with the values they take, the first is the default. `search_lag` are the seconds that its search may be
-    behind its writes. `batch` contacts are written together.
+    where; an address that it gives is followed where its host is one of `hosts` (a name with a dot before it: any
+    below it). `mapping` is what accounts begin with; a rule for a field that the account's CRM does not have is left
+    out. `linkedin` is the field that is made on request where there is none for LinkedIn URLs. `options` are the
+    connection's settings with the values they take, the first is the default. `search_lag` are the seconds that its
+    search may be behind its writes. `batch` contacts are written together.
     """
 
     name: str

@@ -1,61 +1,106 @@
 """Which record of the CRM a person or a company is (docs/crm.md, "Who is the same")."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from addtocrm.core import identifiers
-from addtocrm.core.individuals import same_name
+from addtocrm.core.individuals import digest, same_name
 from addtocrm.crm.contract import Kind, Record, Values
 
-KEYS: dict[Kind, tuple[str, ...]] = {"contact": ("linkedin_url", "email"), "company": ("domain", "linkedin_url")}
+By = Literal["contact_id", "linkedin_url", "email", "domain", "name"]
+PERSON: tuple[By, ...] = ("linkedin_url", "email")
+COMPANY: tuple[By, ...] = ("domain", "linkedin_url")
+KEYS: dict[Kind, tuple[By, ...]] = {"contact": PERSON, "lead": PERSON, "company": COMPANY}
 """What identifies one, the strongest first."""
 
 
-class Choice(NamedTuple):
-    """`record` is None where it is a new one; `taken` are fields that may not be written."""
+class Candidate(NamedTuple):
+    """A record of the CRM, and what it says by our names."""
 
-    record: Record | None
+    record: Record
+    values: Values
+
+
+class Choice(NamedTuple):
+    """`found` is None where it is a new one, `by` what found it; `taken` are fields that may not be written."""
+
+    found: Candidate | None
+    by: By | None
     taken: frozenset[str]
 
+    @property
+    def there(self) -> Values:
+        return self.found.values if self.found else {}
 
-def choose(kind: Kind, values: Values, candidates: Sequence[Record]) -> Choice:
-    """The candidate that `values` describe; candidates come oldest first. Keys of another one are taken."""
-    record = _by_key(kind, values, candidates) or _by_name(kind, values, candidates)
-    others = [one for one in candidates if record is None or one.id != record.id]
-    taken = {
+
+class Identity(NamedTuple):
+    """Something that a record may be known by: what it is, and a digest of it."""
+
+    name: By
+    digest: bytes
+
+
+def choose(kind: Kind, values: Values, candidates: Sequence[Candidate], by: Collection[str] | None = None) -> Choice:
+    """The candidate that `values` describe; candidates come oldest first. Keys of another one are taken.
+
+    `by`: only what is named there (keys, and `name`) may find one; None for all.
+    """
+    found, found_by = _by_key(kind, values, candidates, by) or _by_name(kind, values, candidates, by) or (None, None)
+    return Choice(found, found_by, taken(kind, values, candidates, found))
+
+
+def linked(kind: Kind, values: Values, candidate: Candidate, name: By) -> bool:
+    """Whether the record that `values` were written to before, known by `name`, is still theirs."""
+    stronger = KEYS[kind][: KEYS[kind].index(name)] if name in KEYS[kind] else KEYS[kind]
+    if _contradicts(stronger, values, candidate.values):
+        return False
+    if name in ("email", "name"):
+        return same_name(name_key(kind, values), name_key(kind, candidate.values))
+    return not _contradicts((name,), values, candidate.values)
+
+
+def taken(kind: Kind, values: Values, candidates: Sequence[Candidate], found: Candidate | None) -> frozenset[str]:
+    """The keys of `values` that are another candidate's."""
+    others = [one for one in candidates if found is None or one.record.id != found.record.id]
+    return frozenset(
         name
         for name in KEYS[kind]
-        if (wanted := key(name, values)) and any(key(name, one.values) == wanted for one in others)
-    }
-    return Choice(record, frozenset(taken))
+        if (wanted := key(name, values)) and any(wanted in keys(name, one.values) for one in others)
+    )
 
 
-def _by_key(kind: Kind, values: Values, candidates: Sequence[Record]) -> Record | None:
+def _by_key(
+    kind: Kind, values: Values, candidates: Sequence[Candidate], by: Collection[str] | None
+) -> tuple[Candidate, By] | None:
     for position, name in enumerate(KEYS[kind]):
-        wanted = key(name, values)
+        wanted = keys(name, values)
         stronger = KEYS[kind][:position]
-        for one in candidates:
-            if not wanted or key(name, one.values) != wanted or _contradicts(stronger, values, one.values):
+        for one in candidates if by is None or name in by else ():
+            if not wanted & keys(name, one.values) or _contradicts(stronger, values, one.values):
                 continue
             if name != "email" or same_name(name_key(kind, values), name_key(kind, one.values)):
-                return one
+                return one, name
     return None
 
 
-def _by_name(kind: Kind, values: Values, candidates: Sequence[Record]) -> Record | None:
+def _by_name(
+    kind: Kind, values: Values, candidates: Sequence[Candidate], by: Collection[str] | None
+) -> tuple[Candidate, By] | None:
+    if by is not None and "name" not in by:
+        return None
     names = KEYS[kind]
     same = [one for one in candidates if _same_name(kind, values, one.values)]
-    nameless_company = kind == "contact" and not has_company(values)
+    nameless_company = kind != "company" and not has_company(values)
     if len(same) == 1 and not nameless_company and not _contradicts(names, values, same[0].values):
-        return same[0]
+        return same[0], "name"
     if any(key(name, values) for name in names):
         return None
-    return next((one for one in same if not any(key(name, one.values) for name in names)), None)
+    return next(((one, "name") for one in same if not any(key(name, one.values) for name in names)), None)
 
 
 def _contradicts(names: Sequence[str], values: Values, there: Values) -> bool:
-    return any((a := key(name, values)) and (b := key(name, there)) and a != b for name in names)
+    return any((a := keys(name, values)) and (b := keys(name, there)) and not a & b for name in names)
 
 
 def _same_name(kind: Kind, values: Values, there: Values) -> bool:
@@ -88,17 +133,26 @@ def has_company(values: Values) -> bool:
 def key(name: str, values: Values) -> str:
     """The value of an identifying field as it is compared; "" where there is none."""
     value = str(values.get(name) or "")
-    if name != "email" or not value:
-        return value
+    return _email_key(value) if name == "email" and value else value
+
+
+def keys(name: str, values: Values) -> set[str]:
+    """As `key`, with a person's other email addresses."""
+    found = {key(name, values)} - {""}
+    others = values.get("other_emails") if name == "email" else None
+    return found | {_email_key(one) for one in (others if isinstance(others, list) else ())}
+
+
+def _email_key(text: str) -> str:
     try:
-        return identifiers.email_key(value)
+        return identifiers.email_key(text)
     except ValueError:
-        return value.lower()
+        return text.lower()
 
 
 def same_key(name: str, values: Values, there: Values) -> bool:
     """Whether both have the same value of an identifying field."""
-    return bool(key(name, values)) and key(name, values) == key(name, there)
+    return bool(key(name, values)) and key(name, values) in keys(name, there)
 
 
 def name_key(kind: Kind, values: Values) -> str:
@@ -113,17 +167,47 @@ def company_key(values: Values) -> str:
     return identifiers.company_key(str(values.get("company_name") or ""))
 
 
+def identities(kind: Kind, values: Values) -> list[Identity]:
+    """All that a record with `values` could be found by. Those of a person by a key have the digests by which a person
+    is forgotten (`individuals.digest`)."""
+    prefix: Mapping[str, str] = {"linkedin_url": "linkedin", "email": "email"} if kind != "company" else {}
+    found = [
+        Identity(name, digest(f"{prefix.get(name, f'{kind} {name}')}:{one}"))
+        for name in KEYS[kind]
+        for one in sorted(keys(name, values))
+    ]
+    if name := name_key(kind, values):
+        company = [values.get("company_domain"), company_key(values)] if kind != "company" else []
+        places = [one for one in company if one] or [""]
+        found += [Identity("name", digest(f"{_sort(kind)} name {name} {one}")) for one in places]
+    return found
+
+
+def _sort(kind: Kind) -> str:
+    return "company" if kind == "company" else "contact"
+
+
 def locks(account_id: str, crm: str, kind: Kind, values: Values) -> list[int]:
-    """Numbers (signed, 64 bits) of the advisory locks of everything that identifies `values`.
+    """Numbers (signed, 64 bits) of the locks of everything that identifies `values`.
 
     Who writes a record holds the locks of all that it could be found by, so that the same one sent twice at once,
     by whichever key, is found by the second writer.
     """
-    identities = [f"{name} {key(name, values)}" for name in KEYS[kind] if key(name, values)]
-    if name := name_key(kind, values):
-        company = [values.get("company_domain"), company_key(values)] if kind == "contact" else []
-        identities += [f"name {name} {one}" for one in company if one] or [f"name {name}"]
-    digests = [
-        hashlib.blake2b(f"crm {account_id} {crm} {kind} {one}".encode(), digest_size=8).digest() for one in identities
-    ]
-    return [int.from_bytes(digest, signed=True) for digest in digests]
+    start = f"crm {account_id} {crm} {_sort(kind)} ".encode()
+    numbers = (hashlib.blake2b(start + one.digest, digest_size=8).digest() for one in identities(kind, values))
+    return [int.from_bytes(number, signed=True) for number in numbers]
+
+
+def rounds(items: Sequence[Any], known_by: Callable[[Any], Collection[Any]]) -> list[list[Any]]:
+    """The items in as few groups as may be, in which no two share what they are `known_by`; order is kept among those
+    that do."""
+    groups: list[list[Any]] = []
+    seen: dict[Any, int] = {}
+    for item in items:
+        names = set(known_by(item))
+        place = max((seen[name] + 1 for name in names if name in seen), default=0)
+        if place == len(groups):
+            groups.append([])
+        groups[place].append(item)
+        seen |= dict.fromkeys(names, place)
+    return groups

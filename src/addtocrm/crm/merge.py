@@ -1,7 +1,7 @@
 """What a write changes in a record that is already there."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 OnConflict = Literal["fill_empty", "overwrite", "skip"]
 
@@ -11,36 +11,15 @@ another employer together, or not at all."""
 ADDRESSES = ("email", "other_emails")
 
 
-class Merge(NamedTuple):
-    """`write` are the values to write (None empties a field); `kept` the fields whose other value stays, in the order
-    given."""
-
-    write: dict[str, Any]
-    kept: list[str]
-
-
 def is_empty(value: Any) -> bool:
     """Whether a field with this value says nothing. 0 and False say something."""
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
-def merge(existing: Mapping[str, Any], incoming: Mapping[str, Any], on_conflict: OnConflict) -> Merge:
-    """The outcome of writing `incoming` over `existing`.
-
-    An empty incoming value says nothing: it changes no field and is not among `kept`. An equal one needs no
-    writing. `fill_empty` writes where the record is empty, `overwrite` everywhere, `skip` nowhere.
-    """
-    write: dict[str, Any] = {}
-    kept: list[str] = []
-    for name, value in incoming.items():
-        there = existing.get(name)
-        if is_empty(value) or there == value:
-            continue
-        if on_conflict == "overwrite" or (on_conflict == "fill_empty" and is_empty(there)):
-            write[name] = value
-        else:
-            kept.append(name)
-    return Merge(write, kept)
+def writes(on_conflict: OnConflict, theirs: Any) -> bool:
+    """Whether a value of ours is written where the record has `theirs`, which differs: `fill_empty` writes where the
+    record is empty, `overwrite` everywhere, `skip` nowhere."""
+    return on_conflict == "overwrite" or (on_conflict == "fill_empty" and is_empty(theirs))
 
 
 def of_employment(values: Mapping[str, Any]) -> set[str]:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from addtocrm.crm.contract import Capability
+from addtocrm.crm.contract import Capability, Rule
+from addtocrm.crm.matching import By
 from addtocrm.crm.merge import OnConflict
 
 Line: TypeAlias = Annotated[str, Meta(max_length=500)]
@@ -83,6 +84,11 @@ DryRun: TypeAlias = Annotated[bool, Meta(description="Write nothing; answer what
 OwnerRef: TypeAlias = Annotated[
     Name | None, Meta(description="An owner's id or e-mail (see GET /v1/crm/owners); the CRM's default one.")
 ]
+MatchBy: TypeAlias = Literal["linkedin_url", "email", "name"]
+MatchedBy: TypeAlias = Annotated[
+    Annotated[list[MatchBy], Meta(min_length=1, max_length=3)] | None,
+    Meta(description="What may find a contact; all of them where it is not given."),
+]
 Conflict: TypeAlias = Annotated[
     OnConflict,
     Meta(description="Where the record is there: fill its empty fields, overwrite, or leave it alone."),
@@ -104,6 +110,8 @@ class ContactWrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(description="A note on the contact; the same text is written once."),
     ] = None
     custom_fields: CustomFields = {}
+    contact_id: Annotated[Name | None, Meta(description="Write to just this contact of the CRM.")] = None
+    match_by: MatchedBy = None
     dry_run: DryRun = False
     expected_crm: ExpectedCrm = None
 
@@ -149,8 +157,13 @@ class WriteResult(msgspec.Struct, frozen=True):
     company_id: str | None
     url: str | None
     action: Action
+    matched_by: Annotated[By | None, Meta(description="What found the contact; null for a new one.")]
     fields_written: list[str]
     fields_kept: Annotated[list[str], Meta(description="Fields that were sent and differ from the CRM's, which stay.")]
+    values: Annotated[
+        dict[str, CustomValue] | None,
+        Meta(description="In a dry run: the CRM's fields and the values that would be sent; null empties a field."),
+    ] = None
 
 
 class CompanyResult(msgspec.Struct, frozen=True):
@@ -160,8 +173,10 @@ class CompanyResult(msgspec.Struct, frozen=True):
     company_id: str | None
     url: str | None
     action: Action
+    matched_by: By | None
     fields_written: list[str]
     fields_kept: list[str]
+    values: dict[str, CustomValue] | None = None
 
 
 class NoteResult(msgspec.Struct, frozen=True):
@@ -189,6 +204,27 @@ class Connection(msgspec.Struct, frozen=True):
     connected_at: str
     status: Status
     capabilities: tuple[Capability, ...]
+
+
+class FieldMapping(msgspec.Struct, frozen=True):
+    """What the fields of the CRM get, for one kind of record. `is_default`: the account has no rules of its own."""
+
+    crm: str
+    object: str
+    rules: list[Rule]
+    is_default: bool
+
+
+class MappingWrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account's own rules for one kind of record, in place of those before."""
+
+    object: Literal["contact", "company", "lead"] = "contact"
+    rules: Annotated[
+        Annotated[list[Rule], Meta(max_length=200)] | None, Meta(description="null goes back to the usual rules.")
+    ] = None
+    create_linkedin_field: Annotated[
+        bool, Meta(description="Make a field for LinkedIn URLs in the CRM, where it has none, and map it.")
+    ] = False
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,60 +1,245 @@
-"""OAuth 2.0 tokens of a CRM, and their refresh (RFC 6749 §5.1, §6)."""
+"""OAuth 2.0 at a CRM (RFC 6749): the authorization request, tokens and their refresh, and how they are taken back."""
 
+import base64
+import hashlib
+import secrets
 import time
+from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 from addtocrm.core.outgoing.client import Outgoing
-from addtocrm.core.outgoing.failures import CallFailed
+from addtocrm.core.outgoing.failures import CallFailed, NotReached
 from addtocrm.core.outgoing.vendor import Account
 from addtocrm.core.settings import Settings
-from addtocrm.crm.contract import Definition, Expired, OAuth, Unavailable
+from addtocrm.crm.contract import Definition, Expired, OAuth, Rejected, Unavailable
 
 EARLY_SECONDS = 120.0
 """A token that ends within these is refreshed before it is used."""
+APP_REFUSED = ("invalid_client", "unauthorized_client", "invalid_client_secret", "invalid_client_id")
+"""Errors that are the operator's to mend (RFC 6749 §5.2; the last two are Zoho's)."""
 
 
-class Tokens(msgspec.Struct, frozen=True):
-    """What is stored, sealed, of a connection by OAuth; `expires_at` in epoch seconds, None where it does not end."""
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored, sealed, of a connection; `expires_at` in epoch seconds, None where it does not end.
+
+    `private`: a token that was made by hand. `client`: the id and secret for which the next one is got.
+    """
 
     access_token: str
     refresh_token: str | None = None
     expires_at: float | None = None
+    private: bool = False
+    client: tuple[str, str] | None = None
 
     @property
     def ends(self) -> bool:
         return self.expires_at is not None and self.expires_at - time.time() < EARLY_SECONDS
 
+    @property
+    def can_be_renewed(self) -> bool:
+        return self.refresh_token is not None or self.client is not None
 
-async def refreshed(outgoing: Outgoing, settings: Settings, definition: Definition, tokens: Tokens) -> Tokens:
-    """New tokens for the old ones. Raises Expired where the CRM takes the old ones no more, and Unavailable."""
-    assert isinstance(definition.auth, OAuth) and definition.vendor is not None
-    if tokens.refresh_token is None:
-        raise Expired
-    app = settings.vendor(definition.name)
-    form = {
-        "grant_type": "refresh_token",
-        "refresh_token": tokens.refresh_token,
-        "client_id": app.client_id or "",
-        "client_secret": app.client_secret or "",
+
+class Granted(msgspec.Struct, frozen=True):
+    """Tokens, and the addresses to go on at, where the vendor gave some."""
+
+    tokens: Tokens
+    api_url: str | None = None
+    auth_url: str | None = None
+
+
+def redirect_uri(settings: Settings, crm: str) -> str:
+    """Where the CRM sends the browser back to."""
+    return f"{settings.base_url}/oauth/crm/{crm}/callback"
+
+
+def authorize_url(settings: Settings, definition: Definition, state: str, verifier: str | None) -> str:
+    """The address that the user opens to give access. Raises Rejected where the deployment has no app at the CRM."""
+    oauth, (id, _) = _oauth(definition), app(settings, definition)
+    query = {
+        "response_type": "code",
+        "client_id": id,
+        "redirect_uri": redirect_uri(settings, definition.name),
+        "scope": oauth.separator.join(oauth.scopes),
+        "state": state,
+        **oauth.extra,
     }
+    if verifier:
+        digest = hashlib.sha256(verifier.encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        query |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+    return f"{_at(settings, definition, oauth.authorize_url)}?{urlencode(query)}"
+
+
+def new_verifier(definition: Definition) -> str | None:
+    """A PKCE verifier (RFC 7636 §4.1), where the CRM has that."""
+    return secrets.token_urlsafe(48) if _oauth(definition).pkce else None
+
+
+async def exchanged(
+    outgoing: Outgoing, settings: Settings, definition: Definition, params: Mapping[str, str], verifier: str | None
+) -> Granted:
+    """The tokens for the callback's `code`. Raises Rejected, Unavailable."""
+    auth_url = _followed(definition, params.get(_oauth(definition).auth_key or ""))
+    form = {
+        "grant_type": "authorization_code",
+        "code": params["code"],
+        "redirect_uri": redirect_uri(settings, definition.name),
+        **({"code_verifier": verifier} if verifier else {}),
+    }
+    return await _asked(outgoing, settings, definition, form, app(settings, definition), auth_url)
+
+
+async def by_hand(outgoing: Outgoing, settings: Settings, definition: Definition, token: str) -> Granted:
+    """What the user's own `token` gives (see `TokenAuth.grant`). Raises Rejected, Unavailable."""
+    assert definition.token is not None
+    id, colon, secret = token.partition(":")
+    if definition.token.grant == "client_credentials" and colon:
+        return await _asked(outgoing, settings, definition, {"grant_type": "client_credentials"}, (id, secret), None)
+    if (
+        definition.token.grant == "authorization_code"
+        and definition.oauth
+        and settings.vendor(definition.name).client_id
+    ):
+        form = {"grant_type": "authorization_code", "code": token}
+        return await _asked(outgoing, settings, definition, form, app(settings, definition), None)
+    return Granted(Tokens(access_token=token, private=True))
+
+
+async def refreshed(
+    outgoing: Outgoing, settings: Settings, definition: Definition, tokens: Tokens, auth_url: str | None
+) -> Tokens:
+    """New tokens for the old ones. Raises Expired where the CRM takes the old ones no more, and Unavailable."""
+    if tokens.client is not None:
+        form, client = {"grant_type": "client_credentials"}, tokens.client
+    elif tokens.refresh_token is not None:
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
+        client = app(settings, definition)
+    else:
+        raise Expired
     try:
-        # Asking again after no answer might find the old refresh token used up.
+        new = (await _asked(outgoing, settings, definition, form, client, auth_url)).tokens
+    except Rejected as refusal:
+        # What is the operator's fault, connecting again would not mend.
+        raise Expired if refusal.field == "token" else Unavailable from None
+    return msgspec.structs.replace(new, refresh_token=new.refresh_token or tokens.refresh_token)
+
+
+async def revoke(
+    outgoing: Outgoing, settings: Settings, definition: Definition, tokens: Tokens, auth_url: str | None
+) -> None:
+    """Takes the access back at the CRM, where that can be done; that it fails is no error."""
+    oauth = definition.oauth
+    token = tokens.refresh_token or tokens.access_token
+    if oauth is None or oauth.revoke_url is None or tokens.private:
+        return
+    url = _at(settings, definition, oauth.revoke_url.replace("{token}", quote(token, safe="")), auth_url)
+    in_body = "{token}" not in oauth.revoke_url
+    headers, form = _client(oauth, tokens.client or app(settings, definition))
+    try:
+        assert definition.vendor is not None
+        await outgoing.call(
+            Account(definition.vendor, "oauth"),
+            oauth.revoke_method,
+            url,
+            headers=headers,
+            form={**form, "token": token} if in_body else None,
+            idempotent=True,
+            within=10.0,
+        )
+    except CallFailed:
+        return
+
+
+def app(settings: Settings, definition: Definition) -> tuple[str, str]:
+    """The deployment's app at the CRM: its id and secret. Raises Rejected where there is none."""
+    vendor = settings.vendor(definition.name)
+    if not vendor.client_id or not vendor.client_secret:
+        start = f"ADDTOCRM_{definition.name.upper()}_CLIENT_"
+        raise Rejected(
+            "crm",
+            f"{definition.label} is connected by OAuth, and this server has no app there: its operator sets {start}ID "
+            f"and {start}SECRET." + (f" Or connect with a token: {definition.token.where}" if definition.token else ""),
+        )
+    return vendor.client_id, vendor.client_secret
+
+
+async def _asked(
+    outgoing: Outgoing,
+    settings: Settings,
+    definition: Definition,
+    form: Mapping[str, str],
+    client: tuple[str, str],
+    auth_url: str | None,
+) -> Granted:
+    """The token endpoint's answer. Raises Rejected (`field` is `token` where what was given is refused) and
+    Unavailable."""
+    oauth = _oauth(definition)
+    assert definition.vendor is not None
+    headers, named = _client(oauth, client)
+    try:
+        # Asking again after no answer might find a code or refresh token used up.
         reply = await outgoing.call(
-            Account(definition.vendor, "oauth"), "POST", definition.auth.token_url, form=form, idempotent=False
+            Account(definition.vendor, "oauth"),
+            "POST",
+            _at(settings, definition, oauth.token_url, auth_url),
+            headers=headers,
+            form={**form, **named},
+            idempotent=False,
         )
     except CallFailed as failure:
-        raise Unavailable(failure.retry_after or 30) from None
+        raise Unavailable(failure.retry_after or 30, maybe_done=not isinstance(failure, NotReached)) from None
     data = cast(dict[str, Any], reply.data) if isinstance(reply.data, dict) else {}
-    if reply.status >= 400:
-        # `invalid_client` is the operator's fault, which connecting again would not mend.
-        raise Expired if data.get("error") == "invalid_grant" else Unavailable
-    if not isinstance(data.get("access_token"), str):
+    access, error = data.get("access_token"), data.get("error")
+    if not isinstance(access, str) or not access:
+        if error in APP_REFUSED or (reply.status == 401 and error != "invalid_grant"):
+            raise Rejected(
+                "crm", f"{definition.label} does not accept this server's app; its operator checks its secret."
+            )
+        if isinstance(error, str) and reply.status < 500 and error not in ("server_error", "temporarily_unavailable"):
+            raise Rejected("token", f"is not accepted by {definition.label}; connect again.")
         raise Unavailable
-    seconds = data.get("expires_in")
-    return Tokens(
-        data["access_token"],
-        str(data.get("refresh_token") or tokens.refresh_token),
-        time.time() + float(seconds) if isinstance(seconds, (int, float)) else None,
+    seconds, refresh = data.get("expires_in"), data.get("refresh_token")
+    tokens = Tokens(
+        access_token=access,
+        refresh_token=refresh if isinstance(refresh, str) and refresh else None,
+        expires_at=time.time() + float(seconds) if isinstance(seconds, int | float) else None,
+        client=client if form["grant_type"] == "client_credentials" else None,
     )
+    return Granted(tokens, _followed(definition, data.get(oauth.api_key or "")), auth_url)
+
+
+def _client(oauth: OAuth, client: tuple[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """How an app names itself at the token endpoint: (headers, form) (RFC 6749 §2.3.1)."""
+    if oauth.basic:
+        text = base64.b64encode(":".join(client).encode()).decode()
+        return {"authorization": f"Basic {text}"}, {}
+    return {}, {"client_id": client[0], "client_secret": client[1]}
+
+
+def _followed(definition: Definition, address: Any) -> str | None:
+    """The origin of an address that the vendor gave, where it is the vendor's own."""
+    if not isinstance(address, str) or not address:
+        return None
+    split = urlsplit(address if "//" in address else f"https://{address}")
+    host = (split.hostname or "").lower()
+    own = any(host.endswith(one) if one.startswith(".") else host == one for one in definition.hosts)
+    return f"https://{split.netloc}" if own and split.scheme == "https" and "@" not in split.netloc else None
+
+
+def _at(settings: Settings, definition: Definition, usual: str, auth_url: str | None = None) -> str:
+    """A sign-in address, at the operator's base where one is set, else at the one that the vendor gave."""
+    vendor = settings.vendor(definition.name)
+    base = vendor.auth_url or vendor.url or auth_url
+    if base is None:
+        return usual
+    start, path = urlsplit(base), urlsplit(usual)
+    return urlunsplit((start.scheme, start.netloc, start.path.rstrip("/") + path.path, path.query, ""))
+
+
+def _oauth(definition: Definition) -> OAuth:
+    assert definition.oauth is not None
+    return definition.oauth

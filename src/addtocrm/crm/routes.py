@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, get, post, put
 from litestar.response import Stream
 from msgspec import Meta
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ErrorType
-from addtocrm.crm import connections, export, service
+from addtocrm.crm import batch, connections, export, mappings, service
+from addtocrm.crm import contacts as people
+from addtocrm.crm.batch import CrmContactsBatch
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner
 from addtocrm.crm.model import (
     CompanyResult,
@@ -18,6 +20,8 @@ from addtocrm.crm.model import (
     Connection,
     Contact,
     ContactWrite,
+    FieldMapping,
+    MappingWrite,
     NoteResult,
     NoteWrite,
     TaskResult,
@@ -25,6 +29,7 @@ from addtocrm.crm.model import (
     WriteResult,
 )
 from addtocrm.crm.setup import Setup
+from addtocrm.jobs.model import Job
 from addtocrm.web.context import Scopes
 from addtocrm.web.endpoint import AnyRequest, caller_of, data, endpoint, json, read_body, read_query
 
@@ -48,6 +53,10 @@ class ContactsQuery(PageQuery, frozen=True, kw_only=True):
 
 class FieldsQuery(PageQuery, frozen=True, kw_only=True):
     object: Annotated[Kind, Meta(description="Whose fields.")] = "contact"
+
+
+class MappingQuery(msgspec.Struct, frozen=True, kw_only=True):
+    object: Annotated[Kind, Meta(description="Whose mapping.")] = "contact"
 
 
 class ExportQuery(msgspec.Struct, frozen=True):
@@ -89,7 +98,7 @@ async def write_contact(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """Takes the `data` of an enrichment as it is. The same person sent twice is one contact: 201 where it was
     made, 200 where it was there. Free."""
     body = await read_body(request, ContactWrite)
-    result = await service.upsert_contact(crm, caller_of(request).caller, body)
+    result = await people.upsert(crm, caller_of(request).caller, body)
     return data(result, 201 if result.action == "created" and not body.dry_run else 200)
 
 
@@ -177,6 +186,48 @@ async def fields(request: AnyRequest, crm: Setup) -> Response[bytes]:
     return _collection(await service.fields(crm, account_id, query.object, query.cursor, query.limit))
 
 
+@get("/v1/crm/mapping", opt=described("Field mapping", READ, FieldMapping, query=MappingQuery))
+async def mapping(request: AnyRequest, crm: Setup) -> Response[bytes]:
+    """What each field of the CRM gets of a person or a company."""
+    query = read_query(request, MappingQuery)
+    return data(await mappings.get(crm, caller_of(request).caller.account_id, query.object))
+
+
+@put(
+    "/v1/crm/mapping",
+    opt=described(
+        "Change the field mapping",
+        WRITE,
+        FieldMapping,
+        body=MappingWrite,
+        example={"object": "contact", "rules": [{"field": "jobtitle", "from": ["job_title", "headline"]}]},
+    ),
+)
+async def put_mapping(request: AnyRequest, crm: Setup) -> Response[bytes]:
+    """Puts rules in place of those before; each is checked against the CRM's fields."""
+    body = await read_body(request, MappingWrite)
+    return data(await mappings.put(crm, caller_of(request).caller.account_id, body))
+
+
+@post(
+    "/v1/batch/crm-contacts",
+    opt=endpoint(
+        "Add people to the CRM as a job",
+        scopes=WRITE,
+        answer=Job,
+        tag="CRM",
+        body=CrmContactsBatch,
+        status=202,
+        errors=("crm_not_connected",),
+        example={"items": [{"person": PERSON}]},
+    ),
+)
+async def batch_contacts(request: AnyRequest, pool: Pool) -> Response[bytes]:
+    """Up to 10,000 bodies of POST /v1/crm/contacts; each is an item with its own result. Free."""
+    body = await read_body(request, CrmContactsBatch)
+    return data(await batch.submit(pool, caller_of(request).caller, body.items), 202)
+
+
 @get("/v1/crm/owners", opt=described("Owners in the CRM", READ, list[Owner], query=PageQuery))
 async def owners(request: AnyRequest, crm: Setup) -> Response[bytes]:
     """Who can own contacts, companies and tasks."""
@@ -233,6 +284,9 @@ handlers = [
     write_task,
     contacts,
     fields,
+    mapping,
+    put_mapping,
+    batch_contacts,
     owners,
     lists,
     export_contacts,

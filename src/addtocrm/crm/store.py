@@ -1,84 +1,191 @@
-"""The SQL of CRM connections, and the locks of CRM writes."""
+"""The SQL of CRM connections and authorizations, and the locks of writes to the built-in CRM."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import asyncpg
+import msgspec
 
 from addtocrm.core.db.pool import Connection, Pool
 
-COLUMNS = "crm, name, crm_account_id, crm_account_name, secret, status, connected_at"
+COLUMNS = """id, account_id, crm, name, crm_account_id, crm_account_name, secret, status, connected_at, active,
+    api_url, auth_url, page_url, options, mapping"""
 LOCK_SECONDS = 20
+AUTHORIZATION_SECONDS = 600
 
 
-async def connection(db: Connection | Pool, account_id: str, lock: str = "") -> asyncpg.Record | None:
-    """The account's connection. `lock`: `for share` while writing, so that it is not switched meanwhile."""
-    return await db.fetchrow(f"select {COLUMNS} from crm_connections where account_id = $1 {lock}", account_id)
-
-
-async def connect(
-    db: Connection,
-    account_id: str,
-    crm: str,
-    name: str,
-    crm_account_id: str,
-    crm_account_name: str,
-    secret: bytes | None,
-) -> None:
-    """Makes this the account's one connection."""
-    await db.execute(
-        """insert into crm_connections (account_id, crm, name, crm_account_id, crm_account_name, secret)
-           values ($1, $2, $3, $4, $5, $6)
-           on conflict (account_id) do update
-           set crm = excluded.crm, name = excluded.name, crm_account_id = excluded.crm_account_id,
-               crm_account_name = excluded.crm_account_name, secret = excluded.secret,
-               status = 'connected', connected_at = clock_timestamp()""",
-        account_id,
-        crm,
-        name,
-        crm_account_id,
-        crm_account_name,
-        secret,
+async def active(db: Connection | Pool, account_id: str, lock: str = "") -> asyncpg.Record | None:
+    """The account's active connection. `lock`: `for share` while writing, so that it is not switched meanwhile."""
+    return await db.fetchrow(
+        f"select {COLUMNS} from crm_connections where account_id = $1 and active {lock}", account_id
     )
 
 
-async def disconnect(db: Connection, account_id: str) -> asyncpg.Record | None:
-    """Ends the connection; gives what it was."""
-    return await db.fetchrow("delete from crm_connections where account_id = $1 returning crm, name", account_id)
+async def connection(db: Connection | Pool, id: str) -> asyncpg.Record | None:
+    return await db.fetchrow(f"select {COLUMNS} from crm_connections where id = $1", id)
 
 
-async def expire(db: Connection, account_id: str, connected_at: object, secret: bytes | None) -> bool:
-    """Marks this very connection while its secret is this one; whether it was not marked before."""
+async def connections(db: Connection | Pool, account_id: str) -> list[asyncpg.Record]:
+    """All that the account has kept, the active one first."""
+    return await db.fetch(
+        f"select {COLUMNS} from crm_connections where account_id = $1 order by active desc, connected_at desc",
+        account_id,
+    )
+
+
+async def connect(db: Connection, values: Mapping[str, Any]) -> None:
+    """Makes this the account's active connection; one of the same account at the CRM is replaced, and keeps its
+    mapping. `values` are columns with their values."""
+    await db.execute("update crm_connections set active = false where account_id = $1 and active", values["account_id"])
+    columns = ", ".join(values)
+    marks = ", ".join(f"${position}" for position in range(1, len(values) + 1))
+    changed = ", ".join(f"{name} = excluded.{name}" for name in values if name not in ("id", "account_id", "crm"))
+    await db.execute(
+        f"""insert into crm_connections ({columns}) values ({marks})
+            on conflict (account_id, crm, crm_account_id) do update
+            set {changed}, active = true, status = 'connected', connected_at = clock_timestamp()""",
+        *values.values(),
+    )
+
+
+async def activate(db: Connection, account_id: str, id: str) -> None:
+    await db.execute("update crm_connections set active = false where account_id = $1 and active", account_id)
+    await db.execute("update crm_connections set active = true where id = $1", id)
+
+
+async def disconnect(db: Connection, id: str) -> None:
+    await db.execute("delete from crm_connections where id = $1", id)
+
+
+async def expire(db: Connection, id: str, secret: bytes | None) -> bool:
+    """Marks the connection while its secret is this one; whether it was not marked before."""
     done = await db.execute(
         """update crm_connections set status = 'token_expired'
-           where account_id = $1 and connected_at = $2 and status = 'connected'
-             and secret is not distinct from $3""",
-        account_id,
-        connected_at,
+           where id = $1 and status = 'connected' and secret is not distinct from $2""",
+        id,
         secret,
     )
     return done == "UPDATE 1"
 
 
-async def renew(pool: Pool, account_id: str, connected_at: object, secret: bytes) -> None:
+async def renew(pool: Pool, id: str, connected_at: object, secret: bytes) -> None:
     """Keeps the refreshed tokens of this very connection."""
     await pool.execute(
-        """update crm_connections set secret = $3, status = 'connected'
-           where account_id = $1 and connected_at = $2""",
-        account_id,
+        "update crm_connections set secret = $3, status = 'connected' where id = $1 and connected_at = $2",
+        id,
         connected_at,
         secret,
     )
 
 
-async def sealed(db: Connection | Pool, lock: str = "") -> list[asyncpg.Record]:
-    """(account_id, secret) of every connection that has one. `lock`: `for update` to change them."""
-    return await db.fetch(
-        f"select account_id, secret from crm_connections where secret is not null order by account_id {lock}"
+async def put_mapping(pool: Pool, id: str, kind: str, rules: str | None) -> None:
+    """Keeps the rules (JSON) for a kind; None goes back to the usual ones."""
+    await pool.execute(
+        """update crm_connections
+           set mapping = case when $3::jsonb is null then mapping - $2
+                         else mapping || jsonb_build_object($2, $3::jsonb) end
+           where id = $1""",
+        id,
+        kind,
+        rules,
     )
 
 
-async def reseal(db: Connection, account_id: str, secret: bytes) -> None:
-    await db.execute("update crm_connections set secret = $2 where account_id = $1", account_id, secret)
+async def sealed(db: Connection | Pool, lock: str = "") -> list[asyncpg.Record]:
+    """(id, account_id, secret) of every connection that has one. `lock`: `for update` to change them."""
+    return await db.fetch(
+        f"select id, account_id, secret from crm_connections where secret is not null order by id {lock}"
+    )
+
+
+async def reseal(db: Connection, id: str, secret: bytes) -> None:
+    await db.execute("update crm_connections set secret = $2 where id = $1", id, secret)
+
+
+async def authorize(db: Connection | Pool, values: Mapping[str, Any]) -> None:
+    """Keeps an authorization that begins, and deletes those long over."""
+    await db.execute("delete from crm_authorizations where began_at < clock_timestamp() - interval '1 day'")
+    await db.execute(
+        """insert into crm_authorizations (state, account_id, crm, actor, request_id, options, verifier)
+           values ($1, $2, $3, $4, $5, $6, $7)""",
+        *(values[name] for name in ("state", "account_id", "crm", "actor", "request_id", "options", "verifier")),
+    )
+
+
+async def use_authorization(db: Connection | Pool, state: bytes, crm: str) -> asyncpg.Record | None:
+    """The authorization with this state, once and in time."""
+    return await db.fetchrow(
+        """update crm_authorizations set used = true
+           where state = $1 and crm = $2 and not used and outcome is null
+             and began_at > clock_timestamp() - make_interval(secs => $3)
+           returning account_id, actor, request_id, options, verifier""",
+        state,
+        crm,
+        float(AUTHORIZATION_SECONDS),
+    )
+
+
+async def end_authorization(db: Connection | Pool, state: bytes, outcome: str) -> None:
+    await db.execute("update crm_authorizations set outcome = $2, verifier = null where state = $1", state, outcome)
+
+
+async def authorization(db: Connection | Pool, state: bytes) -> asyncpg.Record | None:
+    """(outcome, over): how it ended, and whether it can no longer be used."""
+    return await db.fetchrow(
+        """select outcome, began_at < clock_timestamp() - make_interval(secs => $2) as over
+           from crm_authorizations where state = $1""",
+        state,
+        float(AUTHORIZATION_SECONDS),
+    )
+
+
+async def recall(
+    db: Connection | Pool, connection_id: str, kind: str, identities: Sequence[bytes]
+) -> list[asyncpg.Record]:
+    """(identity, name, record_id, record_kind, age) of the links by these; `age` in seconds."""
+    return await db.fetch(
+        """select identity, name, record_id, record_kind,
+                  extract(epoch from clock_timestamp() - at)::float8 as age
+           from crm_links where connection_id = $1 and kind = $2 and identity = any($3)""",
+        connection_id,
+        kind,
+        identities,
+    )
+
+
+async def link(
+    db: Connection | Pool, connection_id: str, kind: str, links: Sequence[tuple[bytes, str, str | None, str | None]]
+) -> None:
+    """Keeps (identity, name, record_id, record_kind); where `record_id` is None, none that is known is lost."""
+    known = {one[0]: one for one in links}
+    identities, names, ids, kinds = zip(*(known[one] for one in sorted(known)), strict=True)
+    await db.execute(
+        """insert into crm_links (connection_id, kind, identity, name, record_id, record_kind)
+           select $1, $2, identity, name, record_id, record_kind
+           from unnest($3::bytea[], $4::text[], $5::text[], $6::text[]) as l (identity, name, record_id, record_kind)
+           on conflict (connection_id, kind, identity) do update
+           set record_id = excluded.record_id, record_kind = excluded.record_kind, at = excluded.at
+           where excluded.record_id is not null or crm_links.record_id is null""",
+        connection_id,
+        kind,
+        list(identities),
+        list(names),
+        list(ids),
+        list(kinds),
+    )
+
+
+async def unlink(
+    db: Connection | Pool, connection_id: str, *, ids: Sequence[str] = (), pending: Sequence[bytes] = ()
+) -> None:
+    """Forgets the links to these records, and the attempts by these identities."""
+    await db.execute(
+        """delete from crm_links where connection_id = $1
+           and (record_id = any($2) or (record_id is null and identity = any($3)))""",
+        connection_id,
+        list(ids),
+        list(pending),
+    )
 
 
 async def hold(db: Connection, locks: Sequence[int]) -> None:
@@ -88,3 +195,8 @@ async def hold(db: Connection, locks: Sequence[int]) -> None:
         sorted(set(locks)),
         timeout=LOCK_SECONDS,
     )
+
+
+def json_of(row: asyncpg.Record, column: str) -> Any:
+    """A jsonb column's value."""
+    return msgspec.json.decode(row[column])

@@ -5,7 +5,8 @@ from typing import Any
 
 from addtocrm.core import identifiers
 from addtocrm.core.errors import invalid
-from addtocrm.crm.contract import CUSTOM, Record
+from addtocrm.crm.contract import CUSTOM
+from addtocrm.crm.matching import Candidate
 from addtocrm.crm.merge import is_empty
 from addtocrm.crm.model import CompanyInput, Contact, CustomFields, LocationInput, PersonInput, PhoneInput
 
@@ -118,11 +119,11 @@ def of_custom(custom_fields: CustomFields) -> dict[str, Any]:
     return {CUSTOM + name: value for name, value in custom_fields.items() if not is_empty(value)}
 
 
-def contact_of(record: Record) -> Contact:
-    """A connector's record as it is shown."""
-    shown = {name: record.values[name] for name in CONTACT_FIELDS if name in record.values}
-    custom: Any = {name.removeprefix(CUSTOM): value for name, value in record.values.items() if name.startswith(CUSTOM)}
-    return Contact(id=record.id, url=record.url, custom_fields=custom, **shown)  # pyright: ignore[reportArgumentType]
+def contact_of(one: Candidate) -> Contact:
+    """A CRM's record as it is shown."""
+    shown: dict[str, Any] = {name: one.values[name] for name in CONTACT_FIELDS if name in one.values}
+    custom: Any = {name.removeprefix(CUSTOM): value for name, value in one.values.items() if name.startswith(CUSTOM)}
+    return Contact(id=one.record.id, url=one.record.url, custom_fields=custom, **shown)
 
 
 def linkedin_url(text: str) -> str:

@@ -61,3 +61,13 @@ class Push(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     owner: OwnerRef = None
     list: Annotated[Annotated[str, Meta(max_length=200)] | None, Meta(description="A list of the CRM to be on.")] = None
     expected_crm: ExpectedCrm = None
+
+
+class PushOptions(msgspec.Struct, frozen=True):
+    """What a push keeps of itself: how it writes, and to which CRM alone. One from before has no `connection`."""
+
+    on_conflict: OnConflict = "fill_empty"
+    owner: str | None = None
+    list: str | None = None
+    expected_crm: str | None = None
+    connection: str | None = None

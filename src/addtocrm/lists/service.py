@@ -15,14 +15,14 @@ from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.core.ids import new_id
 from addtocrm.core.individuals import Individual, digests, individual, same, spoken_of
 from addtocrm.core.times import rfc3339
-from addtocrm.crm import connections
+from addtocrm.crm.batch import expected
 from addtocrm.crm.model import PersonInput
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lists import store
-from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push
+from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push, PushOptions
 from addtocrm.privacy.service import first_suppressed
 
 PUSH = "lists.push"
@@ -140,11 +140,10 @@ async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
     if before := done_before(caller.once, Job):
         return before
     await _get(pool, caller.account_id, id)
-    active = await connections.info(pool, caller.account_id)
-    if options.expected_crm is not None and options.expected_crm != active.crm:
-        raise invalid("expected_crm", f"the active CRM is {active.crm}; nothing was written.")
+    target = await expected(pool, caller.account_id, options.expected_crm)
+    kept = PushOptions(options.on_conflict, options.owner, options.list, target.crm, target.connection)
     async with pool.acquire() as connection, connection.transaction():
-        return await jobs.create_selected(connection, caller, PUSH, "lists", options, store.MEMBERS_TO_PUSH, id)
+        return await jobs.create_selected(connection, caller, PUSH, "lists", kept, store.MEMBERS_TO_PUSH, id)
 
 
 class _Entry(NamedTuple):

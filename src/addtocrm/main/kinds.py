@@ -1,5 +1,6 @@
 """The kinds of jobs that there are."""
 
+from addtocrm.crm import batch as crm
 from addtocrm.jobs.runner import Kind
 from addtocrm.lists import push
 from addtocrm.lookups.companies import batch as companies
@@ -10,5 +11,5 @@ from addtocrm.main.services import Services
 
 def load(services: Services) -> dict[str, Kind]:
     """Every kind by its name, bound to the running services."""
-    kinds = [module.kind(services) for module in (push, people, companies, emails)]
+    kinds = [module.kind(services) for module in (push, crm, people, companies, emails)]
     return {kind.name: kind for kind in kinds}

@@ -16,6 +16,7 @@ from litestar.types import Receive, Send
 
 from addtocrm.core import logs
 from addtocrm.core import settings as settings_module
+from addtocrm.crm import callback
 from addtocrm.crm import routes as crm
 from addtocrm.events import routes as event_routes
 from addtocrm.gate.asgi import Gate
@@ -53,7 +54,7 @@ def build(services: Services) -> Gate:
         *usage.handlers,
         *event_routes.handlers,
     ]
-    open_to_all = [*docs.handlers(api, services.settings.base_url), *health.handlers]
+    open_to_all = [*docs.handlers(api, services.settings.base_url), *health.handlers, *callback.handlers()]
     routes = Litestar(
         route_handlers=[*api, *open_to_all],
         dependencies={

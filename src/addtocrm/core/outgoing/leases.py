@@ -1,8 +1,8 @@
 """Leases: who works on what across processes and hosts, without a transaction or a connection held meanwhile."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
 import structlog
@@ -39,6 +39,15 @@ class Lease:
             raise Lost
 
 
+class Leased(list[Lease]):
+    """Leases that are held together."""
+
+    def check(self) -> None:
+        """As `Lease.check`, of all. Raises Lost."""
+        for lease in self:
+            lease.check()
+
+
 class Leases:
     """The leases of one process. `instance` is the number that it is known by."""
 
@@ -57,44 +66,54 @@ class Leases:
             event.set()
 
     @asynccontextmanager
-    async def hold(self, name: str, seconds: float) -> AsyncGenerator[Lease]:
-        """Waits up to `seconds` for the lease and keeps it while the block lasts. Raises Busy.
+    async def hold(self, names: str | Collection[str], seconds: float) -> AsyncGenerator[Leased]:
+        """Waits up to `seconds` for the leases and keeps them while the block lasts. Raises Busy.
 
-        The waiters of this process queue up here, and one of them asks the database.
+        The waiters of this process queue up here, and one of them asks the database. All take several in one order.
         """
-        queue = self._queues.setdefault(name, asyncio.Lock())
-        try:
-            async with asyncio.timeout(seconds):
-                await queue.acquire()
-        except TimeoutError:
-            raise Busy from None
-        fence = 0
-        try:
+        wanted = sorted({names} if isinstance(names, str) else set(names))
+        fences: list[int] = []
+        async with AsyncExitStack() as queues:
             try:
                 async with asyncio.timeout(seconds):
-                    fence, began = await self._take(name)
+                    for name in wanted:
+                        await queues.enter_async_context(self._queues.setdefault(name, asyncio.Lock()))
             except TimeoutError:
                 raise Busy from None
-            yield self._keep(fence, began)
-        finally:
-            self._held.pop(fence, None)
-            # Also where the answer to the taking was not waited for: nobody else of this process can have it.
-            await asyncio.shield(self._free(name, queue))
+            try:
+                leased = Leased()
+                try:
+                    async with asyncio.timeout(seconds):
+                        async for fence, began in self._take(wanted):
+                            fences.append(fence)
+                            leased.append(self._keep(fence, began))
+                except TimeoutError:
+                    raise Busy from None
+                yield leased
+            finally:
+                for fence in fences:
+                    self._held.pop(fence, None)
+                # Also where the answer to the taking was not waited for: nobody else of this process can have them.
+                await asyncio.shield(self._free(wanted))
 
-    async def _take(self, name: str) -> tuple[int, float]:
-        """The lease's fence, and the time from which it counts."""
-        freed = self._freed.setdefault(name, asyncio.Event())
-        while True:
+    async def _take(self, names: Sequence[str]) -> AsyncGenerator[tuple[int, float]]:
+        """The leases' fences in turn, each with the time from which it counts."""
+        left = list(names)
+        while left:
+            freed = self._freed.setdefault(left[0], asyncio.Event())
             freed.clear()
             began = asyncio.get_running_loop().time()
-            row = await self._pool.fetchrow(
-                "select fence, wait from lease_take($1, $2, $3)", name, self._instance, TTL_SECONDS
+            rows = await self._pool.fetch(
+                "select fence, wait from leases_take($1, $2, $3)", left, self._instance, TTL_SECONDS
             )
-            assert row is not None
-            if row["fence"] is not None:
-                return row["fence"], began
+            for row in rows:
+                if row["fence"] is not None:
+                    left.pop(0)
+                    yield row["fence"], began
+            if not left or rows[0]["fence"] is not None:
+                continue
             try:
-                async with asyncio.timeout(min(max(row["wait"] or 0, 0.01), LOOK_SECONDS)):
+                async with asyncio.timeout(min(max(rows[0]["wait"] or 0, 0.01), LOOK_SECONDS)):
                     await freed.wait()
             except TimeoutError:
                 continue
@@ -133,10 +152,8 @@ class Leases:
         finally:
             self._keeper = None
 
-    async def _free(self, name: str, queue: asyncio.Lock) -> None:
+    async def _free(self, names: Sequence[str]) -> None:
         try:
-            await self._pool.execute("select lease_free($1, $2)", name, self._instance)
+            await self._pool.execute("select leases_free($1, $2)", names, self._instance)
         except DATABASE_FAILURES as error:
-            log.warning("lease_not_freed", lease=name, error=type(error).__name__)
-        finally:
-            queue.release()
+            log.warning("leases_not_freed", leases=len(names), error=type(error).__name__)

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from addtocrm.core.ids import new_id
-from addtocrm.core.individuals import digests, spoken_of
+from addtocrm.core.individuals import digest, digests, spoken_of
 from addtocrm.crm import matching
 from addtocrm.crm.contract import (
     CUSTOM,
@@ -16,14 +16,18 @@ from addtocrm.crm.contract import (
     CrmAccount,
     CrmList,
     Definition,
+    Failure,
     Field,
+    Fields,
     Kind,
-    NoAuth,
     NotFound,
     Owner,
     Record,
     Rejected,
+    Rule,
+    Sought,
     Task,
+    Update,
     Value,
     Values,
 )
@@ -39,7 +43,7 @@ NUMBERS = frozenset({"employee_count", "founded_year"})
 FREE_TEXTS = frozenset({"headline", "description"})
 REFERENCES = frozenset({"company_id", "owner"})
 KEYED: Mapping[Kind, str] = {
-    "contact": "linkedin_url = $2 or lower(email) = $3",
+    "contact": "linkedin_url = $2 or lower(email) = $3 or subjects && $7::bytea[]",
     "company": "domain = $2 or linkedin_url = $3",
 }
 NAMED: Mapping[Kind, Sequence[str]] = {
@@ -80,14 +84,17 @@ class Builtin:
         return CrmAccount(self._account, email)
 
     async def fields(self, kind: Kind) -> list[Field]:
-        standard = [Field(name, _label(name), _type(name), maps_to=name) for name in FIELDS[kind]]
+        standard = [Field(name=name, label=_label(name), type=_type(name)) for name in FIELDS[kind]]
         rows = await self._db.fetch(
             "select name as key, type from crm_custom_fields where account_id = $1 and kind = $2 order by name",
             self._account,
             kind,
         )
         types: dict[str, Any] = {"string": "text", "array": "list"}
-        custom = [Field(row["key"], row["key"], types.get(row["type"], row["type"]), custom=True) for row in rows]
+        custom = [
+            Field(name=row["key"], label=row["key"], type=types.get(row["type"], row["type"]), custom=True)
+            for row in rows
+        ]
         return standard + custom
 
     async def owners(self) -> list[Owner]:
@@ -100,20 +107,29 @@ class Builtin:
         rows = await self._db.fetch("select id, name from crm_lists where account_id = $1 order by id", self._account)
         return [CrmList(**row) for row in rows]
 
-    async def find(self, kind: Kind, values: Values) -> list[Record]:
-        rows = await self._db.fetch(
-            f"select * from {TABLE[kind]} where id = any(array({CANDIDATES[kind]})) order by id {self._lock}",
-            *candidate_arguments(self._account, kind, values),
-        )
-        return [self._record(kind, row) for row in rows]
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+        found: dict[str, Record] = {}
+        for one in sought:
+            rows = await self._db.fetch(
+                f"select * from {TABLE[kind]} where id = any(array({CANDIDATES[kind]})) order by id {self._lock}",
+                *candidate_arguments(self._account, kind, one.values),
+            )
+            found |= {row["id"]: self._record(kind, row) for row in rows}
+        return list(found.values())
 
-    async def get(self, kind: Kind, id: str) -> Record:
-        row = await self._db.fetchrow(
-            f"select * from {TABLE[kind]} where account_id = $1 and id = $2 {self._lock}", self._account, id
+    async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
+        rows = await self._db.fetch(
+            f"select * from {TABLE[kind]} where account_id = $1 and id = any($2) order by id {self._lock}",
+            self._account,
+            list(ids),
         )
-        if row is None:
+        return {row["id"]: self._record(kind, row) for row in rows}
+
+    async def _require(self, kind: Kind, id: str) -> Record:
+        found = await self.get(kind, [id])
+        if not found:
             raise NotFound(f"{kind} {id}")
-        return self._record(kind, row)
+        return found[id]
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
         rows = await self._db.fetch(
@@ -124,7 +140,10 @@ class Builtin:
         )
         return [self._record(kind, row) for row in rows]
 
-    async def create(self, kind: Kind, values: Values) -> Record:
+    async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
+        return [await self._create(kind, row) for row in rows]
+
+    async def _create(self, kind: Kind, values: Fields) -> Record:
         id = new_id(PREFIX[kind])
         columns = {"id": id, "account_id": self._account, **_columns(kind, values, {})}
         if "owner" not in columns:
@@ -138,8 +157,11 @@ class Builtin:
         await self._know_fields(kind, values)
         return self._record(kind, row)
 
-    async def update(self, kind: Kind, id: str, values: Changes) -> Record:
-        columns = _columns(kind, values, (await self.get(kind, id)).values)
+    async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
+        return [await self._update(kind, one.record.id, one.changes) for one in updates]
+
+    async def _update(self, kind: Kind, id: str, values: Changes) -> Record:
+        columns = _columns(kind, values, (await self._require(kind, id)).fields)
         changes = ", ".join(f"{name} = ${position}" for position, name in enumerate(columns, 3))
         row = await self._write(
             f"""update {TABLE[kind]} set {changes}, updated_at = clock_timestamp()
@@ -175,8 +197,11 @@ class Builtin:
         assert row is not None
         return row
 
+    async def create_field(self, kind: Kind, field: Field) -> Field:
+        raise NotImplementedError  # It is made by naming it.
+
     async def add_note(self, contact_id: str, text: str) -> str:
-        await self.get("contact", contact_id)
+        await self._require("contact", contact_id)
         id = new_id("cno")
         await self._db.execute(
             "insert into crm_notes (id, account_id, contact_id, text, mentions) values ($1, $2, $3, $4, $5)",
@@ -198,7 +223,7 @@ class Builtin:
         return bool(found)
 
     async def add_task(self, contact_id: str, task: Task) -> str:
-        await self.get("contact", contact_id)
+        await self._require("contact", contact_id)
         id = new_id("cta")
         await self._db.execute(
             """insert into crm_tasks (id, account_id, contact_id, title, description, due_at, owner, mentions)
@@ -225,22 +250,22 @@ class Builtin:
         assert row is not None
         return CrmList(**row)
 
-    async def in_list(self, list_id: str, contact_id: str) -> bool:
-        found = await self._db.fetchval(
-            "select exists (select from crm_list_members where list_id = $1 and contact_id = $2)",
+    async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:
+        rows = await self._db.fetch(
+            "select contact_id from crm_list_members where list_id = $1 and contact_id = any($2)",
             list_id,
-            contact_id,
+            list(contact_ids),
         )
-        return bool(found)
+        return {row["contact_id"] for row in rows}
 
-    async def add_to_list(self, list_id: str, contact_id: str) -> None:
+    async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
         await self._db.execute(
             """insert into crm_list_members (list_id, contact_id)
                select l.id, c.id from crm_lists l, crm_contacts c
-               where l.id = $1 and c.id = $2 and l.account_id = $3 and c.account_id = $3
+               where l.id = $1 and c.id = any($2) and l.account_id = $3 and c.account_id = $3
                on conflict do nothing""",
             list_id,
-            contact_id,
+            list(contact_ids),
             self._account,
         )
 
@@ -248,7 +273,8 @@ class Builtin:
         values = {name: row[name] for name in FIELDS[kind] if row[name] not in (None, [])}
         custom: dict[str, Any] = msgspec.json.decode(row["custom"])
         values |= {CUSTOM + name: value for name, value in custom.items()}
-        return Record(row["id"], f"{self._url}/crm/{PAGE[kind]}/{row['id']}", values)
+        url = f"{self._url}/crm/{PAGE[kind]}/{row['id']}"
+        return Record(kind=kind, id=row["id"], url=url, fields=values)
 
 
 def _candidates(kind: Kind) -> str:
@@ -264,18 +290,21 @@ def _candidates(kind: Kind) -> str:
 CANDIDATES: Mapping[Kind, str] = {kind: _candidates(kind) for kind in TABLE}
 
 
-def candidate_arguments(account_id: str, kind: Kind, values: Values) -> list[str | None]:
+def candidate_arguments(account_id: str, kind: Kind, values: Values) -> list[Any]:
     """What the statement of `CANDIDATES[kind]` takes."""
     keys = [matching.key(name, values) or None for name in matching.KEYS[kind]]
+    named = [matching.name_key(kind, values) or None]
+    if kind == "company":
+        return [account_id, *keys, *named]
     domain, company = str(values.get("company_domain") or "") or None, matching.company_key(values) or None
-    named = [matching.name_key(kind, values) or None, *((domain, company) if kind == "contact" else ())]
-    return [account_id, *keys, *named]
+    addresses = [digest(f"email:{one}") for one in sorted(matching.keys("email", values))]
+    return [account_id, *keys, *named, domain, company, addresses]
 
 
-def _columns(kind: Kind, values: Changes, there: Values) -> dict[str, Any]:
+def _columns(kind: Kind, values: Changes, there: Fields) -> dict[str, Any]:
     """The columns to write `values` over `there`."""
     columns: dict[str, Any] = {name: value for name, value in values.items() if name in FIELDS[kind]}
-    after: Values = {name: value for name, value in {**there, **values}.items() if value is not None}
+    after: Fields = {name: value for name, value in {**there, **values}.items() if value is not None}
     custom = {name.removeprefix(CUSTOM): value for name, value in after.items() if name.startswith(CUSTOM)}
     columns["custom"] = msgspec.json.encode(custom).decode()
     columns["name_key"] = matching.name_key(kind, after)
@@ -308,7 +337,6 @@ def _type(name: str) -> Any:
 connector = Definition(
     name="builtin",
     label="Built-in CRM",
-    auth=NoAuth(),
     vendor=None,
     capabilities=(
         "contacts",
@@ -321,6 +349,6 @@ connector = Definition(
         "custom_fields",
         "open_custom_fields",
     ),
-    mapping={kind: {name: name for name in names} for kind, names in FIELDS.items()},
+    mapping={kind: tuple(Rule(field=name, from_=(name,)) for name in names) for kind, names in FIELDS.items()},
     open=Builtin,
 )

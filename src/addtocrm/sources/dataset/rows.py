@@ -7,9 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
 
-import pycountry
-
-from addtocrm.core import identifiers
+from addtocrm.core import countries, identifiers
 from addtocrm.sources.dataset import columns
 from addtocrm.sources.dataset.model import RefusedError, Row
 
@@ -206,18 +204,8 @@ def _known(data: dict[str, Any]) -> dict[str, Any] | None:
 def _location(city: str | None, region: str | None, country: str | None) -> dict[str, Any] | None:
     if not (city or region or country):
         return None
-    name, code = _country(country) if country else (None, None)
+    name, code = countries.country(country) if country else (None, None)
     return {"city": city, "region": region, "country": name, "country_code": code}
-
-
-@lru_cache(maxsize=4096)
-def _country(text: str) -> tuple[str, str | None]:
-    """The country's common name and ISO 3166-1 alpha-2 code; the text itself where it is no country."""
-    try:
-        found: Any = cast(Any, pycountry.countries).lookup(text)
-    except LookupError:
-        return text, None
-    return getattr(found, "common_name", found.name), found.alpha_2
 
 
 def _history(value: Any, read: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]] | None:

@@ -1,0 +1,53 @@
+"""What was written to a CRM before: by what the person or company was known, and which record it is.
+
+A CRM's search may be behind its writes, it may have no place for a LinkedIn URL, and people's addresses change. A link
+without a record is an attempt: a record that the CRM was asked to make, of which no answer came yet.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from addtocrm.crm import store
+from addtocrm.crm.contract import Kind, Record
+from addtocrm.crm.matching import By, Identity
+from addtocrm.crm.opening import OpenForWriting
+
+
+class Link(NamedTuple):
+    """`record_id` is None of an attempt, which began `age` seconds ago."""
+
+    name: By
+    record_id: str | None
+    record_kind: Kind | None
+    age: float
+
+
+def _sort(kind: Kind) -> str:
+    return "company" if kind == "company" else "contact"
+
+
+async def recall(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]) -> dict[bytes, Link]:
+    """The links by these identities, by their digests."""
+    if crm.pool is None or not identities:
+        return {}
+    rows = await store.recall(crm.pool, crm.id, _sort(kind), [one.digest for one in identities])
+    return {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
+
+
+async def attempt(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]) -> None:
+    """Notes that the CRM is about to be asked to make records that are known by these."""
+    if crm.pool is not None and identities:
+        await store.link(crm.pool, crm.id, _sort(kind), [(one.digest, one.name, None, None) for one in identities])
+
+
+async def keep(crm: OpenForWriting, kind: Kind, records: Sequence[tuple[Record, Sequence[Identity]]]) -> None:
+    """Notes which records these are."""
+    links = [(one.digest, one.name, record.id, record.kind) for record, known_by in records for one in known_by]
+    if crm.pool is not None and links:
+        await store.link(crm.pool, crm.id, _sort(kind), links)
+
+
+async def drop(crm: OpenForWriting, ids: Sequence[str] = (), attempts: Sequence[Identity] = ()) -> None:
+    """Forgets links to records that are gone, and attempts that failed for certain."""
+    if crm.pool is not None and (ids or attempts):
+        await store.unlink(crm.pool, crm.id, ids=ids, pending=[one.digest for one in attempts])
