@@ -1,8 +1,8 @@
 """HubSpot as a server: CRM objects v3, associations v4, lists, owners and properties v3, OAuth v3.
 
 Facts from HubSpot/HubSpot-public-api-spec-collection and https://developers.hubspot.com/docs/api-reference (pages
-`crm/search-the-crm`, `error-handling`, `crm/objects/contacts/guide`, `crm/activities/notes/guide`). The texts of errors are
-those that public clients quote.
+`crm/search-the-crm`, `error-handling`, `crm/objects/contacts/guide`, `crm/activities/notes/guide`). The texts of errors
+are those that public clients quote.
 """
 
 import html
@@ -18,8 +18,8 @@ from crm.vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 Props = dict[str, str]
 TEXTS = {
-    "contacts": "email firstname lastname jobtitle company phone mobilephone website city state zip country job_function "
-    "seniority hs_linkedin_url",
+    "contacts": "email firstname lastname jobtitle company phone mobilephone website city state zip country seniority "
+    "job_function hs_linkedin_url",
     "companies": "name domain website description phone city state country linkedin_company_page founded_year",
     "notes": "hs_note_body hs_timestamp",
     "tasks": "hs_task_subject hs_task_body hs_timestamp",

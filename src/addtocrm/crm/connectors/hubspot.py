@@ -1,30 +1,30 @@
 """HubSpot, by its CRM API v3 (objects, properties, lists, owners) and v4 (associations).
 
-Numbers and where they are from; S is https://github.com/HubSpot/HubSpot-public-api-spec-collection (the vendor's own
-specifications, 2026-08), D is https://developers.hubspot.com/docs:
-- 100 requests in 10 s at least for an app in an account, more by plan: D/developer-tooling/platform/usage-guidelines. The
-  headers X-HubSpot-RateLimit-Max and -Interval-Milliseconds say how many. A 429 names its policy in the body only; no
-  Retry-After is documented. The day ends at midnight in the account's time zone, which no answer tells.
-- Search: 5 requests a second of its own without headers, 5 groups, 6 filters in one, 18 in all, 3,000 characters, 200
-  hits a page, IN takes lower-case texts, new records come "a few moments" later: D/api-reference/latest/crm/search-the-crm.
-  That it does not count for the 10 s too is not confirmed, nor how long it lags.
-- Batches of 100 records; objectWriteTraceId makes creations fail one by one: D/api-reference/error-handling. That batch/read
-  by email finds additional addresses too is seen in public clients only; it does not lag, and needs no search.
-- Notes of 65,536 characters, association types 202 (note), 204 (task), 1 (primary company): D/api-reference/crm-notes-v3/guide,
-  D/api-reference/crm-associations-v4/guide. Lists of 500 a page, associations of 500: S. Owners of 500 a page: not confirmed.
-- A text holds 65,536 characters: not confirmed for other properties than a note's text.
-- Tokens last 1,800 s, the refresh token stays, v1 of OAuth ends 2027-02-16: D/api-reference/auth-oauth-v3/guide. v3 takes
-  code_verifier (S); whether the authorization page keeps code_challenge is not documented.
+Numbers and where they are from. S is https://github.com/HubSpot/HubSpot-public-api-spec-collection (the vendor's own
+specifications, 2026-08), D is https://developers.hubspot.com/docs.
+- 100 requests in 10 s for an app in an account, more by plan (D/developer-tooling/platform/usage-guidelines); headers
+  say how many. A 429 names its policy in the body only; no Retry-After is documented. The day ends at midnight in the
+  account's time zone, which no answer tells.
+- Search (D/api-reference/latest/crm/search-the-crm): 5 requests a second of its own without headers, 5 groups, 6
+  filters in one, 18 in all, 3,000 characters, 200 hits a page; IN takes lower-case texts; new records come "a few
+  moments" later. How long, and that it does not count for the 10 s too, is not confirmed.
+- Batches of 100; objectWriteTraceId lets creations fail one by one (D/api-reference/error-handling). That batch/read by
+  email finds additional addresses too is seen in public clients only. It needs no search.
+- Notes of 65,536 characters (D/api-reference/crm-notes-v3/guide); for other texts that is not confirmed. Association
+  types 202 (note), 204 (task), 1 (primary company): D/api-reference/crm-associations-v4/guide.
+- Pages of 500 lists and associations: S. Of 500 owners: not confirmed.
+- Tokens last 1,800 s, the refresh token stays, v1 of OAuth ends 2027-02-16 (D/api-reference/auth-oauth-v3/guide). v3
+  takes code_verifier (S); whether the authorization page keeps code_challenge is not documented.
 - hs_linkedin_url (contacts) and linkedin_company_page (companies) are HubSpot's own texts: seen in lists of properties.
 - There is no way to write only what has not changed: `Update.guarded` makes no difference.
 """
 
 import html
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -66,10 +66,10 @@ TYPE_ID: Mapping[Kind, str] = {"contact": "0-1", "company": "0-2"}
 LINK, MORE_EMAILS, OWNER = "associatedcompanyid", "hs_additional_emails", "hubspot_owner_id"
 REFERENCES = (LINK, OWNER)
 NUMBERS = ("numberofemployees",)
-BATCH, PAGE, HITS, LONGEST = 100, 200, 1_000, 65_536
+BATCH, PAGE_SIZE, HITS, LONGEST = 100, 200, 1_000, 65_536
 GROUPS, FILTERS, BODY_BYTES, TEXT_BYTES = 5, 18, 2_980, 2_000
 NAMES_TOGETHER = 4
-"""So many names share a group of filters, which then finds a few more than these: the first of one, the last of another."""
+"""So many names share a group of filters, which finds a few people more: the first name of one, the last of another."""
 DAY_USED_UP, WINDOW_USED_UP = 900.0, 10.0
 EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 TAGS = re.compile(r"<[^>]*>")
@@ -117,47 +117,17 @@ class Item(msgspec.Struct, rename="camel"):
     object_write_trace_id: str | None = None
 
 
-class Next(msgspec.Struct):
-    after: str | int
+class Page(msgspec.Struct, Generic[T]):
+    """The answer of a batch, a search or a list."""
 
-
-class Paging(msgspec.Struct):
-    next: Next | None = None
-
-
-class Items(msgspec.Struct):
-    """The answer of a batch or a search."""
-
-    results: list[Item]
+    results: list[T] = []
     errors: list[Fault] = []
     total: int = 0
-    paging: Paging | None = None
+    paging: dict[str, dict[str, Any]] | None = None
 
-
-class Linked(msgspec.Struct):
-    errors: list[Fault] = []
-
-
-class Target(msgspec.Struct, rename="camel"):
-    to_object_id: str | int
-
-
-class Targets(msgspec.Struct):
-    results: list[Target]
-    paging: Paging | None = None
-
-
-class User(msgspec.Struct, rename="camel"):
-    id: str
-    email: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    type: str = "PERSON"
-
-
-class Users(msgspec.Struct):
-    results: list[User]
-    paging: Paging | None = None
+    @property
+    def after(self) -> str:
+        return str((self.paging or {}).get("next", {}).get("after", ""))
 
 
 class Listed(msgspec.Struct, rename="camel"):
@@ -168,30 +138,10 @@ class Listed(msgspec.Struct, rename="camel"):
 class Lists(msgspec.Struct, rename="camel"):
     lists: list[Listed]
     has_more: bool = False
-    offset: int = 0
 
 
 class NewList(msgspec.Struct):
     list: Listed
-
-
-class Member(msgspec.Struct, rename="camel"):
-    record_id: str
-    record_list_memberships: list[Listed] = []
-
-
-class Members(msgspec.Struct):
-    results: list[Member]
-
-
-class Choice(msgspec.Struct):
-    value: str
-    label: str = ""
-    hidden: bool = False
-
-
-class Access_(msgspec.Struct, rename="camel"):
-    read_only_value: bool = False
 
 
 class Property(msgspec.Struct, rename="camel"):
@@ -199,21 +149,11 @@ class Property(msgspec.Struct, rename="camel"):
     label: str = ""
     type: str = "string"
     field_type: str = "text"
-    options: list[Choice] = []
+    options: list[dict[str, Any]] = []
     hubspot_defined: bool | None = False
     calculated: bool | None = False
     referenced_object_type: str | None = None
-    modification_metadata: Access_ | None = None
-
-
-class Properties(msgspec.Struct):
-    results: list[Property]
-
-
-class Details(msgspec.Struct, rename="camel"):
-    portal_id: int
-    ui_domain: str = ""
-    portal_name: str | None = None
+    modification_metadata: dict[str, Any] | None = None
 
 
 class HubSpot:
@@ -227,13 +167,15 @@ class HubSpot:
         self._names: dict[Kind, set[str]] = {}
 
     async def info(self) -> CrmAccount:
-        details = await self._ask("GET", "/account-info/v3/details", Details)
-        host = details.ui_domain if re.fullmatch(r"[a-z0-9-]+\.hubspot\.com", details.ui_domain) else "app.hubspot.com"
-        id = str(details.portal_id)
-        return CrmAccount(id, details.portal_name or f"HubSpot {id}", f"https://{host}/contacts/{id}")
+        details = await self._ask("GET", "/account-info/v3/details", dict[str, Any])
+        host, id = str(details.get("uiDomain")), str(details.get("portalId", ""))
+        if not id.isdigit():
+            raise Unavailable()
+        host = host if re.fullmatch(r"[a-z0-9-]+\.hubspot\.com", host) else "app.hubspot.com"
+        return CrmAccount(id, str(details.get("portalName") or f"HubSpot {id}"), f"https://{host}/contacts/{id}")
 
     async def fields(self, kind: Kind) -> list[Field]:
-        found = await self._ask("GET", f"{PROPERTIES}/{OBJECT[kind]}", Properties)
+        found = await self._ask("GET", f"{PROPERTIES}/{OBJECT[kind]}", Page[Property])
         self._names[kind] = {one.name for one in found.results}
         return [_field(kind, one) for one in found.results]
 
@@ -262,15 +204,12 @@ class HubSpot:
 
     async def owners(self) -> list[Owner]:
         owners: list[Owner] = []
-        params = {"limit": "500"}
-        while True:
-            page = await self._ask("GET", "/crm/v3/owners", Users, params=params)
-            for one in page.results:
-                name = " ".join(part for part in (one.first_name, one.last_name) if part)
-                owners += [Owner(one.id, one.email, name or None)] if one.type == "PERSON" else []
-            if not page.paging or not page.paging.next:
-                return owners
-            params["after"] = str(page.paging.next.after)
+        async for page in self._pages("/crm/v3/owners"):
+            for one in page:
+                name = " ".join(str(one[part]) for part in ("firstName", "lastName") if one.get(part))
+                if one.get("type") != "QUEUE":
+                    owners.append(Owner(str(one.get("id")), one.get("email"), name or None))
+        return owners
 
     async def lists(self) -> list[CrmList]:
         found: list[CrmList] = []
@@ -346,49 +285,42 @@ class HubSpot:
 
     async def has_note(self, contact_id: str, text: str) -> bool:
         path = f"/crm/v4/objects/contacts/{quote(contact_id, safe='')}/associations/notes"
-        params = {"limit": "500"}
-        while True:
-            page = await self._ask("GET", path, Targets, f"contact {contact_id}", params=params)
-            for part in _parts([str(one.to_object_id) for one in page.results], BATCH):
-                notes = await self._ask("POST", f"{OBJECTS}/notes/batch/read", Items, json=_reading(part, ["hs_note_body"]),
-                                        idempotent=True)  # fmt: skip
-                if any(_plain(one.properties.get("hs_note_body") or "") == _plain(_html(text)) for one in notes.results):
+        async for page in self._pages(path, f"contact {contact_id}"):
+            for part in _parts([str(one.get("toObjectId")) for one in page], BATCH):
+                notes = await self._read_many("notes", part, ["hs_note_body"])
+                if _plain(_html(text)) in [_plain(one.properties.get("hs_note_body") or "") for one in notes]:
                     return True
-            if not page.paging or not page.paging.next:
-                return False
-            params["after"] = str(page.paging.next.after)
+        return False
 
     async def add_task(self, contact_id: str, task: Task) -> str:
         values = {
             "hs_task_subject": task.title,
+            "hs_task_body": _html(task.description or ""),
             "hs_task_status": "NOT_STARTED",
             "hs_task_type": "TODO",
             "hs_timestamp": _millis(task.due_at),
+            OWNER: task.owner or "",
         }
-        more = {"hs_task_body": _html(task.description) if task.description else None, OWNER: task.owner}
-        return await self._add(
-            "tasks", contact_id, 204, {**values, **{name: value for name, value in more.items() if value}}
-        )
+        return await self._add("tasks", contact_id, 204, {name: value for name, value in values.items() if value})
 
     async def create_list(self, name: str) -> CrmList:
+        """The static list of that name, a new one where there is none: names are unique in any case."""
+        for one in await self.lists():
+            if one.name.casefold() == name.casefold():
+                return one
         body = {"name": name, "objectTypeId": TYPE_ID["contact"], "processingType": "MANUAL"}
-        try:
-            made = await self._ask("POST", LISTS, NewList, json=body)
-        except (Rejected, Duplicate):
-            for one in await self.lists():
-                if one.name.casefold() == name.casefold():
-                    return one
-            raise
-        return CrmList(made.list.list_id, made.list.name or name)
+        made = (await self._ask("POST", LISTS, NewList, json=body)).list
+        return CrmList(made.list_id, made.name or name)
 
     async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for part in _parts(list(dict.fromkeys(contact_ids)), BATCH):
             body = {"inputs": [{"objectTypeId": TYPE_ID["contact"], "recordId": id} for id in part]}
             path = f"{LISTS}/records/memberships/batch/read"
-            page = await self._ask("POST", path, Members, json=body, idempotent=True)
-            on = [one for one in page.results if list_id in [each.list_id for each in one.record_list_memberships]]
-            found |= {one.record_id for one in on}
+            page = await self._ask("POST", path, Page[dict[str, Any]], json=body, idempotent=True)
+            for one in page.results:
+                on = [str(each.get("listId")) for each in one.get("recordListMemberships") or ()]
+                found |= {str(one.get("recordId"))} if list_id in on else set()
         return found
 
     async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
@@ -408,13 +340,28 @@ class HubSpot:
             raise await self._calls.limited(failure.retry_after, call.get("vendor"))
         raise failure
 
+    async def _pages(self, path: str, what: str = "record") -> AsyncGenerator[list[dict[str, Any]]]:
+        params = {"limit": "500"}
+        while True:
+            page = await self._ask("GET", path, Page[dict[str, Any]], what, params=params)
+            yield page.results
+            if not page.after:
+                return
+            params["after"] = page.after
+
     async def _many(self, kind: Kind, ids: Sequence[str], key: str | None = None) -> dict[str, Item]:
-        body = _reading(ids, self._reads[kind]) | ({"idProperty": key} if key else {})
-        found = await self._ask("POST", f"{OBJECTS}/{OBJECT[kind]}/batch/read", Items, json=body, idempotent=True)
+        return {one.id: one for one in await self._read_many(OBJECT[kind], ids, self._reads[kind], key)}
+
+    async def _read_many(
+        self, object: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None
+    ) -> list[Item]:
+        body: dict[str, Any] = {"inputs": [{"id": id} for id in ids], "properties": properties}
+        body |= {"propertiesWithHistory": [], **({"idProperty": key} if key else {})}
+        found = await self._ask("POST", f"{OBJECTS}/{object}/batch/read", Page[Item], json=body, idempotent=True)
         for fault in found.errors:
-            if not isinstance(failure := _failure(None, fault, kind), NotFound):
+            if not isinstance(failure := _failure(None, fault, object), NotFound):
                 raise failure
-        return {item.id: item for item in found.results}
+        return found.results
 
     async def _search(self, kind: Kind, query: Sequence[Group]) -> list[str]:
         """Ids of what is found: of a group with very many, the oldest HITS."""
@@ -423,26 +370,26 @@ class HubSpot:
             return []
         groups = _filter_groups(query)
         try:
-            found = await self._ask_search(kind, groups, "createdate", PAGE)
+            found = await self._ask_search(kind, groups, "createdate", PAGE_SIZE)
         except Rejected:
             await self.fields(kind)
             if all(set(one[1]) <= self._names[kind] for one in query):
                 raise
             return await self._search(kind, query)
-        if found.total > PAGE and len(query) > 1:
+        if found.total > PAGE_SIZE and len(query) > 1:
             return [id for one in query for id in await self._search(kind, [one])]
         ids = [one.id for one in found.results]
-        while found.paging and found.paging.next and len(ids) < HITS:
-            found = await self._ask_search(kind, groups, "createdate", PAGE, str(found.paging.next.after))
+        while found.after and len(ids) < HITS:
+            found = await self._ask_search(kind, groups, "createdate", PAGE_SIZE, found.after)
             ids += [one.id for one in found.results]
         return ids
 
     async def _ask_search(
         self, kind: Kind, groups: list[dict[str, Any]], sort: str, limit: int, after: str = "0"
-    ) -> Items:
+    ) -> Page[Item]:
         body = {"filterGroups": groups, "properties": [], "sorts": [sort], "limit": limit, "after": after}
         path = f"{OBJECTS}/{OBJECT[kind]}/search"
-        return await self._ask("POST", path, Items, json=body, vendor=SEARCH, idempotent=True)
+        return await self._ask("POST", path, Page[Item], json=body, vendor=SEARCH, idempotent=True)
 
     async def _create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
         path = f"{OBJECTS}/{OBJECT[kind]}"
@@ -450,7 +397,7 @@ class HubSpot:
         if len(rows) == 1:
             return [self._record(kind, await self._ask("POST", path, Item, json=inputs[0]), rows[0])]
         body = {"inputs": [{**one, "objectWriteTraceId": str(place)} for place, one in enumerate(inputs)]}
-        made = await self._ask("POST", f"{path}/batch/create", Items, json=body)
+        made = await self._ask("POST", f"{path}/batch/create", Page[Item], json=body)
         results = _failures(made.errors, "objectWriteTraceId", kind)
         for item in made.results:
             trace = item.object_write_trace_id or ""
@@ -467,7 +414,7 @@ class HubSpot:
             )
             return [_changed(updates[0], item)]
         body = {"inputs": [{"id": one.record.id, "properties": _properties(one.changes)} for one in updates]}
-        written = await self._ask("POST", f"{path}/batch/update", Items, json=body, idempotent=True)
+        written = await self._ask("POST", f"{path}/batch/update", Page[Item], json=body, idempotent=True)
         results = _failures(written.errors, "ids", kind)
         items = {item.id: item for item in written.results}
         return [
@@ -482,7 +429,7 @@ class HubSpot:
         for _, contact, company in rows:
             to = {"to": {"id": company}, "types": _type(1)} if path == "create" else {"to": [{"id": company}]}
             inputs.append({"from": {"id": contact}, **to})
-        done = await self._ask("POST", f"{LINKS}/{path}", Linked, json={"inputs": inputs}, idempotent=True)
+        done = await self._ask("POST", f"{LINKS}/{path}", Page[Any], json={"inputs": inputs}, idempotent=True)
         if done.errors:
             raise Rejected(LINK, done.errors[0].message)
         return [None] * len(rows)
@@ -530,12 +477,12 @@ def _decoded(data: Any, type: type[T], *, maybe_done: bool) -> T:
 
 def _failure(reply: Reply | None, fault: Fault, what: str) -> Failure:
     """What an answer of 400 and above says, or an error in a batch (`reply` is None)."""
-    status, headers = (reply.status, reply.headers) if reply else (0, {})
+    status = reply.status if reply else 0
     message = fault.message or f"HubSpot answered {status}."
     if fault.category == "RATE_LIMITS":
         return RateLimited(DAY_USED_UP if "daily" in message.lower() else WINDOW_USED_UP)
     if status in (423, 477):
-        after = headers.get("retry-after", "")
+        after = reply.headers.get("retry-after", "") if reply else ""
         return Unavailable(float(after) if after.isdigit() else 2.0)
     if status == 403 or fault.category == "MISSING_SCOPES":
         scopes = [str(one) for detail in fault.errors or () for one in _context(detail, "requiredGranularScopes")]
@@ -565,9 +512,10 @@ def _problem(fault: Fault) -> Problem:
 
 
 def _context(detail: Mapping[str, Any], name: str) -> list[Any]:
-    context = detail.get("context")
-    found = context.get(name) if isinstance(context, dict) else None  # pyright: ignore[reportUnknownMemberType]
-    return found if isinstance(found, list) else []  # pyright: ignore[reportUnknownVariableType]
+    try:
+        return msgspec.convert(detail.get("context"), dict[str, list[Any]]).get(name, [])
+    except msgspec.ValidationError:
+        return []
 
 
 def _failures(faults: Sequence[Fault], name: str, kind: Kind) -> dict[str, Record | Failure]:
@@ -624,7 +572,13 @@ def _grown(query: Sequence[Group], term: Term) -> Sequence[Group]:
 
 
 def _fits(query: Sequence[Group]) -> bool:
-    body = {"filterGroups": _filter_groups(query), "properties": [], "sorts": ["createdate"], "limit": PAGE, "after": "0"}
+    body = {
+        "filterGroups": _filter_groups(query),
+        "properties": [],
+        "sorts": ["createdate"],
+        "limit": PAGE_SIZE,
+        "after": "0",
+    }
     filters = sum(len(group) for _, group in query)
     return len(query) <= GROUPS and filters <= FILTERS and len(msgspec.json.encode(body)) <= BODY_BYTES
 
@@ -634,10 +588,6 @@ def _filter_groups(query: Sequence[Group]) -> list[dict[str, Any]]:
         {"filters": [{"propertyName": name, "operator": "IN", "values": texts} for name, texts in group.items()]}
         for _, group in query
     ]
-
-
-def _reading(ids: Sequence[str], properties: Sequence[str]) -> dict[str, Any]:
-    return {"inputs": [{"id": id} for id in ids], "properties": properties, "propertiesWithHistory": []}
 
 
 def _properties(values: Mapping[str, Value | None]) -> dict[str, str]:
@@ -704,8 +654,9 @@ def _field(kind: Kind, one: Property) -> Field:
         type = "boolean"
     elif one.type == "enumeration":
         type = "choices" if one.field_type == "checkbox" else "choice"
-    fixed = one.calculated or (one.modification_metadata is not None and one.modification_metadata.read_only_value)
+    fixed = one.calculated or (one.modification_metadata or {}).get("readOnlyValue")
     ours = next((rule.from_[0] for rule in MAPPING[kind] if rule.field == one.name), None)
+    options = [Option(str(each.get("value")), str(each.get("label"))) for each in one.options if not each.get("hidden")]
     return Field(
         name=one.name,
         label=one.label or one.name,
@@ -714,9 +665,7 @@ def _field(kind: Kind, one: Property) -> Field:
         custom=not one.hubspot_defined,
         writable=one.name == LINK or not fixed,
         max_length=LONGEST if type == "text" else None,
-        options=[Option(each.value, each.label) for each in one.options if not each.hidden]
-        if type in ("choice", "choices")
-        else [],
+        options=options if type in ("choice", "choices") else [],
     )
 
 
@@ -778,7 +727,7 @@ connector = Definition(
     token=TokenAuth(where="HubSpot: Settings, Integrations, Private apps; or Development, Keys, Service keys."),
     oauth=OAuth(
         authorize_url="https://app.hubspot.com/oauth/authorize",
-        token_url="https://api.hubapi.com/oauth/v3/token",
+        token_url="https://api.hubapi.com/oauth/v3/token",  # noqa: S106
         scopes=(
             "oauth",
             "crm.objects.contacts.read",
@@ -788,9 +737,7 @@ connector = Definition(
             "crm.objects.owners.read",
             "crm.lists.read",
             "crm.lists.write",
-            "crm.schemas.contacts.read",
             "crm.schemas.contacts.write",
-            "crm.schemas.companies.read",
             "crm.schemas.companies.write",
         ),
         pkce=True,
