@@ -280,6 +280,19 @@ def test_a_field_that_was_deleted(vendor: HubSpotServer) -> None:
     assert only(update(vendor, Update(made, {"shoe_size": "39"})), UnknownField).field == "shoe_size"
 
 
+def test_a_field_that_was_deleted_costs_a_batch_two_requests(vendor: HubSpotServer) -> None:
+    ids = [vendor.put_contact(first_name=f"P{number}") for number in range(40)]
+    records = list(run(connector, vendor.url, lambda crm: crm.get("contact", ids)).values())
+    more = [{"gone_field": "1"}, {}]
+    results = update(vendor, *(Update(one, {"city": "Bern", **more[n % 2]}) for n, one in enumerate(records)))
+    assert [type(one) for one in results] == [UnknownField, Record] * 20
+    assert len(vendor.asked("batch/update")) == 2
+    vendor.scopes = {"crm.objects.contacts.read"}
+    results = update(vendor, *(Update(one, {"city": "Rome"}) for one in records))
+    assert [type(one).__mro__[1] for one in results] == [Rejected] * 40
+    assert len(vendor.asked("batch/update")) == 3
+
+
 def test_fields_are_described(vendor: HubSpotServer) -> None:
     vendor.add_field("colour", "red", "blue")
     fields = {one.name: one for one in run(connector, vendor.url, lambda crm: crm.fields("contact"))}
@@ -430,7 +443,9 @@ def test_a_record_that_is_locked_passes(vendor: HubSpotServer, status: int) -> N
     assert raised.value.retry_after == (7 if status == 477 else 2)
 
 
-@pytest.mark.parametrize("answer", [Answer(200, {"results": "none"}), Answer(200, ["x"]), Answer(403, [1])])
+@pytest.mark.parametrize(
+    "answer", [Answer(200, {"results": "none"}), Answer(200, ["x"]), Answer(200, {}), Answer(403, [1])]
+)
 def test_an_answer_of_another_shape_is_no_answer(vendor: HubSpotServer, answer: Answer) -> None:
     vendor.trouble("", answer, times=99)
 

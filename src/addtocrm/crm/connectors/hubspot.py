@@ -75,14 +75,8 @@ EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 TAGS = re.compile(r"<[^>]*>")
 OBJECTS, LISTS, PROPERTIES = "/crm/v3/objects", "/crm/v3/lists", "/crm/v3/properties"
 LINKS = "/crm/v4/associations/contacts/companies/batch"
-TYPES: Mapping[str, Any] = {
-    "string": "text",
-    "phone_number": "text",
-    "number": "number",
-    "bool": "boolean",
-    "date": "date",
-    "datetime": "date",
-}
+TYPES: Mapping[str, Any] = {"number": "number", "bool": "boolean", "date": "date", "datetime": "date"}
+"""Of a property and of a field; any other is a text."""
 NEW_TYPES: Mapping[str, tuple[str, str]] = {
     "text": ("string", "text"),
     "number": ("number", "number"),
@@ -94,6 +88,10 @@ NEW_TYPES: Mapping[str, tuple[str, str]] = {
 YES_NO = [Option("true", "Yes"), Option("false", "No")]
 Group = tuple[int, Mapping[str, tuple[str, ...]]]
 """So many terms of the same fields, and the texts that each field may have."""
+
+
+class NoScope(Rejected):
+    """What the token may not do, whatever the values are."""
 
 
 class Fault(msgspec.Struct):
@@ -117,11 +115,14 @@ class Item(msgspec.Struct, rename="camel"):
     object_write_trace_id: str | None = None
 
 
-class Page(msgspec.Struct, Generic[T]):
+class Done(msgspec.Struct):
+    errors: list[Fault] = []
+
+
+class Page(Done, Generic[T], kw_only=True):
     """The answer of a batch, a search or a list."""
 
-    results: list[T] = []
-    errors: list[Fault] = []
+    results: list[T]
     total: int = 0
     paging: dict[str, dict[str, Any]] | None = None
 
@@ -226,7 +227,9 @@ class HubSpot:
             return []
         terms = [term for one in sought for term in one.terms]
         found: dict[str, Item] = {}
-        emails = {text.strip().lower(): None for term in terms if _is_email(kind, term) for text in _texts(term)}
+        emails = {
+            text.strip().lower(): None for term in terms if _is_email(kind, term) for text in next(iter(term.values()))
+        }
         for part in _parts(list(emails), BATCH):
             found |= await self._many(kind, part, "email")
         ids: dict[str, None] = {}
@@ -234,7 +237,7 @@ class HubSpot:
             ids |= dict.fromkeys(await self._search(kind, query))
         for part in _parts([id for id in ids if id not in found], BATCH):
             found |= await self._many(kind, part)
-        return [self._record(kind, item) for item in sorted(found.values(), key=lambda one: (one.created_at, one.id))]
+        return [self._record(kind, item) for item in sorted(found.values(), key=_age)]
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         if kind not in OBJECT:
@@ -370,7 +373,7 @@ class HubSpot:
             return []
         groups = _filter_groups(query)
         try:
-            found = await self._ask_search(kind, groups, "createdate", PAGE_SIZE)
+            found = await self._ask_search(kind, groups)
         except Rejected:
             await self.fields(kind)
             if all(set(one[1]) <= self._names[kind] for one in query):
@@ -380,15 +383,19 @@ class HubSpot:
             return [id for one in query for id in await self._search(kind, [one])]
         ids = [one.id for one in found.results]
         while found.after and len(ids) < HITS:
-            found = await self._ask_search(kind, groups, "createdate", PAGE_SIZE, found.after)
+            found = await self._ask_search(kind, groups, after=found.after)
             ids += [one.id for one in found.results]
         return ids
 
     async def _ask_search(
-        self, kind: Kind, groups: list[dict[str, Any]], sort: str, limit: int, after: str = "0"
+        self,
+        kind: Kind,
+        groups: list[dict[str, Any]],
+        sort: str = "createdate",
+        limit: int = PAGE_SIZE,
+        after: str = "0",
     ) -> Page[Item]:
-        body = {"filterGroups": groups, "properties": [], "sorts": [sort], "limit": limit, "after": after}
-        path = f"{OBJECTS}/{OBJECT[kind]}/search"
+        path, body = f"{OBJECTS}/{OBJECT[kind]}/search", _search_body(groups, sort, limit, after)
         return await self._ask("POST", path, Page[Item], json=body, vendor=SEARCH, idempotent=True)
 
     async def _create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
@@ -414,7 +421,14 @@ class HubSpot:
             )
             return [_changed(updates[0], item)]
         body = {"inputs": [{"id": one.record.id, "properties": _properties(one.changes)} for one in updates]}
-        written = await self._ask("POST", f"{path}/batch/update", Page[Item], json=body, idempotent=True)
+        try:
+            written = await self._ask("POST", f"{path}/batch/update", Page[Item], json=body, idempotent=True)
+        except UnknownField as unknown:
+            others = [one for one in updates if unknown.field not in one.changes]
+            if len(others) == len(updates):
+                raise
+            rest = iter(await _each(others, BATCH, partial(self._update, kind)))
+            return [unknown if unknown.field in one.changes else next(rest) for one in updates]
         results = _failures(written.errors, "ids", kind)
         items = {item.id: item for item in written.results}
         return [
@@ -429,7 +443,7 @@ class HubSpot:
         for _, contact, company in rows:
             to = {"to": {"id": company}, "types": _type(1)} if path == "create" else {"to": [{"id": company}]}
             inputs.append({"from": {"id": contact}, **to})
-        done = await self._ask("POST", f"{LINKS}/{path}", Page[Any], json={"inputs": inputs}, idempotent=True)
+        done = await self._ask("POST", f"{LINKS}/{path}", Done, json={"inputs": inputs}, idempotent=True)
         if done.errors:
             raise Rejected(LINK, done.errors[0].message)
         return [None] * len(rows)
@@ -456,7 +470,8 @@ async def _each(
         try:
             results += await work(part)
         except (Rejected, Duplicate, NotFound) as failure:
-            results += [failure] if len(part) == 1 else await _each(part, (len(part) + 1) // 2, work)
+            alike = len(part) == 1 or isinstance(failure, NoScope)
+            results += [failure] * len(part) if alike else await _each(part, (len(part) + 1) // 2, work)
         except Failure as failure:
             if len(part) == len(rows):
                 raise
@@ -487,7 +502,7 @@ def _failure(reply: Reply | None, fault: Fault, what: str) -> Failure:
     if status == 403 or fault.category == "MISSING_SCOPES":
         scopes = [str(one) for detail in fault.errors or () for one in _context(detail, "requiredGranularScopes")]
         missing = f"the scope {' or '.join(scopes)}" if scopes else "a permission for this"
-        return Rejected("", f"The HubSpot app lacks {missing}. Add it to the app, then connect HubSpot again.")
+        return NoScope("", f"The HubSpot app lacks {missing}. Add it to the app, then connect HubSpot again.")
     if status == 409 or fault.category == "CONFLICT":
         existing = EXISTING.search(message)
         return Duplicate(existing[1] if existing else None)
@@ -527,12 +542,12 @@ def _failures(faults: Sequence[Fault], name: str, kind: Kind) -> dict[str, Recor
     }
 
 
+def _age(item: Item) -> tuple[str, int, str]:
+    return item.created_at, len(item.id), item.id
+
+
 def _is_email(kind: Kind, term: Term) -> bool:
     return kind == "contact" and len(term) == 1 and not set(term) - {"email", MORE_EMAILS}
-
-
-def _texts(term: Term) -> Iterable[str]:
-    return (text for texts in term.values() for text in texts if text.strip())
 
 
 def _queries(terms: Iterable[Term]) -> Iterator[Sequence[Group]]:
@@ -572,15 +587,16 @@ def _grown(query: Sequence[Group], term: Term) -> Sequence[Group]:
 
 
 def _fits(query: Sequence[Group]) -> bool:
-    body = {
-        "filterGroups": _filter_groups(query),
-        "properties": [],
-        "sorts": ["createdate"],
-        "limit": PAGE_SIZE,
-        "after": "0",
-    }
     filters = sum(len(group) for _, group in query)
-    return len(query) <= GROUPS and filters <= FILTERS and len(msgspec.json.encode(body)) <= BODY_BYTES
+    return (
+        len(query) <= GROUPS
+        and filters <= FILTERS
+        and len(msgspec.json.encode(_search_body(_filter_groups(query)))) <= BODY_BYTES
+    )
+
+
+def _search_body(groups: Any, sort: str = "createdate", limit: int = PAGE_SIZE, after: str = "0") -> dict[str, Any]:
+    return {"filterGroups": groups, "properties": [], "sorts": [sort], "limit": limit, "after": after}
 
 
 def _filter_groups(query: Sequence[Group]) -> list[dict[str, Any]]:
@@ -679,43 +695,22 @@ def _learn(headers: Mapping[str, str]) -> Lesson | None:
     return Lesson(quota=Quota((Window(int(most), int(millis) / 1000),)))
 
 
-def _rules(**fields: str) -> tuple[Rule, ...]:
-    """One of theirs gets one of ours."""
-    return tuple(Rule(field=theirs, from_=(ours,)) for theirs, ours in fields.items())
+def _rules(pairs: str) -> tuple[Rule, ...]:
+    """Of `theirs=ours`."""
+    return tuple(Rule(field=theirs, from_=(ours,)) for theirs, ours in (pair.split("=") for pair in pairs.split()))
 
 
 SEARCH = Vendor(name="hubspot-search", quota=Quota((Window(5, 1.0),)))
+PLACE = "city=city state=region country=country hubspot_owner_id=owner"
 MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
     "contact": _rules(
-        hs_linkedin_url="linkedin_url",
-        email="email",
-        hs_additional_emails="other_emails",
-        firstname="first_name",
-        lastname="last_name",
-        jobtitle="job_title",
-        seniority="seniority",
-        job_function="department",
-        phone="phone",
-        city="city",
-        state="region",
-        country="country",
-        company="company_name",
-        associatedcompanyid="company_id",
-        hubspot_owner_id="owner",
+        "hs_linkedin_url=linkedin_url email=email hs_additional_emails=other_emails firstname=first_name "
+        "lastname=last_name jobtitle=job_title seniority=seniority job_function=department phone=phone "
+        f"company=company_name associatedcompanyid=company_id {PLACE}"
     ),
     "company": _rules(
-        name="name",
-        domain="domain",
-        website="website",
-        linkedin_company_page="linkedin_url",
-        numberofemployees="employee_count",
-        founded_year="founded_year",
-        description="description",
-        phone="phone",
-        city="city",
-        state="region",
-        country="country",
-        hubspot_owner_id="owner",
+        "name=name domain=domain website=website linkedin_company_page=linkedin_url numberofemployees=employee_count "
+        f"founded_year=founded_year description=description phone=phone {PLACE}"
     ),
 }
 
