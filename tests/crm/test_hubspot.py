@@ -13,6 +13,7 @@ from addtocrm.core.outgoing.vendor import Quota, Window
 from addtocrm.crm.connectors import hubspot
 from addtocrm.crm.connectors.hubspot import connector
 from addtocrm.crm.contract import (
+    Changed,
     Duplicate,
     Expired,
     Failure,
@@ -230,6 +231,18 @@ def test_update_changes_and_empties(vendor: HubSpotServer) -> None:
     only(update(vendor, Update(get(vendor, jane), {"associatedcompanyid": None})), Record)
     assert "company_id" not in vendor.contacts()[0]
     assert len(vendor.asked("PATCH")) == 1
+
+
+def test_a_value_that_was_typed_meanwhile_is_kept(vendor: HubSpotServer) -> None:
+    jane, joe = vendor.put_contact(first_name="Jane"), vendor.put_contact(first_name="Joe")
+    records = run(connector, vendor.url, lambda crm: crm.get("contact", [jane, joe]))
+    vendor.change_contact(jane, city="Oslo")
+    vendor.change_contact(joe, phone="1")
+    results = update(vendor, *(Update(one, {"city": "Bern"}, guarded=True) for one in records.values()))
+    assert [type(one) for one in results] == [Changed, Record]
+    assert [one["city"] for one in vendor.contacts()] == ["Oslo", "Bern"]
+    vendor.delete_contact(joe)
+    only(update(vendor, Update(records[joe], {"city": "Rome"}, guarded=True)), NotFound)
 
 
 def test_in_a_batch_of_updates_each_fails_alone(vendor: HubSpotServer) -> None:

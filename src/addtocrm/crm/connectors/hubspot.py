@@ -16,7 +16,7 @@ specifications, 2026-08), D is https://developers.hubspot.com/docs.
 - Tokens last 1,800 s, the refresh token stays, v1 of OAuth ends 2027-02-16 (D/api-reference/auth-oauth-v3/guide). v3
   takes code_verifier (S); whether the authorization page keeps code_challenge is not documented.
 - hs_linkedin_url (contacts) and linkedin_company_page (companies) are HubSpot's own texts: seen in lists of properties.
-- There is no way to write only what has not changed: `Update.guarded` makes no difference.
+- There is no way to write only what has not changed: before a guarded update the record is looked at once more.
 """
 
 import html
@@ -33,6 +33,7 @@ from addtocrm.core.outgoing.client import Method, Reply
 from addtocrm.core.outgoing.vendor import Lesson, Quota, Vendor, Window
 from addtocrm.crm.contract import (
     Access,
+    Changed,
     CrmAccount,
     CrmList,
     Definition,
@@ -67,7 +68,7 @@ LINK, MORE_EMAILS, OWNER = "associatedcompanyid", "hs_additional_emails", "hubsp
 REFERENCES = (LINK, OWNER)
 NUMBERS = ("numberofemployees",)
 BATCH, PAGE_SIZE, HITS, LONGEST = 100, 200, 1_000, 65_536
-GROUPS, FILTERS, BODY_BYTES, TEXT_BYTES = 5, 18, 2_980, 2_000
+GROUPS, GROUP_FILTERS, FILTERS, BODY_BYTES, TEXT_BYTES = 5, 6, 18, 2_980, 2_000
 NAMES_TOGETHER = 4
 """So many names share a group of filters, which finds a few people more: the first name of one, the last of another."""
 DAY_USED_UP, WINDOW_USED_UP = 900.0, 10.0
@@ -265,8 +266,8 @@ class HubSpot:
         return await _each(rows, BATCH, partial(self._create, kind))
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
-        results: list[Record | Failure] = [_changed(one, None) for one in updates]
-        places = [place for place, one in enumerate(updates) if _properties(one.changes)]
+        results = await self._guarded(kind, updates)
+        places = [p for p, one in enumerate(updates) if isinstance(results[p], Record) and _properties(one.changes)]
         written = await _each([updates[place] for place in places], BATCH, partial(self._update, kind))
         for place, result in zip(places, written, strict=True):
             results[place] = result
@@ -411,6 +412,22 @@ class HubSpot:
             if trace.isdigit() and int(trace) < len(rows):
                 results[trace] = self._record(kind, item, rows[int(trace)])
         return [results.get(str(place)) or Unavailable(maybe_done=True) for place in range(len(rows))]
+
+    async def _guarded(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
+        """What the updates will give; Changed where a value that one must find as it was has become another."""
+        guarded = [one.record.id for one in updates if one.guarded]
+        now = {id: item for part in _parts(guarded, BATCH) for id, item in (await self._many(kind, part)).items()}
+        results: list[Record | Failure] = []
+        for one in updates:
+            fields = _read(now[one.record.id].properties) if one.record.id in now else {}
+            looked = {name for name in one.changes if name in self._reads[kind]} if one.guarded else set[str]()
+            if one.guarded and one.record.id not in now:
+                results.append(NotFound(f"{kind} {one.record.id}"))
+            elif any(fields.get(name) != one.record.fields.get(name) for name in looked):
+                results.append(Changed())
+            else:
+                results.append(_changed(one, None))
+        return results
 
     async def _update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         path = f"{OBJECTS}/{OBJECT[kind]}"
@@ -569,7 +586,7 @@ def _lowered(terms: Iterable[Term]) -> Iterator[Term]:
     for term in terms:
         lowered = {
             name: tuple(dict.fromkeys(t.lower() for t in texts if t.strip() and len(t.encode()) < TEXT_BYTES))
-            for name, texts in term.items()
+            for name, texts in sorted(term.items())[:GROUP_FILTERS]
         }
         if len(lowered) == 1:
             yield from ({name: (text,)} for name, texts in lowered.items() for text in texts)
