@@ -35,6 +35,7 @@ PICKLISTS = {
 }
 NUMBERS = {"numberofemployees", "annualrevenue"}
 READ_ONLY = {"hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate", "associatedcompanyid"}
+READ_ONLY |= {"hs_additional_emails"}
 REQUIRED = {
     "contacts": ("email", "firstname", "lastname"),
     "companies": ("name", "domain"),
@@ -278,12 +279,10 @@ class HubSpotServer(Vendor):
             raise refuse(f"one of {', '.join(REQUIRED[kind])} is required")
         props = dict(props)
         if kind == "contacts":
-            for name in ("email", "hs_additional_emails"):
-                if name in props:
-                    props[name] = props[name].lower()
-            taken = [self._owner_of(email) for email in emails(props)]
-            other = next((one for one in taken if one and one is not record), None)
-            if other:
+            if props.get("email"):
+                props["email"] = props["email"].lower()
+            other = self._owner_of(props.get("email", ""))
+            if other and other is not record:
                 raise Says(error(409, "CONFLICT", f"Contact already exists. Existing ID: {other.id}"))
         return props
 
@@ -298,10 +297,8 @@ class HubSpotServer(Vendor):
             return "INVALID_OPTION", f"{value} was not one of the allowed options: {allowed}"
         if value and row["type"] == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", value):
             return "INVALID_INTEGER", f"{value} was not a valid number."
-        if name in ("email", "hs_additional_emails"):
-            wrong = [one for one in value.split(";") if one and not re.fullmatch(r"[^\s@;]+@[^\s@;]+\.[^\s@;]+", one)]
-            if wrong:
-                return "INVALID_EMAIL", f"Email address {wrong[0]} is invalid"
+        if value and name == "email" and not re.fullmatch(r"[^\s@;]+@[^\s@;]+\.[^\s@;]+", value):
+            return "INVALID_EMAIL", f"Email address {value} is invalid"
         if value and name == "hubspot_owner_id" and value not in self.owners:
             return "INVALID_OWNER_ID", f"{value} is not a valid owner ID."
         return ("VALUE_TOO_LONG", f"{name} is longer than {LONGEST} characters") if len(value) > LONGEST else ("", "")

@@ -9,7 +9,8 @@ specifications, 2026-08), D is https://developers.hubspot.com/docs.
   filters in one, 18 in all, 3,000 characters, 200 hits a page; IN takes lower-case texts; new records come "a few
   moments" later. How long, and that it does not count for the 10 s too, is not confirmed.
 - Batches of 100; objectWriteTraceId lets creations fail one by one (D/api-reference/error-handling). That batch/read by
-  email finds additional addresses too is seen in public clients only. It needs no search.
+  email finds additional addresses too is seen in public clients only; it needs no search. They are read-only
+  (https://integrate.hubspot.com/t/email-or-pk-for-contact-api/11846, an old word of the vendor's).
 - Notes of 65,536 characters (D/api-reference/crm-notes-v3/guide); for other texts that is not confirmed. Association
   types 202 (note), 204 (task), 1 (primary company): D/api-reference/crm-associations-v4/guide.
 - Pages of 500 lists and associations: S. Of 500 owners: not confirmed.
@@ -720,10 +721,13 @@ def _rules(pairs: str) -> tuple[Rule, ...]:
 SEARCH = Vendor(name="hubspot-search", quota=Quota((Window(5, 1.0),)))
 PLACE = "city=city state=region country=country hubspot_owner_id=owner"
 MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
-    "contact": _rules(
-        "hs_linkedin_url=linkedin_url email=email hs_additional_emails=other_emails firstname=first_name "
-        "lastname=last_name jobtitle=job_title seniority=seniority job_function=department phone=phone "
-        f"company=company_name associatedcompanyid=company_id {PLACE}"
+    "contact": (
+        Rule(field=MORE_EMAILS, from_=("other_emails",), read_only=True),
+        *_rules(
+            "hs_linkedin_url=linkedin_url email=email firstname=first_name lastname=last_name jobtitle=job_title "
+            "seniority=seniority job_function=department phone=phone company=company_name associatedcompanyid=company_id "
+            f"{PLACE}"
+        ),
     ),
     "company": _rules(
         "name=name domain=domain website=website linkedin_company_page=linkedin_url numberofemployees=employee_count "
