@@ -725,8 +725,8 @@ MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
         Rule(field=MORE_EMAILS, from_=("other_emails",), read_only=True),
         *_rules(
             "hs_linkedin_url=linkedin_url email=email firstname=first_name lastname=last_name jobtitle=job_title "
-            "seniority=seniority job_function=department phone=phone company=company_name associatedcompanyid=company_id "
-            f"{PLACE}"
+            "seniority=seniority job_function=department phone=phone company=company_name "
+            f"associatedcompanyid=company_id {PLACE}"
         ),
     ),
     "company": _rules(
