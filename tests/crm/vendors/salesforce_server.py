@@ -1,8 +1,9 @@
-"""Salesforce as its REST API and SOQL guides describe it: a small org with contacts, leads, accounts, campaigns and notes."""
+"""Salesforce as its REST API and SOQL guides describe it: contacts, leads, accounts, campaigns, notes, tasks."""
 
 import base64
 import binascii
 import copy
+import html
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,10 +14,11 @@ from crm.vendors.base import Answer, Refuse, Request, Vendor, route
 from crm.vendors.soql import SoqlError, parse
 
 API = "/services/data/{version}"
-ORG, ME = "00D000000000001AAA", "005000000000001AAA"
+ORG, ME, PROFILE = "00D000000000001AAA", "005000000000001AAA", "00e000000000001AAA"
 PREFIX = {
     "Contact": "003", "Lead": "00Q", "Account": "001", "Task": "00T", "Campaign": "701", "CampaignMember": "00v",
     "ContentNote": "069", "ContentDocumentLink": "06A", "User": "005", "Organization": "00D",
+    "PermissionSet": "0PS", "FieldPermissions": "01k",
 }  # fmt: skip
 # name:type(:length); ! is required, = is read-only, # cannot be filtered.
 COMMON = "Id:id= CreatedDate:datetime= LastModifiedDate:datetime= SystemModstamp:datetime= IsDeleted:boolean="
@@ -38,7 +40,10 @@ OBJECTS = {
     "ContentNote": "Title:string:255! Content:base64#",
     "ContentDocumentLink": "ContentDocumentId:reference:ContentNote! LinkedEntityId:reference:Contact,Lead,Account! "
     "ShareType:picklist:40!",
-    "User": "Name:string:121 Email:email:128 IsActive:boolean UserType:picklist:40",
+    "User": "Name:string:121 Email:email:128 IsActive:boolean UserType:picklist:40 ProfileId:id",
+    "PermissionSet": "ProfileId:id=",
+    "FieldPermissions": "ParentId:reference:PermissionSet! SobjectType:string:40! Field:string:99! "
+    "PermissionsRead:boolean PermissionsEdit:boolean",
     "Organization": "Name:string:80",
 }
 RESTRICTED = {"Tier__c": ["gold", "silver"], "Topics__c": ["ai", "crm", "ops"], "ShareType": ["V", "C", "I"]}
@@ -74,11 +79,13 @@ class SalesforceServer(Vendor):
         self.rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in OBJECTS}
         self.cursors: dict[str, list[dict[str, Any]]] = {}
         self._put("Organization", {"Name": "Acme Test Org"}, ORG)
-        self._put(
-            "User", {"Name": "Ada Admin", "Email": "ada@example.com", "IsActive": True, "UserType": "Standard"}, ME
-        )
-        self._put("User", {"Name": "Bo Seller", "Email": "bo@example.com", "IsActive": True, "UserType": "Standard"})
-        self._put("User", {"Name": "Cy Gone", "Email": "cy@example.com", "IsActive": False, "UserType": "Standard"})
+        for name, active, id in (("ada", True, ME), ("bo", True, None), ("cy", False, None)):
+            row = {"Name": name.title(), "Email": f"{name}@example.com", "IsActive": active, "ProfileId": PROFILE}
+            self._put("User", {**row, "UserType": "Standard"}, id)
+        self._put("PermissionSet", {"ProfileId": PROFILE})
+        self._put("PermissionSet", {"ProfileId": "00e000000000009AAA"})
+        self.unseen: dict[str, dict[str, Any]] = {}
+        """Fields that were made, as `Contact.Tier__c`, until somebody may see them."""
 
     @staticmethod
     def _fields(text: str) -> dict[str, dict[str, Any]]:
@@ -140,7 +147,9 @@ class SalesforceServer(Vendor):
                 "picklistValues": [{"active": True, "label": one.title(), "value": one} for one in values],
             }  # fmt: skip
 
-        return Answer(200, {"name": name, "fields": [shown(*one) for one in self._object(name).items()]})
+        if name not in self.objects:
+            return self.no_such_route(request)
+        return Answer(200, {"name": name, "fields": [shown(*one) for one in self.objects[name].items()]})
 
     @route("GET", API + "/query")
     def query(self, request: Request, version: str) -> Answer:
@@ -169,7 +178,7 @@ class SalesforceServer(Vendor):
         found = [row for row in self.rows[select.object].values() if not row["IsDeleted"]]
         found = [row for row in found if select.where(lambda path, row=row: self._value(row, path))]
         for path, descending in reversed(select.order):
-            found.sort(key=lambda row: str(self._value(row, path) or ""), reverse=descending)  # noqa: B023
+            found.sort(key=lambda row: str(self._value(row, path) or ""), reverse=descending)
         shown = [self._shown(select.object, row, select.fields) for row in found[: select.limit]]
         return self._page(version, shown, len(shown))
 
@@ -197,6 +206,20 @@ class SalesforceServer(Vendor):
             return self._single(problems)
         return Answer(201, {"id": problems, "success": True, "errors": []})
 
+    @route("POST", API + "/tooling/sobjects/CustomField")
+    def create_field(self, request: Request, version: str) -> Answer:
+        name, field = request.json["FullName"].split(".")
+        facts = request.json["Metadata"]
+        if not re.fullmatch(r"[A-Za-z]\w*__c", field) or set(request.json) != {"FullName", "Metadata"}:
+            raise refuse("INVALID_FIELD", "no name of a custom field")
+        if not self.can_write:
+            return error("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on entity", status=403)
+        if field in self._object(name) or f"{name}.{field}" in self.unseen:
+            return error("DUPLICATE_DEVELOPER_NAME", f"There is already a field named {field} on {name}.")
+        kind = {"Text": "string", "Number": "double", "Checkbox": "boolean", "Date": "date"}[facts["type"]]
+        self.unseen[f"{name}.{field}"] = self._fields(f"{field}:{kind}:{facts.get('length', 0)}")[field]
+        return Answer(201, {"id": f"00N{self.id():0>12}AAA", "success": True, "errors": []})
+
     @route("PATCH", API + "/sobjects/{name}/{id}")
     def update(self, request: Request, version: str, name: str, id: str) -> Answer:
         self._object(name)
@@ -216,37 +239,24 @@ class SalesforceServer(Vendor):
 
     @route("POST", API + "/composite/sobjects")
     def create_many(self, request: Request, version: str) -> Answer:
-        return self._many(request, new=True)
-
-    @route("PATCH", API + "/composite/sobjects")
-    def update_many(self, request: Request, version: str) -> Answer:
-        return self._many(request, new=False)
-
-    def _many(self, request: Request, *, new: bool) -> Answer:
         body = request.json
-        if set(body) - {"allOrNone", "records"} or body.get("allOrNone"):
-            raise refuse("JSON_PARSER_ERROR", "only allOrNone and records; the tests want each row alone")
+        if set(body) != {"allOrNone", "records"} or body["allOrNone"] or any("id" in one for one in body["records"]):
+            raise refuse("JSON_PARSER_ERROR", "new rows, each of them alone, are what tests may ask for")
         if not 0 < len(body["records"]) <= 200:
             raise refuse("EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more than 200 records")
-        results = []
-        for record in body["records"]:
-            if problems := self._parsed(record["attributes"]["type"], self._bare(record)):
+        rows = [
+            (one["attributes"]["type"], {k: v for k, v in one.items() if k != "attributes"}) for one in body["records"]
+        ]
+        for name, fields in rows:
+            if problems := self._parsed(name, fields):
                 return self._single(problems)
-        for record in body["records"]:
-            name, fields, row = record["attributes"]["type"], self._bare(record), None
-            if ("id" in record) is new:
-                raise refuse("INVALID_ARGUMENT", "id must be given in an update and nowhere else")
-            if not new:
-                row = self.rows[name].get(record["id"][:15])
-            if not new and (row is None or row["IsDeleted"]):
-                found: Any = [self._problem("ENTITY_IS_DELETED", "entity is deleted")]
-            else:
-                found = self._save(name, fields, row)
-            for problem in found if isinstance(found, list) else []:
-                problem.pop("duplicateResult", None)
-            ok = not isinstance(found, list)
-            results.append({"success": True, "id": found, "errors": []} if ok else {"success": False, "errors": found})
-        return Answer(200, results)
+        results = [self._save(name, fields) for name, fields in rows]
+        for problem in [problem for found in results if isinstance(found, list) for problem in found]:
+            problem.pop("duplicateResult", None)
+        return Answer(200, [
+            {"success": False, "errors": found} if isinstance(found, list) else {"success": True, "id": found, "errors": []}
+            for found in results
+        ])  # fmt: skip
 
     @route("POST", API + "/composite")
     def composite(self, request: Request, version: str) -> Answer:
@@ -258,7 +268,8 @@ class SalesforceServer(Vendor):
             raise refuse("LIMIT_EXCEEDED", "at most 25 subrequests, each with a reference of its own")
         if sum("/query" in one["url"] or "/composite/sobjects" in one["url"] for one in subs) > 5:
             raise refuse("LIMIT_EXCEEDED", "at most 5 queries and collections")
-        before, answers, ids = copy.deepcopy(self.rows), [], dict[str, str]()
+        before = copy.deepcopy(self.rows) if body.get("allOrNone") else self.rows
+        answers, ids = list[Answer](), dict[str, str]()
         for one in subs:
             if {name.lower() for name in one.get("httpHeaders", {})} & {"accept", "authorization", "content-type"}:
                 raise refuse("INVALID_HEADER", "headers that a subrequest has from the whole request")
@@ -304,8 +315,6 @@ class SalesforceServer(Vendor):
         if not dot:
             return self.objects[name].get(path)
         refers = self.objects[name].get(f"{relation}Id", {}).get("refers")
-        if refers == ["ContentNote"] and rest == "FileType":
-            return {"filterable": True}
         return self.objects[refers[0]].get(rest) if refers else None
 
     def _problem(self, code: str, message: str, *fields: str, **more: Any) -> dict[str, Any]:
@@ -317,9 +326,6 @@ class SalesforceServer(Vendor):
         for one in bodies:
             del one["statusCode"]
         return Answer(status, bodies)
-
-    def _bare(self, record: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in record.items() if name not in ("attributes", "id")}
 
     def _parsed(self, name: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
         """What is wrong before a row is looked at; in a collection it refuses the whole request."""
@@ -393,6 +399,9 @@ class SalesforceServer(Vendor):
             keys = ("CampaignId", "ContactId", "LeadId")
             if any(kind == name and all(one.get(key) == merged.get(key) for key in keys) for kind, one in others):
                 return [self._problem("DUPLICATE_VALUE", "Already a campaign member.")]
+        keys = ("ParentId", "Field", "SobjectType")
+        if name == "FieldPermissions" and any(all(one.get(key) == merged[key] for key in keys) for _, one in others):
+            return [self._problem("DUPLICATE_VALUE", "duplicate value found")]
         if self.duplicate_rules and name in ("Contact", "Lead") and merged.get("Email"):
             for kind, one in others:
                 if kind in ("Contact", "Lead") and _same(one.get("Email"), merged["Email"]):
@@ -415,13 +424,14 @@ class SalesforceServer(Vendor):
             row.setdefault("OwnerId", ME)
         if name == "Lead":
             row.setdefault("IsConverted", False)
+        if name == "FieldPermissions" and self.rows["PermissionSet"][row["ParentId"][:15]]["ProfileId"] == PROFILE:
+            self.objects[row["SobjectType"]][row["Field"].partition(".")[2]] = self.unseen.pop(row["Field"])
         return row["Id"]
 
     def _value(self, row: dict[str, Any], path: str) -> Any:
         relation, dot, rest = path.partition(".")
         if dot:
-            target = self._find(row.get(f"{relation}Id"))
-            return "SNOTE" if rest == "FileType" else (target or {}).get(rest)
+            return (self._find(row.get(f"{relation}Id")) or {}).get(rest)
         value = row.get(path)
         if path in ("CreatedDate", "LastModifiedDate", "SystemModstamp"):
             return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
@@ -512,7 +522,8 @@ class SalesforceServer(Vendor):
     def notes(self, contact_id: str) -> list[str]:
         links = [row for row in self.rows["ContentDocumentLink"].values() if row["LinkedEntityId"] == contact_id]
         notes = [self.rows["ContentNote"][row["ContentDocumentId"][:15]] for row in links]
-        return [base64.b64decode(note["Content"]).decode() for note in notes]
+        pages = [base64.b64decode(note["Content"]).decode().replace("</p><p>", "\n") for note in notes]
+        return [html.unescape(re.sub(r"<[^>]*>", "", page)) for page in pages]
 
     def tasks(self, contact_id: str) -> list[str]:
         return [row["Subject"] for row in self.rows["Task"].values() if row.get("WhoId") == contact_id]

@@ -113,10 +113,11 @@ class _Parser:
                 self.take()
                 values.append(self.value())
             self.take(")")
-            return lambda get: any(_equal(path, get(path), value) for value in values)
+            held = {_folded(path, value) for value in values}
+            return lambda get: _folded(path, get(path)) in held
         value = self.value()
         if sign in ("=", "!="):
-            return lambda get: _equal(path, get(path), value) is (sign == "=")
+            return lambda get: (_folded(path, get(path)) == _folded(path, value)) is (sign == "=")
         compare = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}[sign]
         return lambda get: get(path) is not None and bool(getattr(get(path), compare)(value))
 
@@ -147,10 +148,11 @@ def _literal(quoted: str) -> str:
     return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", plain, quoted[1:-1], flags=re.DOTALL)
 
 
-def _equal(path: str, held: Any, value: Any) -> bool:
-    if path.endswith("Id") and isinstance(held, str) and isinstance(value, str):
-        return held[:15] == value[:15]
-    return held.lower() == value.lower() if isinstance(held, str) and isinstance(value, str) else held == value
+def _folded(path: str, value: Any) -> Any:
+    """By what two values are the same: texts in any case, ids by their first 15 characters."""
+    if not isinstance(value, str):
+        return value
+    return value[:15] if path.endswith("Id") else value.lower()
 
 
 def _always(get: Get) -> bool:
