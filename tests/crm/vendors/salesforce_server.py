@@ -244,19 +244,16 @@ class SalesforceServer(Vendor):
             raise refuse("JSON_PARSER_ERROR", "new rows, each of them alone, are what tests may ask for")
         if not 0 < len(body["records"]) <= 200:
             raise refuse("EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more than 200 records")
-        rows = [
-            (one["attributes"]["type"], {k: v for k, v in one.items() if k != "attributes"}) for one in body["records"]
-        ]
+        rows = [(one.pop("attributes")["type"], one) for one in map(dict, body["records"])]
         for name, fields in rows:
             if problems := self._parsed(name, fields):
                 return self._single(problems)
         results = [self._save(name, fields) for name, fields in rows]
         for problem in [problem for found in results if isinstance(found, list) for problem in found]:
             problem.pop("duplicateResult", None)
-        return Answer(200, [
-            {"success": False, "errors": found} if isinstance(found, list) else {"success": True, "id": found, "errors": []}
-            for found in results
-        ])  # fmt: skip
+        ok = [{"success": True, "id": one} for one in results if isinstance(one, str)]
+        told = [{"success": False, "errors": one} if isinstance(one, list) else ok.pop(0) for one in results]
+        return Answer(200, [{"errors": [], **one} for one in told])
 
     @route("POST", API + "/composite")
     def composite(self, request: Request, version: str) -> Answer:

@@ -44,6 +44,7 @@ from addtocrm.crm.contract import (
     Kind,
     Owner,
     Record,
+    Rejected,
     Sought,
     Task,
     Term,
@@ -75,7 +76,14 @@ class Salesforce:
         return CrmAccount(rows[0]["Id"], str(rows[0].get("Name")), self._calls.url)
 
     async def fields(self, kind: Kind) -> list[Field]:
-        return objects.fields_of(kind, await self._describe(OBJECTS[kind]))
+        try:
+            described = await self._describe(OBJECTS[kind])
+        except Rejected:
+            if kind != "lead":
+                raise
+            # Many orgs do without leads, and their users may not see them.
+            return []
+        return objects.fields_of(kind, described)
 
     async def owners(self) -> list[Owner]:
         only, end = "IsActive = true AND UserType = 'Standard'", " ORDER BY Name, Id LIMIT 2000"

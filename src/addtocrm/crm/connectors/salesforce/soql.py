@@ -55,7 +55,7 @@ def _joined(terms: Iterable[Term]) -> tuple[list[Term], list[Term]]:
     several: list[Term] = []
     for term in terms:
         held = {field: _forms(field, texts) for field, texts in term.items()}
-        if all(held.values()) and len(held) > 1:
+        if all(held.values()) and len(held) > 1 and held not in several:
             several.append(held)
         elif len(held) == 1:
             for field, texts in held.items():
