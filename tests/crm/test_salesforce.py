@@ -16,14 +16,8 @@ from addtocrm.crm.connectors.salesforce import soql
 T = TypeVar("T")
 Work = Callable[[c.Connector], Awaitable[T]]
 URL = "https://www.linkedin.com/in/"
-NASTY = [
-    "O'Neil",
-    "back\\slash",
-    "\\' OR Id != null OR Name = '",
-    "line\nbreak\ttab\r",
-    '"quoted" %_',
-    "名前 ünïcødé 🙂",
-]
+NASTY = ["O'Neil", "back\\slash", "\\' OR Id != null OR Name = '", "line\nbreak\ttab\r", '"quoted" %_']
+NASTY += ["名前 ünïcødé 🙂", "@{q0.id} @{note.id}"]
 
 
 @pytest.fixture
@@ -262,6 +256,33 @@ def test_updates_not_over_a_change(many: int, guarded: bool, run: Any, vendor: S
     assert [one["job_title"] for one in vendor.contacts()][-1] == ("CEO" if guarded else "CTO")
     assert {one["job_title"] for one in vendor.contacts()[:-1]} <= {"CTO"}
     assert len(vendor.asked("PATCH|POST .*/composite$")) <= 1 + (many + 24) // 25
+
+
+def test_updates_with_any_text(run: Any, vendor: SalesforceServer) -> None:
+    ids = [vendor.put_contact(last_name=str(i)) for i in range(len(NASTY))]
+
+    async def work(crm: c.Connector) -> None:
+        records = (await crm.get("contact", ids)).values()
+        updates = [c.Update(one, {"LastName": text}, guarded=True) for one, text in zip(records, NASTY, strict=True)]
+        assert all(isinstance(one, c.Record) for one in await crm.update("contact", updates))
+
+    run(work)
+    assert [one["last_name"] for one in vendor.contacts()] == NASTY
+
+
+def test_what_was_done_is_told_where_a_later_request_fails(run: Any, vendor: SalesforceServer) -> None:
+    ids = [vendor.put_contact(last_name=str(i)) for i in range(60)]
+    limited = error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
+
+    async def work(crm: c.Connector) -> None:
+        records = (await crm.get("contact", ids)).values()
+        vendor.trouble("POST .*composite")
+        vendor.trouble("POST .*composite", limited)
+        done = await crm.update("contact", [c.Update(one, {"Title": "CTO"}) for one in records])
+        assert [type(one).__name__ for one in done] == ["Record"] * 25 + ["RateLimited"] * 35
+
+    run(work)
+    assert len([one for one in vendor.contacts() if "job_title" in one]) == 25
 
 
 def test_updates_fail_alone_and_tell_what_is_gone(run: Any, vendor: SalesforceServer) -> None:

@@ -286,8 +286,11 @@ class SalesforceServer(Vendor):
 
     def _sub(self, request: Request, one: dict[str, Any], ids: dict[str, str]) -> Answer:
         split = urlsplit(one["url"])
+        texts = [unquote(one["url"]), *(value for value in one.get("body", {}).values() if isinstance(value, str))]
+        if any(at not in ids for text in texts for at in re.findall(r"@\{(.*?)(?:\.id)?\}", text)):
+            raise refuse("INVALID_REFERENCE", "Invalid reference specified")
         body = {
-            name: re.sub(r"@\{(\w+)\.id\}", lambda at: ids.get(at[1], ""), value) if isinstance(value, str) else value
+            name: re.sub(r"@\{(\w+)\.id\}", lambda at: ids[at[1]], value) if isinstance(value, str) else value
             for name, value in one.get("body", {}).items()
         }
         headers = {name.lower(): value for name, value in one.get("httpHeaders", {}).items()}

@@ -6,7 +6,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import msgspec
 
 from addtocrm.crm.connectors.salesforce.objects import KINDS, OBJECTS
-from addtocrm.crm.contract import Changed, Duplicate, Failure, NotFound, Rejected, Unavailable, UnknownField
+from addtocrm.crm.contract import Changed, Duplicate, Failure, Kind, NotFound, Rejected, Unavailable, UnknownField
 
 T = TypeVar("T")
 GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "CANNOT_UPDATE_CONVERTED_LEAD")
@@ -104,9 +104,8 @@ def failure(problem: Problem | Failure, name: str, what: str = "", **about: str)
     code, message = problem.code, problem.message[:500] or problem.code
     field = problem.fields[0] if problem.fields else ""
     if code in ("DUPLICATES_DETECTED", "DUPLICATE_VALUE"):
-        kinds = {called: kind for kind, called in OBJECTS.items()}
-        kind = KINDS.get((problem.like or "")[:3]) or kinds.get(name, "contact")
-        return Duplicate(problem.like, kind)
+        kinds: dict[str, Kind] = {called: kind for kind, called in OBJECTS.items()}
+        return Duplicate(problem.like, KINDS.get((problem.like or "")[:3]) or kinds.get(name, "contact"))
     if code in PASSING:
         return Unavailable(5)
     if field in about and code in (*NO_REFERENCE, *GONE):

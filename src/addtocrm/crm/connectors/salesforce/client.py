@@ -125,14 +125,18 @@ class Salesforce:
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         subs = [_patch(one, f"r{i}") for i, one in enumerate(updates)]
 
+        async def alone(sub: dict[str, Any]) -> Outcome:
+            call = {"json": sub["body"], "headers": sub["httpHeaders"], "idempotent": True}
+            reply = await self._ask("PATCH", sub["url"], **call)
+            return changed(reply.status, reply.data)
+
         async def once(part: Sequence[int]) -> list[Outcome]:
+            together = [i for i in part if len(part) > 1 and soql.REFERENCE not in str(subs[i]["body"])]
+            answers = await self._composite([subs[i] for i in together], idempotent=True) if together else []
+            told = iter([changed(one.http_status_code, one.body) for one in answers])
             if len(part) == 1:
-                sub = subs[part[0]]
-                call = {"json": sub["body"], "headers": sub["httpHeaders"], "idempotent": True}
-                reply = await self._ask("PATCH", sub["url"], **call)
-                return [changed(reply.status, reply.data)]
-            answers = await self._composite([subs[i] for i in part], idempotent=True)
-            return [changed(one.http_status_code, one.body) for one in answers]
+                return [await alone(subs[part[0]])]
+            return [next(told) if i in together else await _caught(alone(subs[i])) for i in part]
 
         outcomes = await _unlocked(len(updates), SUBREQUESTS, once)
         return [
@@ -329,9 +333,16 @@ class Salesforce:
         guilty = [problem.unknown_field in record for record in records]
         if not any(guilty):
             half = len(records) // 2
-            return await self._collection(records[:half]) + await self._collection(records[half:])
-        rest = iter(await self._collection([one for one, bad in zip(records, guilty, strict=True) if not bad]))
+            return await self._part(records[:half]) + await self._part(records[half:])
+        rest = iter(await self._part([one for one, bad in zip(records, guilty, strict=True) if not bad]))
         return [problem if bad else next(rest) for bad in guilty]
+
+    async def _part(self, records: list[dict[str, Any]]) -> list[Outcome]:
+        """As `_collection`, where others may have been written already."""
+        try:
+            return await self._collection(records)
+        except Failure as failed:
+            return [failed] * len(records)
 
     async def _composite(
         self, subs: list[dict[str, Any]], *, all_or_none: bool = False, idempotent: bool = False
@@ -390,8 +401,9 @@ def _updated(update: Update) -> Record:
 def _title(text: str) -> str:
     """A note's title, by which just this text is found again: a note's own text cannot be asked for."""
     line = " ".join(text.split())
-    if line == text and len(line) <= LONGEST_TITLE:
+    if line == text and len(line) <= LONGEST_TITLE and soql.REFERENCE not in line:
         return line
+    line = line.replace(soql.REFERENCE, "{")
     return f"{line[: LONGEST_TITLE - 20]} ({hashlib.sha256(text.encode()).hexdigest()[:12]})"
 
 
@@ -415,15 +427,19 @@ async def _unlocked(count: int, most: int, once: Callable[[Sequence[int]], Await
     """
     done: list[Outcome] = [LOCKED] * count
     for wait in (0.0, *LOCK_WAITS):
-        left = [i for i, one in enumerate(done) if isinstance(one, Problem) and one.code == LOCKED.code]
+        left = [i for i, one in enumerate(done) if _locked(one)]
         await asyncio.sleep(wait if left else 0)
         for part in parts(left, most):
             try:
                 outcomes = await once(part)
             except Failure as failed:
-                if len(part) == count:
+                if not any(isinstance(one, str) for one in done):
                     raise
-                outcomes = [failed] * len(part)
+                return [failed if _locked(one) else one for one in done]
             for i, one in zip(part, outcomes, strict=True):
                 done[i] = one
     return done
+
+
+def _locked(outcome: Outcome) -> bool:
+    return isinstance(outcome, Problem) and outcome.code == LOCKED.code

@@ -8,6 +8,8 @@ from addtocrm.crm.contract import Term
 
 T = TypeVar("T")
 ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\b": r"\b", "\f": r"\f"}
+REFERENCE = "@{"
+"""Begins what a composite request replaces by a part of another answer, in whatever text it stands."""
 NAME = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)?", re.ASCII)
 LONGEST = 40_000
 """So many characters of conditions in a query, where 100,000 may be: Salesforce adds to them before it counts."""
@@ -33,7 +35,8 @@ class Query(NamedTuple):
 
 
 def text(value: str) -> str:
-    return "'" + "".join(ESCAPES.get(char, char) for char in value) + "'"
+    escaped = "".join(ESCAPES.get(char, char) for char in value)
+    return "'" + escaped.replace(REFERENCE, r"\u0040{") + "'"
 
 
 def condition(term: Term) -> str:
