@@ -1,0 +1,88 @@
+"""SOQL: terms as queries."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from addtocrm.crm.contract import Term
+
+T = TypeVar("T")
+ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\b": r"\b", "\f": r"\f"}
+REFERENCE = "@{"
+"""Begins what a composite request replaces by a part of another answer, in whatever text it stands."""
+NAME = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)?", re.ASCII)
+LONGEST = 40_000
+"""So many characters of conditions in a query, where 100,000 may be: Salesforce adds to them before it counts."""
+LONGEST_TEXT = 4_000
+TEXTS = 100
+ROWS, ROWS_OF_A_NAME = 2000, 100
+SITES = ("", "www.", "http://", "https://", "http://www.", "https://www.")
+
+
+class Query(NamedTuple):
+    """Rows of the object `name` for which one of `terms` holds, if there are any, and `also` does."""
+
+    name: str
+    fields: tuple[str, ...]
+    terms: Sequence[Term] = ()
+    also: str = ""
+    end: str = ""
+
+    def __str__(self) -> str:
+        either = f"({' OR '.join(map(condition, self.terms))})" if self.terms else ""
+        where = " AND ".join(part for part in (self.also, either) if part)
+        return f"SELECT {', '.join(self.fields)} FROM {self.name}{where and f' WHERE {where}'}{self.end}"
+
+
+def text(value: str) -> str:
+    escaped = "".join(ESCAPES.get(char, char) for char in value)
+    return "'" + escaped.replace(REFERENCE, r"\u0040{") + "'"
+
+
+def condition(term: Term) -> str:
+    return "(" + " AND ".join(f"{field} IN ({', '.join(map(text, texts))})" for field, texts in term.items()) + ")"
+
+
+def searches(name: str, fields: tuple[str, ...], terms: Iterable[Term], also: str = "") -> list[Query]:
+    """Queries for the terms, the oldest rows first. Names are asked for apart from keys: they may find very many."""
+    keys, names = _joined(terms)
+    found = [(part, ROWS) for part in parts(keys, LONGEST, lambda term: len(condition(term)))]
+    for part in parts(names, LONGEST, lambda term: len(condition(term))):
+        found.append((part, min(ROWS, ROWS_OF_A_NAME * len(part))))
+    return [Query(name, fields, part, also, f" ORDER BY CreatedDate, Id LIMIT {most}") for part, most in found]
+
+
+def _joined(terms: Iterable[Term]) -> tuple[list[Term], list[Term]]:
+    """The terms on one field, those on the same together, and those on several."""
+    alone: dict[str, dict[str, None]] = {}
+    several: list[Term] = []
+    for term in terms:
+        held = {field: _forms(field, texts) for field, texts in term.items()}
+        if all(held.values()) and len(held) > 1 and held not in several:
+            several.append(held)
+        elif len(held) == 1:
+            for field, texts in held.items():
+                alone.setdefault(field, {}).update(dict.fromkeys(texts))
+    return [{field: part} for field, texts in alone.items() for part in parts(list(texts), TEXTS)], several
+
+
+def _forms(field: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts that a field can hold; of a website the forms in which people type it."""
+    found = [value for value in texts if value and len(value) <= LONGEST_TEXT]
+    if field.endswith("Website"):
+        bare = [re.sub(r"^(https?://)?(www\.)?", "", value, flags=re.I).rstrip("/") for value in found]
+        found = [f"{start}{value}{end}" for value in bare for start in SITES for end in ("", "/")]
+    return tuple(dict.fromkeys(found))
+
+
+def parts(items: Sequence[T], most: int, size: Callable[[T], int] = lambda _: 1) -> list[tuple[T, ...]]:
+    """The items in parts whose sizes together are at most `most`."""
+    found: list[list[T]] = []
+    used = most
+    for item in items:
+        if used + size(item) > most or not found:
+            found.append([])
+            used = 0
+        found[-1].append(item)
+        used += size(item)
+    return [tuple(part) for part in found]
