@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx2
 import pytest
 from crm.opened import run
 from crm.vendors.base import Answer
@@ -11,6 +12,7 @@ from crm.vendors.pipedrive_server import PipedriveServer, key_of
 
 from addtocrm.crm.connectors import pipedrive
 from addtocrm.crm.contract import (
+    Changed,
     Expired,
     Field,
     NotFound,
@@ -25,6 +27,7 @@ from addtocrm.crm.contract import (
     Update,
 )
 
+TLS = httpx2.create_ssl_context()
 LINKEDIN = key_of("LinkedIn URL")
 JANE = "https://www.linkedin.com/in/jane-doe"
 FORMS = (
@@ -35,6 +38,12 @@ FORMS = (
     "www.linkedin.com/in/jane-doe",
 )
 NASTY = ('O\'Neil "Q" \\ back', "Zoë 李雷 🦊 <b>&amp;", "100% & more; fields=name#x", "a,b (c) [d] {e} *?~")
+
+
+@pytest.fixture(autouse=True)
+def one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading the certificates takes longer than all else here does."""
+    monkeypatch.setattr(httpx2, "create_ssl_context", lambda: TLS)
 
 
 @pytest.fixture
@@ -259,6 +268,21 @@ def test_update_keeps_what_it_does_not_change(vendor: PipedriveServer) -> None:
     assert raw["postal_address"]["locality"] == "Oslo" and raw["postal_address"]["value"] == "Oslo, Norway"
     assert change(vendor, id, **{LINKEDIN: None}).fields.get(LINKEDIN) is None
     assert raw["label_ids"] == []
+
+
+def test_guarded_update_sees_what_a_person_typed(vendor: PipedriveServer) -> None:
+    id = vendor.put_contact(first_name="Jane", last_name="Doe")
+
+    async def work(crm: Any) -> Any:
+        record = (await crm.get("contact", [id]))[id]
+        written = await crm.update("contact", [Update(record, {"job_title": "CTO"}, guarded=True)])
+        vendor.change_contact(id, job_title="CEO")
+        vendor.records["persons"][id]["update_time"] = "2030-01-01T00:00:00Z"
+        return *written, *await crm.update("contact", [Update(written[0], {"job_title": "CFO"}, guarded=True)])
+
+    written, refused = do(vendor, work)
+    assert written.fields["job_title"] == "CTO" and isinstance(refused, Changed)
+    assert only(vendor)["job_title"] == "CEO"
 
 
 def test_nothing_to_change_sends_nothing(vendor: PipedriveServer) -> None:

@@ -32,6 +32,7 @@ from addtocrm.core.outgoing.client import Method
 from addtocrm.core.outgoing.vendor import Lesson, Quota, Vendor, Window
 from addtocrm.crm.contract import (
     Access,
+    Changed,
     Changes,
     CrmAccount,
     CrmList,
@@ -227,7 +228,6 @@ class Question(NamedTuple):
     where: str
     text: str
     exact: bool
-    organization: str
 
 
 class Pipedrive:
@@ -238,7 +238,6 @@ class Pipedrive:
         self._calls, self._reads = access.calls, access.reads
         self._page_url = access.page_url
         self._metas: dict[str, list[Meta]] = {}
-        self._raws: dict[tuple[str, str], Raw] = {}
         self._cursors: dict[tuple[str, str], str] = {}
 
     async def info(self) -> CrmAccount:
@@ -269,10 +268,11 @@ class Pipedrive:
         questions = sorted({question for term in terms for question in asked(term)})
         recent = await self._recent(kind)
         hits = await several([self._search(kind, one) for one in questions])
-        found = {id for answer in hits for id in answer} - recent.keys()
-        raws = await self._read(kind, sorted(found))
-        fresh = [raw for raw in recent.values() if any(holds(term, read(kind, raw)) for term in terms)]
-        return await self._records(kind, [*raws, *fresh])
+        found = {id for answer in hits for id in answer}
+        fresh = [
+            raw for id, raw in recent.items() if id in found or any(holds(term, read(kind, raw)) for term in terms)
+        ]
+        return await self._records(kind, [*fresh, *await self._read(kind, sorted(found - recent.keys()))])
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         return {record.id: record for record in await self._records(kind, await self._read(kind, ids))}
@@ -310,7 +310,7 @@ class Pipedrive:
         return described(kind, convert(answer.data, Meta))[0]
 
     async def add_note(self, contact_id: str, text: str) -> str:
-        body = {"content": html.escape(text, quote=False).replace("\n", "<br>"), "person_id": number("", contact_id)}
+        body = {"content": as_html(text), "person_id": number("", contact_id)}
         answer = await self._ask("POST", "/api/v1/notes", json=body, what=f"contact {contact_id}")
         return str(convert(answer.data, Made).id)
 
@@ -320,7 +320,7 @@ class Pipedrive:
             query = {"person_id": contact_id, "sort": "add_time DESC", "start": str(start), "limit": str(PAGE)}
             answer = await self._ask("GET", "/api/v1/notes", params=query)
             notes = convert(answer.data or [], list[Note])
-            if any(plain(note.content or "") == plain(html.escape(text)) for note in notes):
+            if any(plain(note.content or "") == plain(as_html(text)) for note in notes):
                 return True
             paging = (answer.additional_data or {}).get("pagination")
             if len(notes) < PAGE or not isinstance(paging, dict):
@@ -331,7 +331,7 @@ class Pipedrive:
         who = [{"person_id": number("", contact_id), "primary": True}]
         body: Raw = {"subject": task.title, "type": "task", "participants": who}
         if task.description:
-            body["note"] = html.escape(task.description, quote=False).replace("\n", "<br>")
+            body["note"] = as_html(task.description)
         if task.owner:
             body["owner_id"] = number("owner", task.owner)
         if task.due_at:
@@ -389,7 +389,7 @@ class Pipedrive:
         try:
             answer = msgspec.convert(reply.data, Answer)
         except msgspec.ValidationError:
-            raise Unavailable(maybe_done=method != "GET" and reply.status < 300) from None
+            raise Unavailable(maybe_done=True) from None
         if reply.status < 300 and answer.success:
             return answer
         raise failure(reply.status, answer.error or "", call.get("json"), what)
@@ -422,8 +422,6 @@ class Pipedrive:
         query = {"term": question.text, "limit": str(PAGE)}
         query |= {"fields": question.where} if question.where else {}
         query |= {"exact_match": "true"} if question.exact else {}
-        if question.organization and kind == "contact":
-            query["organization_id"] = question.organization
         answer = await self._ask("GET", f"/api/v2/{ENTITY[kind]}/search", vendor=SEARCH, params=query)
         return [str(one.item.id) for one in convert(answer.data, Hits).items]
 
@@ -448,11 +446,10 @@ class Pipedrive:
             linked = {str(raw["org_id"]) for raw in known.values() if raw.get("org_id")}
             organizations = {str(raw["id"]): raw for raw in await self._read("company", sorted(linked))}
         records: list[Record] = []
-        for id, raw in sorted(known.items()):
+        for _, raw in sorted(known.items()):
             organization = organizations.get(str(raw.get("org_id")), {})
             more = {f"organization.{name}": organization.get(name) for name in ("name", "website")}
             records.append(self._record(kind, raw, {name: value for name, value in more.items() if value}))
-            self._raws[kind, str(id)] = raw
         return records
 
     def _record(self, kind: Kind, raw: Raw, more: Fields) -> Record:
@@ -464,25 +461,29 @@ class Pipedrive:
     async def _create(self, kind: Kind, row: Fields) -> Record:
         body = await self._body(kind, row, {}, {})
         if not body.get("name"):
-            body["name"] = next((one[0] for one in (row.get(name) for name in CHANNELS) if isinstance(one, list)), "-")
+            body["name"] = next((text for name in CHANNELS for text in texts_of(row.get(name))), "-")
         answer = await self._ask("POST", f"/api/v2/{ENTITY[kind]}", json=body)
-        return self._record(kind, raws_of([answer.data])[0], row)
+        return self._record(kind, raw_of(answer.data), row)
 
     async def _update(self, kind: Kind, update: Update) -> Record:
-        record = update.record
-        if not update.changes:
+        record, changes, what = update.record, update.changes, f"{update.record.kind} {update.record.id}"
+        if not changes:
             return record
-        raw = self._raws.get((kind, record.id))
-        if raw is None and any(name in update.changes for name in CHANNELS):
-            raw = next(iter(await self._read(kind, [record.id])), None)
-        body = await self._body(kind, update.changes, record.fields, raw or {})
-        what, path = f"{kind} {record.id}", f"/api/v2/{ENTITY[kind]}/{record.id}"
-        rows = raws_of([(await self._ask("PATCH", path, json=body, idempotent=True, what=what)).data])
-        if not rows:
+        before: Raw = {}
+        if update.guarded or any(name in changes for name in CHANNELS):
+            there = await self._read(kind, [record.id])
+            if not there:
+                raise NotFound(what)
+            before = there[0]
+            if update.guarded and record.version not in (None, before.get("update_time")):
+                raise Changed
+        body = await self._body(kind, changes, record.fields, before)
+        path = f"/api/v2/{ENTITY[kind]}/{record.id}"
+        raw = raw_of((await self._ask("PATCH", path, json=body, idempotent=True, what=what)).data)
+        if raw.get("is_deleted"):
             raise NotFound(what)
-        after = {**record.fields, **update.changes}
-        fields = {name: value for name, value in after.items() if value is not None}
-        return msgspec.structs.replace(record, fields=fields, version=str(rows[0].get("update_time")))
+        fields = {name: value for name, value in {**record.fields, **changes}.items() if value is not None}
+        return msgspec.structs.replace(record, fields=fields, version=self._record(kind, raw, {}).version)
 
     async def _body(self, kind: Kind, changes: Changes, before: Fields, raw: Raw) -> Raw:
         """What is sent for `changes` of a record that is `raw`, in our form `before`."""
@@ -510,15 +511,19 @@ def convert(data: Any, type: type[T]) -> T:
     try:
         return msgspec.convert(data, type)
     except msgspec.ValidationError:
-        raise Unavailable from None
+        raise Unavailable(maybe_done=True) from None
+
+
+def raw_of(data: Any) -> Raw:
+    raw = convert(data, dict[str, Any])
+    if not isinstance(raw.get("id"), int):
+        raise Unavailable(maybe_done=True)
+    return raw
 
 
 def raws_of(data: Any) -> list[Raw]:
     """The records of an answer that were not deleted."""
-    raws = convert(data, list[dict[str, Any]])
-    if any(not isinstance(raw.get("id"), int) for raw in raws):
-        raise Unavailable
-    return [raw for raw in raws if not raw.get("is_deleted")]
+    return [raw for raw in map(raw_of, convert(data, list[Any])) if not raw.get("is_deleted")]
 
 
 def next_cursor(answer: Answer) -> str | None:
@@ -561,7 +566,7 @@ def failure(status: int, text: str, sent: Any, what: str) -> Failure:
             "", f"The Pipedrive user or app may not do this ({text or 'forbidden'}). Allow it in Pipedrive."
         )
     if not text or status < 300:
-        return Unavailable()
+        return Unavailable(maybe_done=True)
     reason = REASON.fullmatch(text)
     field, why = (re.split(r"[.\[]", reason[1])[0], reason[2]) if reason else ("", text)
     named = NAMED_KEY.search(why)
@@ -580,13 +585,8 @@ def asked(term: Term) -> list[Question]:
     texts = {text.strip() for text in term[names[0]]}
     short = {one for one in texts if not any(two != one and two.casefold() in one.casefold() for two in texts if two)}
     exact = short == texts
-    organization = term["org_id"][0] if len(term.get("org_id", ())) == 1 else ""
     where = SEARCHED.get(names[0], "custom_fields")
-    return [
-        Question(where, text, exact, organization)
-        for text in short
-        if (1 if exact else 2) <= len(text) <= LONGEST_TERM and (not organization or organization.isdecimal())
-    ]
+    return [Question(where, text, exact) for text in short if (1 if exact else 2) <= len(text) <= LONGEST_TERM]
 
 
 def rank(name: str) -> int:
@@ -607,7 +607,9 @@ def holds(term: Term, fields: Fields) -> bool:
 def read(kind: Kind, raw: Raw) -> dict[str, Value]:
     """A record's fields as the contract has them, without what is empty."""
     fields: dict[str, Value] = {}
-    for name, value in {**{name: raw.get(name) for name in READ[kind]}, **(raw.get("custom_fields") or {})}.items():
+    standard = {name: raw.get(name) for name in READ[kind]}
+    custom = cast(Raw, raw.get("custom_fields")) if isinstance(raw.get("custom_fields"), dict) else {}
+    for name, value in {**standard, **custom}.items():
         fields.update(value_of(name, value))
     return fields
 
@@ -697,6 +699,10 @@ def described(kind: Kind, meta: Meta) -> list[Field]:
     ]
 
 
+def as_html(text: str) -> str:
+    return html.escape(text, quote=False).replace("\n", "<br>")
+
+
 def plain(content: str) -> str:
     """A note's text without its HTML, however Pipedrive laid it out."""
     return " ".join(html.unescape(TAG.sub(" ", content)).split())
@@ -727,7 +733,7 @@ connector = Definition(
     token=TokenAuth(where="Pipedrive: Personal preferences, API.", header="x-api-token", scheme=""),
     oauth=OAuth(
         authorize_url="https://oauth.pipedrive.com/oauth/authorize",
-        token_url="https://oauth.pipedrive.com/oauth/token",
+        token_url="https://oauth.pipedrive.com/oauth/token",  # noqa: S106
         scopes=("base", "contacts:full", "contact-fields:full", "activities:full", "users:read"),
         basic=True,
         api_key="api_domain",
