@@ -138,7 +138,7 @@ def test_found_by_any_email_name_phone_and_several_at_once(vendor: PipedriveServ
     )
     two = vendor.put_contact(first_name="John", last_name="Roe", phone="+1 555 0100")
     three = vendor.put_contact(first_name="Ann", last_name="Lee", email="joann@example.com")
-    assert ids(find(vendor, {"emails": ("JANE@example.com",)})) == [one]
+    assert ids(find(vendor, {"emails": ("JANE@example.com", "jane@example.com")})) == [one]
     assert ids(find(vendor, {"emails": ("j@example.test", "other@example.test")})) == [one]
     assert ids(find(vendor, {"name": ("john roe",)}, {"phones": ("+1 555 0100",)})) == [two]
     assert ids(find(vendor, {"first_name": ("ann",), "last_name": ("lee",)}, {"name": ("jane doe",)})) == [one, three]
@@ -266,7 +266,9 @@ def test_update_keeps_what_it_does_not_change(vendor: PipedriveServer) -> None:
     assert [(one["label"], one["primary"]) for one in raw["emails"]] == [("home", True), ("work", False)]
     assert raw["phones"] == [] and raw["custom_fields"][LINKEDIN] == JANE
     assert raw["postal_address"]["locality"] == "Oslo" and raw["postal_address"]["value"] == "Oslo, Norway"
-    assert change(vendor, id, **{LINKEDIN: None}).fields.get(LINKEDIN) is None
+    empty = {LINKEDIN: None, "postal_address.locality": None, "postal_address.country": None}
+    assert not change(vendor, id, **empty).fields.keys() & empty.keys()
+    assert vendor.records["persons"][id]["postal_address"] is None
     assert raw["label_ids"] == []
 
 
@@ -447,6 +449,34 @@ def test_throttled_once_is_waited_for(vendor: PipedriveServer) -> None:
     id = vendor.put_contact(first_name="Jane", last_name="Doe")
     vendor.trouble("GET /api/v2/persons/", vendor.throttled())
     assert do(vendor, lambda crm: crm.get("contact", [id])).keys() == {id}
+
+
+def test_quota_is_learnt_from_headers() -> None:
+    lesson = pipedrive.learn({"x-ratelimit-limit": "480"})
+    assert lesson and lesson.pause is None and lesson.quota and lesson.quota.windows[0].requests == 480
+    for odd in ("", "0", "-1", "many", "99999"):
+        lesson = pipedrive.learn({"x-ratelimit-limit": odd, "x-daily-ratelimit-token-remaining": odd})
+        assert lesson and lesson.quota is None and (lesson.pause is not None) == (odd in ("0", "-1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "type", "field"),
+    [
+        ("Validation failed: a1: Parameter 'a1' is not allowed for this request; b: Too long", UnknownField, "a1"),
+        (f"Validation failed: custom_fields: Unknown key '{LINKEDIN}'", UnknownField, LINKEDIN),
+        (
+            f"Validation failed: custom_fields: Expected 'number' as value for custom field '{LINKEDIN}'",
+            Rejected,
+            LINKEDIN,
+        ),
+        ("Validation failed: emails[0].value: is too long", Rejected, "emails"),
+        ("Bad request", Rejected, ""),
+    ],
+)
+def test_refusals_name_the_field(vendor: PipedriveServer, text: str, type: Any, field: str) -> None:
+    vendor.trouble("POST", Answer(400, {"success": False, "error": text, "code": "ERR_SCHEMA_VALIDATION_FAILED"}))
+    (failure,) = create(vendor, {"name": "Jane Doe"})
+    assert failure.__class__ is type and failure.field == field and failure.message in text
 
 
 def test_long_retry_after_is_told(vendor: PipedriveServer) -> None:

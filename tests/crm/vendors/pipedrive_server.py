@@ -18,18 +18,8 @@ from typing import Any
 from crm.vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 LONG_AGO = "2020-01-01T00:00:00Z"
-ADDRESS = (
-    "value",
-    "country",
-    "admin_area_level_1",
-    "admin_area_level_2",
-    "locality",
-    "sublocality",
-    "route",
-    "street_number",
-    "subpremise",
-    "postal_code",
-)
+ADDRESS = ["value", "country", "admin_area_level_1", "admin_area_level_2", "locality", "sublocality", "route"]
+ADDRESS += ["street_number", "subpremise", "postal_code"]
 CHANNELS = {"value": str, "primary": bool, "label": str}
 COMMON = {"name": str, "owner_id": int, "visible_to": int, "label_ids": [int], "custom_fields": dict}
 BODIES: dict[str, dict[str, Any]] = {
@@ -44,8 +34,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "fields": {"field_name": str, "field_type": str, "options": [{"label": str}]},
 }
 CONTACT_SYNC = ("job_title", "notes", "birthday", "postal_address")
-LISTED = {"ids", "org_id", "updated_since", "sort_by", "sort_direction", "include_option_labels", "limit", "cursor"}
-SEARCHED = {"term", "fields", "exact_match", "organization_id", "limit", "cursor"}
+LISTED = {"ids", "updated_since", "sort_by", "sort_direction", "include_option_labels", "limit", "cursor"}
+SEARCHED = {"term", "fields", "exact_match", "limit", "cursor"}
 SEARCH_FIELDS = {
     "persons": {"custom_fields", "email", "notes", "phone", "name"},
     "organizations": {"address", "custom_fields", "notes", "name"},
@@ -232,9 +222,6 @@ class PipedriveServer(Vendor):
             raise invalid("fields", "is none of those that are searched")
         items = []
         for id, raw in every(self.records[entity]):
-            organization = query.get("organization_id")
-            if organization and raw.get("org_id") != int(organization):
-                continue
             known = [texts for since, texts in self.index[id] if self.found(since)]
             texts = [
                 text.casefold()
@@ -268,7 +255,6 @@ class PipedriveServer(Vendor):
                 raw
                 for id, raw in self.records[entity].items()
                 if not raw["is_deleted"] and raw["update_time"] >= since and (ids is None or id in ids)
-                if "org_id" not in query or raw.get("org_id") == int(query["org_id"])
             ),
             key=lambda raw: (raw[by], raw["id"]),
             reverse=query.get("sort_direction") == "desc",

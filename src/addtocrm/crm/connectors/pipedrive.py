@@ -87,20 +87,21 @@ TYPES: Mapping[str, Literal["text", "number", "date", "choice", "choices"]] = {
 LENGTHS: Mapping[str, int] = {"varchar": 255, "varchar_auto": 255, "text": 65_000}
 MADE: Mapping[str, str] = {"text": "varchar", "number": "double", "date": "date", "choice": "enum", "choices": "set"}
 ADDRESS = ("locality", "admin_area_level_1", "country")
-SENT = {
-    "value",
-    "until",
-    "currency",
-    "timezone_name",
-    "admin_area_level_2",
-    "sublocality",
-    "route",
-    "street_number",
-} | {
-    "subpremise",
-    "postal_code",
-    *ADDRESS,
-}
+SENT = frozenset(
+    [
+        "value",
+        "until",
+        "currency",
+        "timezone_name",
+        *ADDRESS,
+        "admin_area_level_2",
+        "sublocality",
+        "route",
+        "street_number",
+        "subpremise",
+        "postal_code",
+    ]
+)
 """The parts of composites that can be written."""
 LONGEST_TERM = 255
 AT_ONCE = 4
@@ -582,8 +583,8 @@ def asked(term: Term) -> list[Question]:
     names = sorted((name for name in term if KEY.fullmatch(name.partition(".")[0]) or name in SEARCHED), key=rank)
     if not names:
         return []
-    texts = {text.strip() for text in term[names[0]]}
-    short = {one for one in texts if not any(two != one and two.casefold() in one.casefold() for two in texts if two)}
+    texts = {text.strip().lower() for text in term[names[0]]} - {""}
+    short = {one for one in texts if not any(two != one and two in one for two in texts)}
     exact = short == texts
     where = SEARCHED.get(names[0], "custom_fields")
     return [Question(where, text, exact) for text in short if (1 if exact else 2) <= len(text) <= LONGEST_TERM]
@@ -637,13 +638,13 @@ def composite(head: str, changes: Changes, before: Fields) -> Raw | None:
     old = {name.removeprefix(prefix): value for name, value in before.items() if name.startswith(prefix)}
     changed = {name.removeprefix(prefix): value for name, value in changes.items() if name.startswith(prefix)}
     new = {part: value for part, value in {**old, **changed}.items() if value is not None and part in SENT}
-    if "value" not in changed and any(part in new for part in ADDRESS) and old.get("value") in (None, full_text(old)):
+    if "value" not in changed and old.get("value", "") == full_text(old):
         new["value"] = full_text(new)
-    return new or None
+    return new if any(new.values()) else None
 
 
 def full_text(parts: Mapping[str, Any]) -> str:
-    return ", ".join(str(parts[part]) for part in ADDRESS if parts.get(part))
+    return ", ".join(str(parts[part]) for part in ("route", *ADDRESS) if parts.get(part))
 
 
 def standard(name: str, value: Any, raw: Raw) -> Any:
