@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx2
 import pytest
 from crm.opened import run
-from crm.vendors.base import Answer
+from crm.vendors.base import GIVEN, Answer
 from crm.vendors.zoho_server import ZohoServer, error
 
 from addtocrm.crm.connectors.zoho import connector
 from addtocrm.crm.contract import (
     Changed,
     Duplicate,
+    Expired,
     Failure,
     Field,
     NotFound,
@@ -322,13 +324,13 @@ def test_pages_owners_and_the_account(zoho: ZohoServer) -> None:
     ("answer", "seconds"),
     [
         (Answer(429, error("TOO_MANY_REQUESTS", "Too many requests"), {"Retry-After": "60"}), 60),
-        (Answer(429, error("LIMIT_EXCEEDED", "credits"), {"X-API-CREDITS-REMAINING": "0"}), None),
+        (Answer(429, error("LIMIT_EXCEEDED", "credits"), {"X-API-CREDITS-REMAINING": "0"}), 300),
         (Answer(400, error("LIMIT_EXCEEDED", "The API credits of 24 hours are used")), 300),
         (Answer(403, error("TOO_MANY_REQUESTS", "concurrency")), 5),
         (Answer(200, {"data": [error("TOO_MANY_REQUESTS", "concurrency")]}), 5),
     ],
 )
-def test_each_form_of_a_limit(zoho: ZohoServer, answer: Answer, seconds: float | None) -> None:
+def test_each_form_of_a_limit(zoho: ZohoServer, answer: Answer, seconds: float) -> None:
     zoho.trouble("POST /crm/v8/Contacts", answer, times=9)
 
     async def work(c: Any) -> Any:
@@ -337,7 +339,7 @@ def test_each_form_of_a_limit(zoho: ZohoServer, answer: Answer, seconds: float |
 
     with pytest.raises(RateLimited) as failed:
         do(zoho, work)
-    assert seconds is None or failed.value.retry_after == pytest.approx(seconds, abs=1)
+    assert failed.value.retry_after == pytest.approx(seconds, abs=1)
     assert zoho.contacts() == []
 
 
@@ -358,6 +360,41 @@ def test_answers_of_another_shape(zoho: ZohoServer, answer: Answer) -> None:
     zoho.trouble("POST /crm/v8/Contacts", answer)
     with pytest.raises(Unavailable):
         do(zoho, lambda c: c.create("contact", [{"Last_Name": "A"}]))
+
+
+@pytest.mark.parametrize("body", [[], {}, {"data": "x"}, {"data": [{"id": 7}]}, {"data": [5]}, "<html>"])
+def test_a_search_that_answers_oddly_is_not_one_that_found_nobody(zoho: ZohoServer, body: Any) -> None:
+    zoho.trouble("POST /crm/v8/coql", Answer(200, body), times=9)
+    with pytest.raises(Unavailable):
+        ids(zoho, {"Email": ("a@example.com",)})
+    with pytest.raises(Unavailable):
+        do(zoho, lambda c: c.get("contact", ["5725767000000001001"]))
+
+
+def test_what_follows_a_batch_that_was_written_fails_in_its_place(zoho: ZohoServer) -> None:
+    rows = [{"Last_Name": f"N{i}"} for i in range(101)]
+    zoho.trouble("POST /crm/v8/Contacts", after=0)
+    zoho.trouble("POST /crm/v8/Contacts", Answer(403, error("TOO_MANY_REQUESTS", "concurrency")))
+    made = do(zoho, lambda c: c.create("contact", rows))
+    assert isinstance(made[100], RateLimited) and not any(isinstance(one, Failure) for one in made[:100])
+
+
+def test_tokens_are_answered_as_zoho_does(zoho: ZohoServer) -> None:
+    def ask(**form: str) -> httpx2.Response:
+        return httpx2.post(f"{zoho.url}/oauth/v2/token", data={**GIVEN, **form})
+
+    first = ask(grant_type="authorization_code", code=zoho.self_code()).json()
+    assert first["api_domain"] == zoho.url and first["refresh_token"]
+    refused = ask(grant_type="authorization_code", code="used")
+    assert (refused.status_code, refused.json()) == (200, {"error": "invalid_code"})
+    again = [ask(grant_type="refresh_token", refresh_token=first["refresh_token"]) for _ in range(11)]
+    assert "refresh_token" not in again[0].json()
+    assert [one.status_code for one in again] == [200] * 10 + [400]
+    zoho.expire()
+    with pytest.raises(Expired):
+        do(zoho, lambda c: c.info(), token=first["access_token"])
+    httpx2.post(f"{zoho.url}/oauth/v2/token/revoke", data={"token": first["refresh_token"]})
+    assert zoho.revoked == [first["refresh_token"]]
 
 
 def test_a_create_is_sent_once(zoho: ZohoServer) -> None:

@@ -17,7 +17,7 @@ precedes it), how a batch answers ALREADY_MODIFIED, and the codes of used-up quo
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from typing import Any, TypeVar, cast
@@ -66,7 +66,7 @@ REFERENCES = {"Contacts": {"Account_Name", "Owner"}, "Leads": {"Owner"}, "Accoun
 COMPANY_NAME, COMPANY_WEBSITE = "Account_Name.Account_Name", "Account_Name.Website"
 IN_LEADS = {COMPANY_NAME: "Company", COMPANY_WEBSITE: "Website"}
 SECOND = {"Email": "Secondary_Email"}
-NO_NAME = "-"
+NO_NAME, ID = "-", r"\d{1,20}"
 OWN = ("id", "Modified_Time", "Converted__s")
 REQUIRED = {"Contacts": "Last_Name", "Leads": "Last_Name", "Accounts": "Account_Name"}
 TYPES: Mapping[str, Any] = {
@@ -81,6 +81,7 @@ TYPES: Mapping[str, Any] = {
 MADE_AS = {"text": "text", "number": "double", "boolean": "boolean", "date": "date"}
 REFUSED = ("NO_PERMISSION", "AUTHORIZATION_FAILED", "OAUTH_SCOPE_MISMATCH", "INVALID_MODULE")
 ENDED = ("INVALID_TOKEN", "AUTHENTICATION_FAILURE")
+QUOTA, DAY, NO_RECORD = "api|credit|concurren|request", "credit|day|24", "id given|given id|related id"
 LIMITS = ("TOO_MANY_REQUESTS", "API_LIMIT_EXCEEDED", "CONCURRENCY_LIMIT_EXCEEDED")
 
 
@@ -97,16 +98,19 @@ class NoColumn(Exception):
     """COQL does not know the column that is named."""
 
 
+class NoPermission(Rejected):
+    """The user may not do it, or not see the module."""
+
+
 class Zoho:
     """The Connector of one account."""
 
     def __init__(self, access: Access) -> None:
         assert access.calls
         self._calls, self._page_url = access.calls, access.page_url
-        first: tuple[Kind, Kind] = ("contact", "lead")
-        self._people = [
-            MODULES[kind] for kind in (first[::-1] if access.options.get("contact_object") == "lead" else first)
-        ]
+        self._people = (
+            ["Leads", "Contacts"] if access.options.get("contact_object") == "lead" else ["Contacts", "Leads"]
+        )
         self._reads = {module: {n for n in access.reads[kind] if _is_name(n)} for kind, module in MODULES.items()}
         self._absent: dict[str, set[str]] = {module: set() for module in KINDS}
         self._known: dict[str, set[str]] = {module: set() for module in KINDS}
@@ -144,28 +148,22 @@ class Zoho:
 
     async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
         found: dict[str, Record] = {}
-        for module in [MODULES[kind]] if kind != "contact" else self._people:
-            try:
-                rows = await self._reading(module, lambda module=module: self._matching(module, sought))
-            except Rejected:
-                if module == self._people[0] or kind != "contact":
-                    raise
-                continue
+        for module in self._modules(kind):
+            rows = await self._reading(module, lambda module=module: self._matching(module, sought))
             found |= {record.id: record for record in rows}
         return sorted(found.values(), key=lambda record: (len(record.id), record.id))
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         found: dict[str, Record] = {}
-        for module in [MODULES[kind]] if kind != "contact" else self._people:
-            left = [id for id in ids if id not in found and re.fullmatch(r"\d{1,20}", id)]
-            for some in _chunks(left, BATCH):
-                where = _in("id", some)
+        for module in self._modules(kind):
+            for some in _chunks([id for id in ids if id not in found and re.fullmatch(ID, id)], BATCH):
+                where = " ".join(_tests("id", some))
                 rows = await self._reading(module, lambda m=module, w=where: self._select(m, w, BATCH))
                 found |= {record.id: record for record in rows}
         return found
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
-        if after is not None and not re.fullmatch(r"\d{1,20}", after):
+        if after is not None and not re.fullmatch(ID, after):
             return []
         where = f"id > '{after}'" if after else "id is not null"
         return await self._reading(MODULES[kind], lambda: self._select(MODULES[kind], where, limit))
@@ -177,14 +175,15 @@ class Zoho:
             missing = [await self._missing(module, row) for row in some]
             good = [row for row, failure in zip(some, missing, strict=True) if failure is None]
             bodies = [{REQUIRED[module]: NO_NAME} | self._body(module, row) for row in good]
-            items = await self._sent("POST", f"/{module}", bodies, module, idempotent=False)
-            results = iter(
-                [
+            results: list[Record | Failure] = []
+            for row, item in zip(
+                good, await self._sent("POST", f"/{module}", bodies, module, made, idempotent=False), strict=True
+            ):
+                results.append(
                     item if isinstance(item, Failure) else self._record(module, _id(item), row, _modified(item))
-                    for item, row in zip(items, good, strict=True)
-                ]
-            )
-            made += [failure or next(results) for failure in missing]
+                )
+            left = iter(results)
+            made += [failure or next(left) for failure in missing]
         return made
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
@@ -198,7 +197,7 @@ class Zoho:
                 groups.setdefault((MODULES[one.record.kind], guarded), []).append(place)
         for (module, guarded), places in groups.items():
             for some in _chunks(places, BATCH):
-                results = await self._put(module, [updates[place] for place in some], guarded)
+                results = await self._put(module, [updates[place] for place in some], guarded, done)
                 done |= dict(zip(some, results, strict=True))
         return [done[place] for place in range(len(updates))]
 
@@ -208,11 +207,7 @@ class Zoho:
         body: dict[str, Any] = {"field_label": field.label, "data_type": MADE_AS[field.type]}
         if field.type == "text":
             body["length"] = min(field.max_length or 255, 255)
-        call = {"params": {"module": MODULES[kind]}, "json": {"fields": [body]}, "idempotent": False}
-        item = _items(await self._ask("POST", "/settings/fields", **call), "fields", 1)[0]
-        if item.code not in ("SUCCESS", "DUPLICATE_DATA"):
-            raise await self._failure(item, MODULES[kind])
-        made = item.details.get("id")
+        made = (await self._setting("/settings/fields", "fields", MODULES[kind], body)).details.get("id")
         for row in await self._described(MODULES[kind]):
             if row.get("id") == made if made else row.get("field_label") == field.label:
                 return _field(row)
@@ -247,10 +242,7 @@ class Zoho:
         if len(name) > TAG or re.search("[<>,]", name):
             raise Rejected("name", f"A tag of Zoho CRM has at most {TAG} characters, and no <, > or comma. Shorten it.")
         for module in self._people:
-            call = {"params": {"module": module}, "json": {"tags": [{"name": name}]}, "idempotent": True}
-            item = _items(await self._ask("POST", "/settings/tags", **call), "tags", 1)[0]
-            if item.code not in ("SUCCESS", "DUPLICATE_DATA"):
-                raise await self._failure(item, module)
+            await self._setting("/settings/tags", "tags", module, {"name": name})
         return CrmList(name, name)
 
     async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:
@@ -259,7 +251,7 @@ class Zoho:
             for some in _chunks(ids, BATCH):
                 answer = await self._ask("GET", f"/{module}", params={"ids": ",".join(some), "fields": "Tag"})
                 for row in _rows(answer, "data"):
-                    names = [str(tag.get("name")).lower() for tag in _rows(row, "Tag")]
+                    names = [str(tag.get("name")).lower() for tag in _parts(row, "Tag")]
                     found |= {_text(row, "id")} if list_id.lower() in names else set()
         return found
 
@@ -268,9 +260,9 @@ class Zoho:
             for some in _chunks(ids, BATCH):
                 body = {"tags": [{"name": list_id}], "ids": list(some)}
                 answer = await self._ask("POST", f"/{module}/actions/add_tags", json=body, idempotent=True)
-                for item in _items(answer, "data", len(some)):
-                    if item.status != "success":
-                        raise await self._failure(item, module)
+                for item in await self._judged(answer, len(some), module):
+                    if isinstance(item, Failure):
+                        raise item
 
     # Reading.
 
@@ -288,7 +280,7 @@ class Zoho:
 
     def _terms(self, module: str, one: Sought) -> Iterator[dict[str, list[str]]]:
         """The terms as the module has them, without those on fields that it has not."""
-        usable = (self._reads[module] | set(SECOND.values()) | set(IN_LEADS.values())) - self._absent[module]
+        usable = (self._reads[module] | set(SECOND.values())) - self._absent[module]
         for term in one.terms:
             there = {IN_LEADS.get(n, n) if module == "Leads" else n: texts for n, texts in term.items()}
             if not there or not usable.issuperset(there):
@@ -309,15 +301,18 @@ class Zoho:
         while more and len(rows) < most:
             page = f"limit {min(most - len(rows), PAGE)} offset {len(rows)}"
             query = f"select id, {', '.join(sorted(columns))} from {module} where {where} order by id asc {page}"
-            answer = await self._ask("POST", "/coql", json={"select_query": query}, idempotent=True) or {}
+            answer = await self._ask("POST", "/coql", json={"select_query": query}, idempotent=True)
             rows += _rows(answer, "data")
-            more = _dict(answer.get("info")).get("more_records") is True
+            more = _more(answer)
         self._known[module] |= columns
         kept = [row for row in rows if row.get("Converted__s") is not True]
         return [self._record(module, _text(row, "id"), row, row.get("Modified_Time")) for row in kept]
 
-    async def _reading(self, module: str, read: Callable[[], Awaitable[T]]) -> T:
-        """Again without the columns that there are not."""
+    def _modules(self, kind: Kind) -> list[str]:
+        return self._people if kind == "contact" else [MODULES[kind]]
+
+    async def _reading(self, module: str, read: Callable[[], Awaitable[list[Record]]]) -> list[Record]:
+        """Without the columns that there are not. Of Contacts and Leads, the second may be one that the user cannot see."""
         while True:
             try:
                 return await read()
@@ -325,6 +320,10 @@ class Zoho:
                 if str(unknown) in self._absent[module]:
                     raise Unavailable() from None
                 self._absent[module].add(str(unknown))
+            except NoPermission:
+                if module != self._people[1]:
+                    raise
+                return []
 
     def _record(self, module: str, id: str, row: Mapping[str, Any], version: str | None) -> Record:
         """From a row of Zoho's, or from fields as they were sent."""
@@ -362,7 +361,7 @@ class Zoho:
             answer = await self._ask("GET", path, params={**params, "page": str(page), "per_page": str(PAGE)})
             for row in _rows(answer, key):
                 yield row
-            if not answer or not _dict(answer.get("info")).get("more_records"):
+            if not _more(answer):
                 return
             page += 1
 
@@ -386,14 +385,16 @@ class Zoho:
             body[name] = {"id": value} if reference else empty if value is None else value
         return body
 
-    async def _put(self, module: str, updates: Sequence[Update], guarded: bool) -> list[Record | Failure]:
+    async def _put(
+        self, module: str, updates: Sequence[Update], guarded: bool, done: Collection[object]
+    ) -> list[Record | Failure]:
         """A batch has one time for all its records: the newest version, which every later change exceeds."""
         bodies = [{"id": one.record.id} | self._body(module, one.changes) for one in updates]
         headers = {"if-unmodified-since": max((str(u.record.version) for u in updates), key=_time)} if guarded else {}
         path = f"/{module}/{updates[0].record.id}" if len(updates) == 1 else f"/{module}"
-        items = await self._sent("PUT", path, bodies, module, headers=headers)
+        items = await self._sent("PUT", path, bodies, module, done, headers=headers)
         if len(updates) > 1 and all(isinstance(item, Changed) for item in items):
-            return [(await self._put(module, [one], guarded))[0] for one in updates]
+            return [(await self._put(module, [one], guarded, [*done, one]))[0] for one in updates]
         results: list[Record | Failure] = []
         for one, item in zip(updates, items, strict=True):
             after = {n: v for n, v in {**one.record.fields, **one.changes}.items() if v is not None}
@@ -402,20 +403,45 @@ class Zoho:
         return results
 
     async def _sent(
-        self, method: Method, path: str, bodies: list[dict[str, Any]], module: str, **call: Any
+        self,
+        method: Method,
+        path: str,
+        bodies: list[dict[str, Any]],
+        module: str,
+        done: Collection[object],
+        **call: Any,
     ) -> list[Item | Failure]:
-        """What came of each record."""
-        if not bodies:
-            return []
-        answer = await self._ask(method, path, json={"data": bodies}, **call)
-        items = _items(answer, "data", len(bodies), changing=True)
+        """What came of each record. What fails as a whole is raised only where nothing was `done` before it."""
+        try:
+            if not bodies:
+                return []
+            return await self._judged(await self._ask(method, path, json={"data": bodies}, **call), len(bodies), module)
+        except Failure as failure:
+            if not done:
+                raise
+            return [failure] * len(bodies)
+
+    async def _judged(self, answer: Mapping[str, Any] | None, count: int, module: str) -> list[Item | Failure]:
+        items = _items(answer, "data", changing=True)
+        if len(items) == 1 < count and items[0].status != "success":
+            raise await self._failure(items[0], module)
+        if len(items) != count:
+            raise Unavailable(maybe_done=True)
         return [item if item.status == "success" else await self._failure(item, module) for item in items]
 
     async def _added(self, path: str, body: dict[str, Any], module: str) -> str:
-        (item,) = await self._sent("POST", path, [body], module, idempotent=False)
+        (item,) = await self._sent("POST", path, [body], module, (), idempotent=False)
         if isinstance(item, Failure):
             raise item
         return _id(item)
+
+    async def _setting(self, path: str, key: str, module: str, body: dict[str, Any]) -> Item:
+        """Makes a field or a tag; there may be one already."""
+        call = {"params": {"module": module}, "json": {key: [body]}, "idempotent": True}
+        (item, *_) = _items(await self._ask("POST", path, **call), key)
+        if item.code not in ("SUCCESS", "DUPLICATE_DATA"):
+            raise await self._failure(item, module)
+        return item
 
     async def _ask(self, method: Method, path: str, **call: Any) -> dict[str, Any] | None:
         """The answer, None where there is nothing. Raises what failed as a whole."""
@@ -427,27 +453,22 @@ class Zoho:
             if reply.status >= 400 and not any(isinstance(value, list) for value in data.values()):
                 raise Unavailable()
             return data
-        item = _items({"all": [data]}, "all", 1)[0]
+        (item,) = _items({"all": [data]}, "all")
         if item.code == "ALREADY_MODIFIED":
             return {"data": [data] * len(call["json"]["data"])}
-        if (
-            path == "/coql"
-            and item.code == "INVALID_QUERY"
-            and _is_name(column := str(item.details.get("column_name")))
-        ):
+        column = str(item.details.get("column_name"))
+        if path == "/coql" and item.code == "INVALID_QUERY" and _is_name(column):
             raise NoColumn(column)
         raise await self._failure(item, path)
 
     async def _failure(self, item: Item, module: str) -> Failure:
         details, field = item.details, str(item.details.get("api_name") or "")
-        inner: list[Item] = _items(details, "errors", None) if item.code == "MULTIPLE_OR_MULTI_ERRORS" else []
-        if inner:
-            return await self._failure(min(inner, key=lambda one: one.code != "DUPLICATE_DATA"), module)
-        if item.code in LIMITS or (
-            item.code == "LIMIT_EXCEEDED" and re.search("api|credit|concurren|request", item.message, re.I)
-        ):
-            credits = re.search("credit|day|24", item.message, re.I)
-            return await self._calls.limited(CREDITS_SECONDS if credits else CONCURRENCY_SECONDS)
+        if item.code == "MULTIPLE_OR_MULTI_ERRORS":
+            errors = _items(details, "errors")
+            return await self._failure(min(errors, key=lambda one: one.code != "DUPLICATE_DATA"), module)
+        if item.code in LIMITS or (item.code == "LIMIT_EXCEEDED" and re.search(QUOTA, item.message, re.I)):
+            of_a_day = re.search(DAY, item.message, re.I)
+            return await self._calls.limited(CREDITS_SECONDS if of_a_day else CONCURRENCY_SECONDS)
         if item.code in ENDED:
             return Expired()
         if item.code == "DUPLICATE_DATA":
@@ -457,17 +478,13 @@ class Zoho:
             return Duplicate(str(id) if id else None, kind)
         if item.code == "ALREADY_MODIFIED":
             return Changed()
-        if (
-            item.code == "INVALID_DATA"
-            and re.search("id given|given id|related id", item.message)
-            and field in ("", "id")
-        ):
+        if item.code == "INVALID_DATA" and field in ("", "id") and re.search(NO_RECORD, item.message):
             return NotFound(f"{KINDS.get(module, 'contact')} {details.get('id', '')}".strip())
         if item.code == "INTERNAL_ERROR":
             return Unavailable(maybe_done=True)
         if item.code in REFUSED:
             wanted = ", ".join(map(str, details.get("permissions") or [])) or "this module or action"
-            return Rejected("", f"The Zoho CRM user has no permission for {wanted}. Ask the administrator for it.")
+            return NoPermission("", f"The Zoho CRM user has no permission for {wanted}. Ask the administrator for it.")
         return Rejected(field, _reason(item))
 
 
@@ -484,7 +501,7 @@ def _field(row: Mapping[str, Any]) -> Field:
     closed = row.get("read_only") or row.get("field_read_only") or not operations.get("api_update", True)
     kind = TYPES.get(str(row.get("data_type")), "text")
     options = [
-        Option(_text(one, "actual_value"), str(one.get("display_value"))) for one in _rows(row, "pick_list_values")
+        Option(_text(one, "actual_value"), str(one.get("display_value"))) for one in _parts(row, "pick_list_values")
     ]
     return Field(
         name=_text(row, "api_name"),
@@ -517,23 +534,24 @@ def _wheres(terms: Sequence[Mapping[str, list[str]]]) -> Iterator[str]:
         for name, texts in term.items():
             parts[-1][name] += [text for text in dict.fromkeys(texts[:MOST_VALUES]) if text not in parts[-1][name]]
     queries: list[tuple[int, list[str]]] = [(0, [])]
-    for tests in ([_in(name, texts) for name, texts in part.items()] for parts in merged.values() for part in parts):
-        size = sum(1 + test.count(" or ") for test in tests)
+    for part in (part for parts in merged.values() for part in parts):
+        tests = [_tests(name, texts) for name, texts in part.items()]
+        size = sum(map(len, tests))
         if not all(tests) or size > MOST_CONDITIONS:
             continue
         if queries[-1][0] + size > MOST_CONDITIONS:
             queries.append((0, []))
-        queries[-1] = (queries[-1][0] + size, [*queries[-1][1], _paired(tests, "and")])
+        whole = _paired([_paired(some, "or") for some in tests], "and")
+        queries[-1] = (queries[-1][0] + size, [*queries[-1][1], whole])
     return (_paired(tests, "or") for _, tests in queries if tests)
 
 
-def _in(name: str, texts: Sequence[str]) -> str:
-    """A condition in COQL, "" where nothing can be looked for."""
+def _tests(name: str, texts: Sequence[str]) -> list[str]:
+    """The conditions in COQL of which one holds; none where nothing can be looked for."""
     plain = [text for text in texts if "\\" not in text]
     begun = dict.fromkeys(text.partition("\\")[0] for text in texts if "\\" in text)
-    tests = [f"{name} in ({', '.join(map(_quoted, plain))})"] if plain else []
-    tests += [f"{name} like {_quoted(begin + '%')}" for begin in begun if begin]
-    return _paired(tests, "or") if tests else ""
+    alike = [f"{name} like {_quoted(begin + '%')}" for begin in begun if begin]
+    return [*([f"{name} in ({', '.join(map(_quoted, plain))})"] if plain else []), *alike]
 
 
 def _quoted(text: str) -> str:
@@ -560,9 +578,17 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _rows(answer: Mapping[str, Any] | None, key: str) -> list[dict[str, Any]]:
     try:
-        return msgspec.convert((answer or {}).get(key) or [], list[dict[str, Any]])
+        return [] if answer is None else msgspec.convert(answer.get(key), list[dict[str, Any]])
     except msgspec.ValidationError:
         raise Unavailable() from None
+
+
+def _parts(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    return _rows(row, key) if row.get(key) else []
+
+
+def _more(answer: Mapping[str, Any] | None) -> bool:
+    return answer is not None and _dict(answer.get("info")).get("more_records") is True
 
 
 def _first(answer: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
@@ -579,13 +605,13 @@ def _text(row: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _items(answer: Mapping[str, Any] | None, key: str, count: int | None, *, changing: bool = False) -> list[Item]:
+def _items(answer: Mapping[str, Any] | None, key: str, *, changing: bool = False) -> list[Item]:
     try:
         items = msgspec.convert((answer or {}).get(key), list[Item])
     except msgspec.ValidationError:
-        items = []
-    if not items or count not in (None, len(items)):
-        raise Unavailable(maybe_done=changing)
+        raise Unavailable(maybe_done=changing) from None
+    if not items and not changing:
+        raise Unavailable()
     return items
 
 
