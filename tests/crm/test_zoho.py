@@ -134,7 +134,7 @@ def test_texts_cannot_break_out(zoho: ZohoServer, text: str) -> None:
     other = zoho.put_contact(last_name="Other", email="o@example.com")
     same = zoho.put_contact(last_name=text, first_name="A")
     found = ids(zoho, {"Last_Name": (text,), "First_Name": ("a",)}, {"LinkedIn_URL": (text,)})
-    assert other not in found and (same in found or text.startswith("\\") or text == "a\\")
+    assert other not in found and (same in found or text.startswith("\\"))
     made = do(zoho, lambda c: c.create("contact", [{"Last_Name": text}]))
     assert zoho.records["Contacts"][made[0].id]["Last_Name"] == text
     assert do(zoho, lambda c: c.get("contact", [text, "1' or '1", "../x"])) == {}
