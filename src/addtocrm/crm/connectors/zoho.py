@@ -312,7 +312,7 @@ class Zoho:
         return self._people if kind == "contact" else [MODULES[kind]]
 
     async def _reading(self, module: str, read: Callable[[], Awaitable[list[Record]]]) -> list[Record]:
-        """Without columns that there are not, and without the second of Contacts and Leads where the user may not see it."""
+        """Without columns that there are not, and without the second module of people where the user may not see it."""
         while True:
             try:
                 return await read()
