@@ -337,11 +337,9 @@ class AttioServer(Vendor):
         id = self.uuid()
         made = f"2026-01-01T00:00:00.{int(id[:8]):09d}Z"
         self.records[object][id] = {"record_id": [{"value": id}], "created_at": [{"value": made}], **values}
-        domains = [one["email_domain"] for one in values.get("email_addresses", [])]
-        for domain in domains if not typed else []:
-            if domain not in FREE_DOMAINS:
-                company = self._company_of(domain)
-                self.records[object][id].setdefault("company", reference(company))
+        domain = first(values, "email_addresses", "email_domain")
+        if domain and domain not in FREE_DOMAINS and not typed:
+            self.records[object][id].setdefault("company", reference(self._company_of(domain)))
         return id
 
     def _company_of(self, domain: str) -> str:

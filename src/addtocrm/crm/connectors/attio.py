@@ -569,7 +569,7 @@ def _values(schema: Schema, changes: Changes, held: contract.Fields) -> dict[str
     for name, value in changes.items():
         slug, _, part = name.partition(".")
         attribute = schema.get(slug)
-        if attribute is None or (attribute.type in PARTS) != (part in PARTS.get(attribute.type, ("",))):
+        if attribute is None or part not in PARTS.get(attribute.type, ("",)):
             raise contract.UnknownField(name, f"Attio has no field {name}.")
         if not part:
             several = value if isinstance(value, list) else [] if value is None else [value]
