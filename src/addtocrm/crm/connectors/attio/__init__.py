@@ -18,7 +18,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -28,7 +28,27 @@ from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.core.times import rfc3339
 from addtocrm.crm import contract
 from addtocrm.crm.calling import Calls
-from addtocrm.crm.contract import Changes, Failure, Field, Kind, Record, Rejected, Rule, Unavailable, Update, Value
+from addtocrm.crm.connectors.attio.values import (
+    COMPANY,
+    KINDS,
+    MAPPING,
+    STANDARD,
+    Attribute,
+    Ids,
+    Row,
+    Schema,
+    changed,
+    condition,
+    fields_of,
+    joined,
+    of_company,
+    ours,
+    read,
+    slug_of,
+    texts_of,
+    written,
+)
+from addtocrm.crm.contract import Changes, Failure, Field, Fields, Kind, Record, Rejected, Unavailable, Update
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,24 +59,6 @@ MERGING_SECONDS = 5
 OBJECTS: Mapping[Kind, str] = {"contact": "people", "company": "companies"}
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 OLDEST = [{"direction": "asc", "attribute": "created_at"}, {"direction": "asc", "attribute": "record_id"}]
-PLACE = "line_1 line_2 line_3 line_4 locality region postcode country_code latitude longitude"
-PARTS = {"personal-name": ("first_name", "last_name", "full_name"), "location": tuple(PLACE.split(" "))}
-PROPERTY: Mapping[str, str] = {
-    "email-address": "email_address",
-    "phone-number": "normalized_phone_number",
-    "domain": "domain",
-    "currency": "currency_value",
-    "record-reference": "target_record_id",
-    "actor-reference": "referenced_actor_id",
-}
-"""What of a value is ours; of an option or status its title, of other types `value`."""
-KINDS: Mapping[str, Literal["number", "boolean", "date", "choice", "reference"]] = {
-    **dict.fromkeys(("number", "currency", "rating"), "number"),
-    **dict.fromkeys(("date", "timestamp"), "date"),
-    **dict.fromkeys(("select", "status"), "choice"),
-    **dict.fromkeys(("record-reference", "actor-reference"), "reference"),
-    "checkbox": "boolean",
-}
 MADE = {
     "text": "text",
     "number": "number",
@@ -65,34 +67,7 @@ MADE = {
     "choice": "select",
     "choices": "select",
 }
-COMPANY: Mapping[str, tuple[str, str]] = {"company.name": ("name", "value"), "company.domain": ("domains", "domain")}
-"""Fields of a contact that are its company's."""
 UNIQUE: Mapping[Kind, str] = {"contact": "email_addresses", "company": "domains"}
-
-
-class Attribute(msgspec.Struct, frozen=True):
-    api_slug: str
-    type: str
-    is_multiselect: bool = False
-    title: str = ""
-    is_writable: bool = True
-    is_system_attribute: bool = True
-    is_archived: bool = False
-
-
-class Ids(msgspec.Struct, frozen=True):
-    record_id: str = ""
-    list_id: str = ""
-    note_id: str = ""
-    task_id: str = ""
-    workspace_member_id: str = ""
-
-
-class Row(msgspec.Struct, frozen=True):
-    id: Ids
-    created_at: str
-    values: dict[str, list[dict[str, Any]]]
-    web_url: str | None = None
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -129,31 +104,6 @@ class Problem(msgspec.Struct, frozen=True):
     validation_errors: list[Detail] = []
 
 
-Schema = Mapping[str, Attribute]
-
-
-def _standard(*attributes: Attribute) -> Schema:
-    both = (Attribute("description", "text"), Attribute("linkedin", "text"), Attribute("primary_location", "location"))
-    return {one.api_slug: one for one in (*attributes, *both)}
-
-
-STANDARD: Mapping[Kind, Schema] = {
-    "contact": _standard(
-        Attribute("name", "personal-name"),
-        Attribute("email_addresses", "email-address", is_multiselect=True),
-        Attribute("phone_numbers", "phone-number", is_multiselect=True),
-        Attribute("job_title", "text"),
-        Attribute("company", "record-reference"),
-    ),
-    "company": _standard(Attribute("name", "text"), Attribute("domains", "domain", is_multiselect=True)),
-}
-"""Every workspace has these (docs.attio.com/docs/standard-objects), so they are not asked for."""
-
-
-def _slug(field: str) -> str:
-    return field.partition(".")[0]
-
-
 class Attio:
     """The Connector to one workspace."""
 
@@ -163,7 +113,6 @@ class Attio:
         self._reads, self._page_url = access.reads, access.page_url
         self._schemas: dict[Kind, Schema] = {}
         self._unknown: set[tuple[Kind, str]] = set()
-        self._made: dict[str, str] = {}
 
     async def _query(self, path: str, body: Mapping[str, Any]) -> Reply:
         return await self._calls.ask("POST", f"/v2/{path}/query", json=body, idempotent=True)
@@ -187,7 +136,7 @@ class Attio:
     async def _schema(self, kind: Kind, names: Iterable[str]) -> Schema:
         if kind in self._schemas:
             return self._schemas[kind]
-        if {_slug(name) for name in names} <= STANDARD[kind].keys():
+        if {slug_of(name) for name in names if name not in COMPANY} <= STANDARD[kind].keys():
             return STANDARD[kind]
         self._schemas[kind] = await self._attributes(kind)
         return self._schemas[kind]
@@ -196,11 +145,11 @@ class Attio:
         attributes = [*(await self._attributes(kind)).values()]
         options = await _each(attributes, lambda one: self._options(kind, one))
         found = [
-            field for one, some in zip(attributes, options, strict=True) for field in _fields(kind, one, _sure(some))
+            field for one, some in zip(attributes, options, strict=True) for field in fields_of(kind, one, _sure(some))
         ]
         for name in COMPANY if kind == "contact" else ():
             label = name.replace(".", " ").capitalize()
-            found.append(Field(name=name, label=label, type="text", maps_to=_ours(kind, name), writable=False))
+            found.append(Field(name=name, label=label, type="text", maps_to=ours(kind, name), writable=False))
         return found
 
     async def _options(self, kind: Kind, attribute: Attribute) -> list[contract.Option]:
@@ -234,16 +183,14 @@ class Attio:
     async def owners(self) -> list[contract.Owner]:
         members = _data(await self._calls.ask("GET", "/v2/workspace_members"), list[Thing])
         return [
-            contract.Owner(
-                one.id.workspace_member_id, one.email_address, _joined(one.first_name, one.last_name) or None
-            )
+            contract.Owner(one.id.workspace_member_id, one.email_address, joined(one.first_name, one.last_name) or None)
             for one in members
             if one.access_level != "suspended"
         ]
 
     async def find(self, kind: Kind, sought: Sequence[contract.Sought]) -> list[Record]:
         terms = list({repr(term): term for one in sought for term in one.terms if all(term.values())}.values())
-        schema = await self._schema(kind, [name for term in terms for name in term if name not in COMPANY])
+        schema = await self._schema(kind, [name for term in terms for name in term])
         parts = await _each(_chunks(terms, TERMS), lambda some: self._search(kind, schema, some))
         rows = {row.id.record_id: row for part in parts for row in _sure(part)}
         oldest = sorted(rows.values(), key=lambda row: (row.created_at, row.id.record_id))
@@ -254,15 +201,15 @@ class Attio:
     ) -> list[Row]:
         """What the terms find. Where that is too much for one answer, each of them has its own; a term alone has
         NAMESAKES by its words, and as many that are written just so."""
-        known = [term for term in terms if not any((kind, _slug(name)) in self._unknown for name in term)]
+        known = [term for term in terms if not any((kind, slug_of(name)) in self._unknown for name in term)]
         if not known:
             return []
         limit = NAMESAKES if len(known) == 1 else PAGE
-        any_of = {"$or": [_filter(schema, term, exact) for term in known]}
+        any_of = {"$or": [condition(schema, term, exact) for term in known]}
         reply = await self._query(
             f"objects/{OBJECTS[kind]}/records", {"filter": any_of, "sorts": OLDEST, "limit": limit}
         )
-        if (slug := _unknown_slug(reply)) and any(_slug(name) == slug for term in known for name in term):
+        if (slug := _unknown_slug(reply)) and any(slug_of(name) == slug for term in known for name in term):
             self._unknown.add((kind, slug))
             return await self._search(kind, schema, known, exact)
         rows = _data(reply, list[Row])
@@ -296,10 +243,8 @@ class Attio:
         """By the time of creation, which nothing changes."""
         path, since, rows, seen = f"objects/{OBJECTS[kind]}/records", ("", ""), list[Row](), 0
         if after:
-            if after not in self._made:
-                made = _data(await self._calls.ask("GET", f"/v2/{path}/{after}"), Row)
-                self._made[after] = made.created_at
-            since = (self._made[after], after)
+            reply = await self._calls.ask("GET", f"/v2/{path}/{after}")
+            since = (_data(reply, Row, _failure(reply, f"{kind} {after}")).created_at, after)
         only = {"filter": {"created_at": {"$gte": since[0]}}} if after else {}
         size = min(limit + 1, PAGE)
         while len(rows) < limit:
@@ -309,57 +254,59 @@ class Attio:
             seen += len(more)
             if len(more) < size:
                 break
-        self._made = {row.id.record_id: row.created_at for row in rows[:limit]}
         return await self._records(kind, rows[:limit])
 
     async def _records(self, kind: Kind, rows: Sequence[Row], sought: Iterable[str] = ()) -> list[Record]:
         names = self._reads.get(kind, set())
-        schema = await self._schema(kind, names - COMPANY.keys())
-        fields = [_read(schema, row) for row in rows]
-        if kind == "contact" and names & COMPANY.keys():
-            companies = {str(one["company"]) for one in fields if "company" in one}
-            found = (
-                {row.id.record_id: row for row in await self._by_id("company", sorted(companies))} if companies else {}
-            )
-            for one in fields:
-                one |= _of_company(found.get(str(one.get("company"))), sought)
-        page = {"contact": "person", "company": "company"}.get(kind)
-        urls = [row.web_url or (self._page_url and f"{self._page_url}/{page}/{row.id.record_id}") for row in rows]
-        return [
-            Record(kind=kind, id=row.id.record_id, url=url, fields=some)
-            for row, url, some in zip(rows, urls, fields, strict=True)
-        ]
+        schema = await self._schema(kind, names)
+        records = [self._record(kind, schema, row) for row in rows]
+        linked = sorted({str(one.fields["company"]) for one in records if "company" in one.fields})
+        if kind != "contact" or not linked or not names & COMPANY.keys():
+            return records
+        companies = {row.id.record_id: row for row in await self._by_id("company", linked)}
+        given = [of_company(companies.get(str(one.fields.get("company"))), sought) for one in records]
+        return [_with(one, more) for one, more in zip(records, given, strict=True)]
 
-    async def create(self, kind: Kind, rows: Sequence[contract.Fields]) -> list[Record | Failure]:
-        async def one(fields: contract.Fields) -> Row:
-            schema = await self._schema(kind, fields)
-            reply = await self._write(
-                "POST", f"objects/{OBJECTS[kind]}/records", {"values": _values(schema, fields, {})}
-            )
-            return await self._written(kind, reply, schema, fields)
+    def _record(self, kind: Kind, schema: Schema, row: Row) -> Record:
+        page = "person" if kind == "contact" else "company"
+        url = row.web_url or (f"{self._page_url}/{page}/{row.id.record_id}" if self._page_url else None)
+        return Record(kind=kind, id=row.id.record_id, url=url, fields=read(schema, row))
 
-        return await self._filled(kind, await _each(rows, one))
+    async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
+        # Whatever can fail is read before: what was made must not be lost with an answer.
+        schema = await self._schema(kind, {*self._reads.get(kind, ()), *(name for row in rows for name in row)})
+
+        async def one(fields: Fields) -> Record:
+            values = {"values": written(schema, fields, {})}
+            reply = await self._write("POST", f"objects/{OBJECTS[kind]}/records", values)
+            return self._record(kind, schema, await self._written(kind, reply, schema, fields))
+
+        return await _each(rows, one)
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
-        async def one(update: Update) -> Row:
-            schema = await self._schema(kind, update.changes)
-            method, values = _changed(schema, update)
-            reply = await self._write(method, f"objects/{OBJECTS[kind]}/records/{update.record.id}", {"values": values})
-            return await self._written(kind, reply, schema, update.changes, update.record.id)
+        names = {name for update in updates for name in update.changes}
+        schema = await self._schema(kind, {*self._reads.get(kind, ()), *names})
 
-        return await self._filled(kind, await _each(updates, one))
+        async def one(update: Update) -> Record:
+            method, values = changed(schema, update)
+            if not values:
+                return update.record
+            path = f"objects/{OBJECTS[kind]}/records/{update.record.id}"
+            reply = await self._write(method, path, {"values": values})
+            row = await self._written(kind, reply, schema, update.changes, update.record.id)
+            before, record = update.record.fields, self._record(kind, schema, row)
+            same = record.fields.get("company") == before.get("company")
+            return _with(record, {name: before[name] for name in COMPANY if same and name in before})
+
+        return await _each(updates, one)
 
     async def _written(self, kind: Kind, reply: Reply, schema: Schema, sent: Changes, id: str = "") -> Row:
         if _problem(reply).code == "uniqueness_conflict":
             unique = UNIQUE[kind]
-            texts = _texts(sent.get(unique))
+            texts = texts_of(sent.get(unique))
             rows = await self._search(kind, STANDARD[kind], [{unique: texts}]) if texts else []
             raise contract.Duplicate(next((row.id.record_id for row in rows if row.id.record_id != id), None), kind)
         return _data(reply, Row, _failure(reply, f"{kind} {id}", schema, sent))
-
-    async def _filled(self, kind: Kind, rows: Sequence[Row | Failure]) -> list[Record | Failure]:
-        records = iter(await self._records(kind, [row for row in rows if isinstance(row, Row)]))
-        return [next(records) if isinstance(row, Row) else row for row in rows]
 
     async def add_note(self, contact_id: str, text: str) -> str:
         parent = {"parent_object": "people", "parent_record_id": contact_id}
@@ -380,7 +327,7 @@ class Attio:
 
     async def add_task(self, contact_id: str, task: contract.Task) -> str:
         owner = [{"referenced_actor_type": "workspace-member", "referenced_actor_id": task.owner}] if task.owner else []
-        data = {
+        data: dict[str, Any] = {
             "content": "\n".join(filter(None, (task.title, task.description))),
             "format": "plaintext",
             "deadline_at": rfc3339(task.due_at) if task.due_at else None,
@@ -446,10 +393,6 @@ def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[at : at + size] for at in range(0, len(items), size)]
 
 
-def _joined(*names: str | None) -> str:
-    return " ".join(filter(None, names))
-
-
 def _data(reply: Reply, form: type[T], failure: Failure | None = None) -> T:
     """The answer's `data`. Raises the failure that the answer says."""
     if reply.status not in (200, 201):
@@ -457,7 +400,11 @@ def _data(reply: Reply, form: type[T], failure: Failure | None = None) -> T:
     try:
         return msgspec.convert(reply.data["data"], form)
     except (msgspec.ValidationError, KeyError, TypeError):
-        raise Unavailable from None
+        raise Unavailable(maybe_done=True) from None
+
+
+def _with(record: Record, fields: Fields) -> Record:
+    return msgspec.structs.replace(record, fields={**record.fields, **fields}) if fields else record
 
 
 def _problem(reply: Reply) -> Problem:
@@ -487,198 +434,11 @@ def _failure(reply: Reply, what: str = "record", schema: Schema | None = None, s
         return contract.UnknownField(field, problem.message)
     if title := re.search(r'title(?:/ID)? "(.*)"', problem.message):
         choices = [name for name in sent if name in schema and KINDS.get(schema[name].type) == "choice"]
-        field = field or next((name for name in choices if title[1] in _texts(sent[name])), "")
+        field = field or next((name for name in choices if title[1] in texts_of(sent[name])), "")
     error = problem.validation_errors[0] if problem.validation_errors else Detail()
     part = next((f"{field}.{one}" for one in error.path if f"{field}.{one}" in sent), field)
-    return Rejected(part, _joined(problem.message, error.message))
+    return Rejected(part, joined(problem.message, error.message))
 
-
-def _texts(value: Value | None) -> tuple[str, ...]:
-    return tuple(str(one) for one in (value if isinstance(value, list) else [value] if value else []))
-
-
-def _ours(kind: Kind, name: str) -> str | None:
-    return next((rule.from_[0] for rule in MAPPING[kind] if rule.field == name), None)
-
-
-def _fields(kind: Kind, attribute: Attribute, options: list[contract.Option]) -> list[Field]:
-    slug, form, several = attribute.api_slug, attribute.type, attribute.is_multiselect
-    if form == "interaction":
-        return []
-    plain = Field(
-        name=slug,
-        label=attribute.title or slug,
-        type=KINDS.get(form, "text"),
-        maps_to=_ours(kind, slug),
-        custom=not attribute.is_system_attribute,
-        writable=attribute.is_writable and _can_write(kind, attribute),
-        options=options,
-        form="e164" if form == "phone-number" else None,
-    )
-    if form in PARTS:
-        return [_part(kind, plain, part) for part in PARTS[form]]
-    return [msgspec.structs.replace(plain, type="choices" if plain.type == "choice" else "list") if several else plain]
-
-
-def _can_write(kind: Kind, attribute: Attribute) -> bool:
-    if attribute.type == "record-reference":
-        return (kind, attribute.api_slug) == ("contact", "company")
-    return not (attribute.type == "actor-reference" and attribute.is_multiselect)
-
-
-def _part(kind: Kind, whole: Field, part: str) -> Field:
-    name, label = f"{whole.name}.{part}", f"{whole.label}: {part.replace('_', ' ')}"
-    form = "iso2" if part == "country_code" else None
-    return msgspec.structs.replace(whole, name=name, label=label, maps_to=_ours(kind, name), form=form)
-
-
-def _read(schema: Schema, row: Row) -> dict[str, Value]:
-    fields: dict[str, Value] = {}
-    for slug, attribute in schema.items():
-        held = row.values.get(slug) or []
-        if attribute.type in PARTS:
-            parts = held[0] if held else {}
-            fields |= {f"{slug}.{part}": parts[part] for part in PARTS[attribute.type] if parts.get(part)}
-        elif values := [value for one in held if (value := _plain(attribute.type, one)) not in (None, "")]:
-            fields[slug] = [str(value) for value in values] if attribute.is_multiselect else values[0]
-    return fields
-
-
-def _of_company(company: Row | None, sought: Iterable[str]) -> dict[str, Value]:
-    """A contact's fields that are its company's; of several domains, one that is sought or the first."""
-    found: dict[str, Value] = {}
-    for name, (slug, property) in COMPANY.items():
-        held = company.values.get(slug, []) if company else []
-        texts = [str(one[property]) for one in held if one.get(property)]
-        if texts:
-            found[name] = next((text for text in texts if text in sought), texts[0])
-    return found
-
-
-def _plain(form: str, held: Mapping[str, Any]) -> Any:
-    if form in ("select", "status"):
-        choice: Mapping[str, Any] = held.get("option" if form == "select" else "status") or {}
-        return choice.get("title")
-    value = held.get(PROPERTY.get(form, "value"))
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _values(schema: Schema, changes: Changes, held: contract.Fields) -> dict[str, list[Any]]:
-    """The attributes as they shall be; those of several parts whole."""
-    values: dict[str, list[Any]] = {}
-    for name, value in changes.items():
-        slug, _, part = name.partition(".")
-        attribute = schema.get(slug)
-        if attribute is None or part not in PARTS.get(attribute.type, ("",)):
-            raise contract.UnknownField(name, f"Attio has no field {name}.")
-        if not part:
-            several = value if isinstance(value, list) else [] if value is None else [value]
-            values[slug] = [_sent(attribute.type, one) for one in several]
-        elif slug not in values:
-            old = {part: held.get(f"{slug}.{part}") for part in PARTS[attribute.type]}
-            new = {part: changes.get(f"{slug}.{part}", old[part]) for part in old}
-            whole = _named(old, new, f"{slug}.full_name" in changes) if attribute.type == "personal-name" else new
-            values[slug] = [whole] if any(whole.values()) else []
-    return values
-
-
-def _sent(type: str, value: Value) -> Any:
-    if type == "record-reference":
-        return {"target_object": "companies", "target_record_id": value}
-    if type == "actor-reference":
-        return {"referenced_actor_type": "workspace-member", "referenced_actor_id": value}
-    return value
-
-
-def _named(old: Mapping[str, Any], new: Mapping[str, Any], full: bool) -> dict[str, str]:
-    """A name's three parts. The full name follows where another part is replaced, and alone it is the first name, as
-    Attio has it of a text without a comma."""
-    name = {part: str(value or "") for part, value in new.items()}
-    replaced = any(old[part] and old[part] != new[part] for part in ("first_name", "last_name"))
-    if not full and (replaced or not name["full_name"]):
-        name["full_name"] = _joined(name["first_name"], name["last_name"])
-    if not name["first_name"] and not name["last_name"]:
-        name["first_name"] = name["full_name"]
-    return name
-
-
-def _changed(schema: Schema, update: Update) -> tuple[Literal["PATCH", "PUT"], dict[str, list[Any]]]:
-    """How to write the changes: PATCH adds to lists and loses nothing, also what was added since they were read; PUT
-    where something goes, or new values are not to stand first."""
-    values = _values(schema, update.changes, update.record.fields)
-    added: dict[str, list[Any]] = {}
-    exact = True
-    for slug, wanted in values.items():
-        held = update.record.fields.get(slug)
-        if not schema[slug].is_multiselect:
-            exact &= bool(wanted)
-            continue
-        now = [str(one).casefold() for one in held] if isinstance(held, list) else []
-        new = [one for one in wanted if str(one).casefold() not in now]
-        added[slug] = new
-        order = [str(one).casefold() for one in wanted]
-        kept = set(now) <= set(order) if update.guarded else order == [str(one).casefold() for one in new] + now
-        exact &= bool(wanted) and kept
-    return ("PATCH", {**values, **added}) if exact else ("PUT", values)
-
-
-def _filter(schema: Schema, term: contract.Term, exact: bool) -> dict[str, Any]:
-    return {"$and": [{"$or": _conditions(schema, name, texts, exact)} for name, texts in term.items()]}
-
-
-def _conditions(schema: Schema, name: str, texts: Sequence[str], exact: bool) -> list[dict[str, Any]]:
-    slug, _, part = name.partition(".")
-    type = schema[slug].type if slug in schema else "text"
-    if name in COMPANY:
-        type, part = ("text" if name == "company.name" else "domain"), COMPANY[name][1]
-    loose = type in ("text", *PARTS) and not exact
-    if loose:
-        folded = {text.casefold() for text in texts}
-        texts = sorted(text for text in folded if not any(other != text and other in text for other in folded))
-    found: list[dict[str, Any]] = []
-    for text in texts:
-        property = part or PROPERTY.get(type, "value")
-        only = {
-            property: {
-                "$contains" if loose else "$eq": text.casefold() if type in ("email-address", "domain") else text
-            }
-        }
-        if name in COMPANY:
-            found.append({"path": [["people", "company"], ["companies", COMPANY[name][0]]], "constraints": only})
-        elif type == "record-reference":
-            found.append({slug: {"target_object": "companies", "target_record_id": text}})
-        else:
-            found.append({slug: text if KINDS.get(type) else only})
-    return found
-
-
-PLACES = (
-    Rule(field="primary_location.locality", from_=("city",)),
-    Rule(field="primary_location.region", from_=("region",)),
-    Rule(field="primary_location.country_code", from_=("country",)),
-    Rule(field="linkedin", from_=("linkedin_url",)),
-)
-MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
-    "contact": (
-        Rule(field="name.first_name", from_=("first_name",)),
-        Rule(field="name.last_name", from_=("last_name",)),
-        Rule(field="name.full_name", from_=("full_name",)),
-        Rule(field="email_addresses", from_=("email", "other_emails")),
-        Rule(field="phone_numbers", from_=("phone", "other_phones")),
-        Rule(field="job_title", from_=("job_title",)),
-        Rule(field="description", from_=("headline",)),
-        Rule(field="company", from_=("company_id",)),
-        Rule(field="company.name", from_=("company_name",), read_only=True),
-        Rule(field="company.domain", from_=("company_domain",), read_only=True),
-        *PLACES,
-    ),
-    "company": (
-        Rule(field="name", from_=("name",)),
-        Rule(field="domains", from_=("domain",)),
-        Rule(field="description", from_=("description",)),
-        *PLACES,
-    ),
-}
 
 connector = contract.Definition(
     name="attio",
@@ -690,8 +450,8 @@ connector = contract.Definition(
     ),
     oauth=contract.OAuth(
         authorize_url="https://app.attio.com/authorize",
-        token_url="https://app.attio.com/oauth/token",
-        scopes=(),  # noqa: S106
+        token_url="https://app.attio.com/oauth/token",  # noqa: S106
+        scopes=(),
     ),
     capabilities=(
         *("contacts", "companies", "notes", "tasks", "owners"),
