@@ -8,6 +8,7 @@ saw them.
 """
 
 import re
+import time
 from email.utils import formatdate
 from typing import Any, NamedTuple
 
@@ -15,8 +16,11 @@ from crm.vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 WORKSPACE = "ffffffff-0000-4000-8000-000000000001"
 FREE_DOMAINS = ("gmail.com", "outlook.com")
-LOCATION = ("line_1 line_2 line_3 line_4 locality region postcode country_code latitude longitude").split()
-COUNTRIES = "AT BR CH DE ES FR GB IE IN JP NL PL SE US".split()
+LOCATION = (
+    *("line_1", "line_2", "line_3", "line_4", "locality", "region"),
+    *("postcode", "country_code", "latitude", "longitude"),
+)
+COUNTRIES = ("AT", "BR", "CH", "DE", "ES", "FR", "GB", "IE", "IN", "JP", "NL", "PL", "SE", "US")
 TEXT_FILTERS = {"$eq", "$contains", "$starts_with", "$ends_with"}
 NUMBER_FILTERS = {"$eq", "$gt", "$gte", "$lt", "$lte"}
 
@@ -41,7 +45,7 @@ TYPES = {
         ("normalized_phone_number", "original_phone_number", "country_code"), TEXT_FILTERS | {"$not_empty"}
     ),
     "personal-name": Type(("full_name", "first_name", "last_name"), TEXT_FILTERS | {"$not_empty"}),
-    "location": Type(tuple(LOCATION), TEXT_FILTERS),
+    "location": Type(LOCATION, TEXT_FILTERS),
     "record-reference": Type(("target_record_id", "target_object"), {"$eq", "$in"}),
     "actor-reference": Type(("referenced_actor_id", "referenced_actor_type"), {"$eq"}),
 }
@@ -125,7 +129,6 @@ class AttioServer(Vendor):
         self.attributes = {name: dict(slugs) for name, slugs in STANDARD.items()}
         self.options = {"categories": ["SaaS", "Retail"], "employee_range": ["1-10", "11-50"]}
         self.records: dict[str, dict[str, dict[str, list[dict[str, Any]]]]] = {"people": {}, "companies": {}}
-        self.merged: set[str] = set()
         self.owner = self.uuid()
         self.lists_: dict[str, dict[str, Any]] = {}
         self.entries: list[tuple[str, str]] = []
@@ -144,10 +147,8 @@ class AttioServer(Vendor):
         return problem(401, "unauthorized", "The access token could not be verified.", "auth_error")
 
     def throttled(self) -> Answer:
-        from time import time
-
         body = problem(429, "rate_limit_exceeded", "Rate limit exceeded, please try again later", "rate_limit_error")
-        return body._replace(headers={"Retry-After": formatdate(int(time()) + 1, usegmt=True)})
+        return body._replace(headers={"Retry-After": formatdate(int(time.time()) + 1, usegmt=True)})
 
     def no_such_route(self, request: Request) -> Answer:
         return problem(404, "not_found", f'Could not find endpoint "{request.method} {request.path}".')
@@ -357,16 +358,14 @@ class AttioServer(Vendor):
             if not self.attributes[object][slug].unique:
                 continue
             for other, held in self.records[object].items():
-                if other != id and (both := [one for one in given if one in held.get(slug, [])]):
+                both = [one for one in given if one in held.get(slug, [])]
+                if other != id and both:
                     property = TYPES[self.attributes[object][slug].type].properties[0]
-                    raise Said(
-                        problem(
-                            400,
-                            "uniqueness_conflict",
-                            f'The value "{{\\"{property}\\":\\"{both[0][property]}\\"}}" provided for attribute with ID '
-                            f'"id-of-{slug}" conflicts with one already in the system.',
-                        )
+                    value = f'{{"{property}":"{both[0][property]}"}}'
+                    why = (
+                        f'The value "{value}" provided for attribute with ID "id-of-{slug}" conflicts with one already'
                     )
+                    raise Said(problem(400, "uniqueness_conflict", f"{why} in the system."))
 
     def _values(self, object: str, values: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         found = {}
@@ -477,7 +476,7 @@ class AttioServer(Vendor):
                 raise unknown(key, *at)
             else:
                 held = self.records[object][id].get(key, [])
-                results.append(any([fits(self.attributes[object][key].type, one, wanted) for one in held or [{}]]))
+                results.append(some(self.attributes[object][key].type, held, wanted))
         return all(results)
 
     def _along(self, object: str, id: str, path: list[list[str]], constraints: dict[str, Any]) -> bool:
@@ -486,7 +485,7 @@ class AttioServer(Vendor):
             raise unknown(slug, "path")
         held = self.records[object][id].get(slug, [])
         if not rest:
-            return any([fits(self.attributes[object][slug].type, one, constraints) for one in held or [{}]])
+            return some(self.attributes[object][slug].type, held, constraints)
         return any(self._along(rest[0][0], one["target_record_id"], rest, constraints) for one in held)
 
     # Lists, notes, tasks.
@@ -687,12 +686,15 @@ def reference(company: str) -> list[dict[str, Any]]:
     return [{"target_object": "companies", "target_record_id": company}]
 
 
+def some(type: str, held: list[dict[str, Any]], wanted: Any) -> bool:
+    """Whether a value fits; the condition is judged also where there is none."""
+    results = [fits(type, one, wanted) for one in held or [{}]]
+    return any(results)
+
+
 def fits(type: str, held: dict[str, Any], wanted: Any) -> bool:
-    """Whether a value (`{}` for none) fits an attribute's condition; a condition is judged also where there is none."""
     properties, filters = TYPES[type]
-    if not isinstance(wanted, dict):
-        wanted = {properties[0]: wanted}
-    elif any(key.startswith("$") for key in wanted):
+    if not isinstance(wanted, dict) or any(key.startswith("$") for key in wanted):
         wanted = {properties[0]: wanted}
     results = []
     for property, condition in wanted.items():

@@ -360,7 +360,7 @@ class Attio:
 
     async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
         async def one(id: str) -> None:
-            data = {"parent_record_id": id, "parent_object": "people", "entry_values": {}}
+            data: dict[str, Any] = {"parent_record_id": id, "parent_object": "people", "entry_values": {}}
             reply = await self._write("PUT", f"lists/{list_id}/entries", data)
             if _problem(reply).code != "multiple_match_results":
                 _data(reply, Thing, _failure(reply, f"list {list_id} or contact {id}"))
