@@ -31,7 +31,7 @@ from addtocrm.crm.contract import (
 )
 
 T = TypeVar("T")
-NASTY = ['Jane "JJ" O\'Neil', "back\\slash", "$or", "Ünïcödé 雪 🦊", "%_{}[]", "null", "a\nb"]
+NASTY = ['Jane "JJ" O\'Neil', "back\\slash", "$or", "Ünïcödé 雪 🦊", "%_{}[]", "Weiß", "null", "a\nb"]
 
 
 @pytest.fixture

@@ -720,7 +720,7 @@ def compared(operator: str, has: Any, value: Any, *, fold: bool) -> bool:
             return has == (value.lower() if fold else value)
         case "$gt" | "$gte" | "$lt" | "$lte":
             return {"$gt": has > value, "$gte": has >= value, "$lt": has < value, "$lte": has <= value}[operator]
-    has, value = has.casefold(), value.casefold()
+    has, value = has.lower(), value.lower()
     return {"$contains": value in has, "$starts_with": has.startswith(value), "$ends_with": has.endswith(value)}[
         operator
     ]

@@ -258,12 +258,12 @@ def _conditions(schema: Schema, name: str, texts: Sequence[str], exact: bool) ->
         type, part = ("text" if name == "company.name" else "domain"), COMPANY[name][1]
     loose = type in ("text", *PARTS) and not exact
     if loose:
-        folded = {text.casefold() for text in texts}
-        texts = sorted(text for text in folded if not any(other != text and other in text for other in folded))
+        lower = {text.lower(): text for text in texts}
+        texts = [text for low, text in lower.items() if not any(one != low and one in low for one in lower)]
     found: list[dict[str, Any]] = []
     for text in texts:
         operator = "$contains" if loose else "$eq"
-        holds = {operator: text.casefold() if type in ("email-address", "domain") else text}
+        holds = {operator: text.lower() if type in ("email-address", "domain") else text}
         only = {part or PROPERTY.get(type, "value"): holds}
         if name in COMPANY:
             found.append({"path": [["people", "company"], ["companies", COMPANY[name][0]]], "constraints": only})
