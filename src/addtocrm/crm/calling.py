@@ -18,7 +18,7 @@ class Calls:
 
     `url` is the base of its API, `account` the vendor's own name of the account, whose quota is asked for, in `bulk`
     after single calls. `token` is the access token in clear, and goes out in `header` after `scheme`; `renew(token)`
-    gives the one after it, and raises Expired where there is none.
+    gives the one after it, and raises Expired where there is none. `forbids`: see `Definition`.
     """
 
     def __init__(
@@ -32,12 +32,13 @@ class Calls:
         header: str = "authorization",
         scheme: str = "Bearer",
         renew: Callable[[str], Awaitable[str]] | None = None,
+        forbids: Callable[[Any], bool] | None = None,
         bulk: bool = False,
     ) -> None:
         self._outgoing, self._vendor, self._account = outgoing, vendor, account
         self.url = url.rstrip("/")
         self.token, self._header, self._scheme = token, header, scheme
-        self._renew, self._bulk = renew, bulk
+        self._renew, self._forbids, self._bulk = renew, forbids or (lambda _: False), bulk
 
     async def ask(
         self,
@@ -55,14 +56,14 @@ class Calls:
         """
         used = self.token
         reply = await self._call(vendor or self._vendor, method, path, headers, call)
-        if reply.status != 401:
+        if reply.status != 401 or self._forbids(reply.data):
             return reply
         if self._renew is None:
             raise Expired
         if self.token == used:
             self.token = await self._renew(used)
         reply = await self._call(vendor or self._vendor, method, path, headers, call)
-        if reply.status == 401:
+        if reply.status == 401 and not self._forbids(reply.data):
             raise Expired
         return reply
 

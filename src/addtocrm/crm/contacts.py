@@ -31,7 +31,7 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Entry(msgspec.Struct, eq=False):
-    """A person on the way: their values by our names, and those of their company."""
+    """A person on the way: their values by our names, and those of their company. `moves`: to another employer."""
 
     caller: Caller
     write: ContactWrite
@@ -40,6 +40,7 @@ class _Entry(msgspec.Struct, eq=False):
     piece: Piece
     company_piece: Piece | None = None
     company_id: str | None = None
+    moves: bool = False
     failure: Failure | ApiError | None = None
 
     @property
@@ -139,6 +140,9 @@ async def _put(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) ->
     await _find(crm, entries, dry_run)
     await _put_companies(crm, entries, dry_run)
     ready = [entry for entry in entries if not entry.lost]
+    for entry in ready:
+        if entry.moves:
+            entry.piece.empty = left_behind(entry.piece.choice.there, entry.piece.values)
     await writer.write(crm, [entry.piece for entry in ready], dry_run=dry_run)
     for entry in ready:
         if not entry.lost:
@@ -183,8 +187,7 @@ async def _find(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -
             piece.choice = piece.choice._replace(taken=piece.choice.taken | of_employment(piece.values))
             piece.taken = piece.choice.taken
             entry.company = {}
-        elif write.on_conflict == "overwrite":
-            piece.empty = left_behind(there, piece.values)
+        entry.moves = write.on_conflict == "overwrite"
 
 
 async def _put_companies(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -> None:

@@ -7,7 +7,7 @@ writes. It speaks in the CRM's own fields, by the names that `fields` lists, wit
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -109,8 +109,8 @@ class TokenAuth(msgspec.Struct, frozen=True, kw_only=True):
     """A token that the CRM's user makes; `where` says where.
 
     It goes into `header`, after `scheme`. `grant`: it is not the token itself, but what one is got for at the OAuth
-    token address: `CLIENT_ID:CLIENT_SECRET` for client credentials (RFC 6749 §4.4), a code of the deployment's app for
-    authorization_code; a text of another form than `CLIENT_ID:CLIENT_SECRET` is a token itself.
+    token address: `CLIENT_ID:CLIENT_SECRET`, with `@HOST` where that is at a host of its own, for client credentials (RFC
+    6749 §4.4), a code of the deployment's app for authorization_code. A text that is none of these is a token itself.
     """
 
     where: str
@@ -338,8 +338,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     where; an address that it gives is followed where its host is one of `hosts` (a name with a dot before it: any
     below it). `mapping` is what accounts begin with; a rule for a field that the account's CRM does not have is left
     out. `linkedin` is the field that is made on request where there is none for LinkedIn URLs. `options` are the
-    connection's settings with the values they take, the first is the default. `search_lag` are the seconds that its
-    search may be behind its writes. `batch` contacts are written together.
+    connection's settings with the values they take, the first is the default. `forbids` says of a 401's body that the
+    token lacks a permission, not that it ended. `search_lag` are the seconds that its search may be behind its writes.
+    `batch` contacts are written together.
     """
 
     name: str
@@ -353,6 +354,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     mapping: Mapping[Kind, tuple[Rule, ...]]
     linkedin: Mapping[Kind, Field] = {}
     options: Mapping[str, tuple[str, ...]] = {}
+    forbids: Callable[[Any], bool] | None = None
     search_lag: float = 0.0
     batch: int = 1
     open: Callable[[Access], Connector]

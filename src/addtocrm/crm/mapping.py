@@ -45,11 +45,17 @@ def _is_linkedin(field: Field) -> bool:
 
 
 def wanted(
-    rules: Sequence[Rule], fields: Mapping[str, Field], values: Values, *, open_fields: bool = False
+    rules: Sequence[Rule],
+    fields: Mapping[str, Field],
+    values: Values,
+    *,
+    usual: bool = False,
+    open_fields: bool = False,
 ) -> list[Wanted]:
-    """What the fields of the CRM get of `values`. `open_fields`: a custom field is made by naming it.
+    """What the fields of the CRM get of `values`.
 
-    Raises Rejected, with our name, for what a field cannot have.
+    `usual`: the account did not choose the rules, so a value that is no option of its CRM has no place there.
+    `open_fields`: a custom field is made by naming it. Raises Rejected, with our name, for what a field cannot have.
     """
     values = whole_name(values)
     found: dict[str, Wanted] = {}
@@ -64,7 +70,11 @@ def wanted(
             texts = [_mapped(rule, value) for _, value in given]
             value = _unique(texts) if field.type in ("list", "choices") else texts[0]
             names = tuple(name for name, _ in given)
-            found[rule.field] = Wanted(field, converted(field, value, names[0], _shape(rule)), names)
+            try:
+                found[rule.field] = Wanted(field, converted(field, value, names[0], _shape(rule)), names)
+            except Rejected:
+                if not (usual and field.type in ("choice", "choices")):
+                    raise
         elif rule.constant is not None:
             found[rule.field] = Wanted(field, converted(field, rule.constant, rule.field), ())
     for name, value in values.items():
@@ -262,8 +272,11 @@ def equal(rule: Rule | None, field: Field, ours: Value, theirs: Value | None) ->
     if theirs is None:
         return False
     if isinstance(ours, list):
-        there = [_comparable(rule, field, one) for one in _several(theirs)]
+        several = theirs.split(";") if field.type == "choices" and isinstance(theirs, str) else _several(theirs)
+        there = [_comparable(rule, field, one) for one in several]
         wanted = [_comparable(rule, field, one) for one in ours]
+        if field.type == "choices":
+            return set(wanted) == set(there)
         return set(wanted) <= set(there) if joined(rule) else wanted == there
     return _comparable(rule, field, ours) == _comparable(rule, field, theirs)
 

@@ -63,7 +63,7 @@ def authorize_url(settings: Settings, definition: Definition, state: str, verifi
         "response_type": "code",
         "client_id": id,
         "redirect_uri": redirect_uri(settings, definition.name),
-        "scope": oauth.separator.join(oauth.scopes),
+        **({"scope": oauth.separator.join(oauth.scopes)} if oauth.scopes else {}),
         "state": state,
         **oauth.extra,
     }
@@ -96,16 +96,21 @@ async def exchanged(
 async def by_hand(outgoing: Outgoing, settings: Settings, definition: Definition, token: str) -> Granted:
     """What the user's own `token` gives (see `TokenAuth.grant`). Raises Rejected, Unavailable."""
     assert definition.token is not None
-    id, colon, secret = token.partition(":")
+    id, colon, rest = token.partition(":")
     if definition.token.grant == "client_credentials" and colon:
-        return await _asked(outgoing, settings, definition, {"grant_type": "client_credentials"}, (id, secret), None)
-    if (
-        definition.token.grant == "authorization_code"
-        and definition.oauth
-        and settings.vendor(definition.name).client_id
-    ):
+        secret, at, host = rest.partition("@")
+        auth_url = _followed(definition, host)
+        if at and auth_url is None:
+            raise Rejected("token", f"names {host[:100]}, which is no host of {definition.label}.")
+        form = {"grant_type": "client_credentials"}
+        return await _asked(outgoing, settings, definition, form, (id, secret), auth_url)
+    if definition.token.grant == "authorization_code" and settings.vendor(definition.name).client_id:
         form = {"grant_type": "authorization_code", "code": token}
-        return await _asked(outgoing, settings, definition, form, app(settings, definition), None)
+        try:
+            return await _asked(outgoing, settings, definition, form, app(settings, definition), None)
+        except Rejected as refusal:
+            if refusal.field != "token":
+                raise
     return Granted(Tokens(access_token=token, private=True))
 
 

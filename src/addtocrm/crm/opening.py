@@ -336,6 +336,7 @@ def calls_with(
         tokens.access_token,
         header=header,
         scheme=scheme,
+        forbids=definition.forbids,
         **more,
     )
 

@@ -220,7 +220,13 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
     has = piece.choice.there
     free = {name: value for name, value in piece.values.items() if name not in piece.choice.taken}
     try:
-        wanted = mapping.wanted(rules, fields, free, open_fields="open_custom_fields" in crm.definition.capabilities)
+        wanted = mapping.wanted(
+            rules,
+            fields,
+            free,
+            usual=kind not in crm.own,
+            open_fields="open_custom_fields" in crm.definition.capabilities,
+        )
     except Rejected as refusal:
         piece.failure = refusal
         return None
@@ -371,7 +377,7 @@ async def _chosen_anew(crm: OpenForWriting, piece: Piece, fresh: Record | None) 
 
 async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) -> bool:
     """Whether the CRM says which record the new one would double; that is the piece's then."""
-    if not isinstance(outcome, Duplicate):
+    if not isinstance(outcome, Duplicate) or (outcome.kind == "company") != (piece.kind == "company"):
         return False
     id = outcome.id
     fresh = (await crm.connector.get(piece.kind, [id])).get(id) if id else None

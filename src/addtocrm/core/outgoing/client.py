@@ -229,7 +229,7 @@ class Outgoing:
 
     async def _judged(self, account: Account, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         if status == 429:
-            seconds = retry_after(headers) or THROTTLED_SECONDS
+            seconds = retry_after(headers) or _said(account.vendor, headers, body) or THROTTLED_SECONDS
             await self._limiter.pause(account, seconds)
             raise Throttled("the vendor says that its quota is used up", seconds)
         if status >= 500:
@@ -290,6 +290,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return None
         seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _said(vendor: Vendor, headers: Mapping[str, str], body: bytes) -> float | None:
+    """What a 429 without Retry-After says in the vendor's own form."""
+    if vendor.throttled is None:
+        return None
+    try:
+        return vendor.throttled(headers, msgspec.json.decode(body) if body else None)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return vendor.throttled(headers, None)
 
 
 def _failure(error: Exception, sent: bool) -> CallFailed:

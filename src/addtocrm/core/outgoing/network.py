@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -78,7 +80,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
 
     def __init__(self, network: CheckedNetwork, *, connections: int, http2: bool) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=_trusted(http2),
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
@@ -86,6 +88,12 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
             http2=http2,
             network_backend=network,
         )
+
+
+@cache
+def _trusted(http2: bool) -> ssl.SSLContext:
+    """One for all vendors of a protocol, which httpcore2 sets in it: reading the certificates takes long."""
+    return httpx2.create_ssl_context()
 
 
 def _part(timeout: float | None, addresses: int) -> float | None:

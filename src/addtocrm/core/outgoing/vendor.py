@@ -1,7 +1,7 @@
 """What is said of a vendor before it is called: data, no code."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,11 +28,14 @@ class Lesson(msgspec.Struct, frozen=True):
 
 
 class Vendor(msgspec.Struct, frozen=True, kw_only=True):
-    """A vendor as data. `learn` reads the quota from an answer's headers (lower-case names)."""
+    """A vendor as data. `learn` reads the quota from an answer's headers (lower-case names); `throttled` reads from the
+    headers and the decoded body of a 429 for how many seconds nothing more is granted, where `Retry-After` is not said.
+    """
 
     name: str
     quota: Quota = Quota()
     learn: Callable[[Mapping[str, str]], Lesson | None] | None = None
+    throttled: Callable[[Mapping[str, str], Any], float | None] | None = None
     http2: bool = False
     connections: int = 20
     connect_seconds: float = 5.0
