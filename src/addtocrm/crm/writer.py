@@ -41,6 +41,7 @@ TRIES = 3
 """So often a record is read and written again that somebody else changes meanwhile."""
 LOOK_AGAIN_SECONDS = (0.5, 1.5, 3.0)
 """After these pauses a record is looked for that the CRM was asked to make and of which no answer came."""
+BY_NAME: By = "name"
 ALL_FAIL = (Expired, RateLimited)
 """What fails one fails all."""
 
@@ -383,8 +384,10 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
     fresh = (await crm.connector.get(piece.kind, [id])).get(id) if id else None
     if fresh is not None:
         there = candidate(await crm.mapped(fresh.kind), fresh)
-        same = [one for one in matching.KEYS[piece.kind] if matching.same_key(one, piece.values, there.values)]
-        name: By = same[0] if same else "name"
+        same: list[By] = [
+            one for one in matching.KEYS[piece.kind] if matching.same_key(one, piece.values, there.values)
+        ]
+        name = (*same, BY_NAME)[0]
         if name in piece.choice.taken or (piece.by is not None and name not in piece.by):
             return False
         if matching.linked(piece.kind, piece.values, there, name):
