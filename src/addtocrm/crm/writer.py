@@ -93,6 +93,7 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     if not pieces:
         return
     kind = pieces[0].kind
+    await _read_own_fields(crm, pieces)
     recalled = await links.recall(crm, kind, [one for piece in pieces for one in piece.identities])
     candidates = {one.record.id: one for one in await look(crm, kind, [one for one in pieces if not one.contact_id])}
     linked_ids = {link.record_id for link in recalled.values() if link.record_id}
@@ -105,6 +106,14 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     await _with_companies(crm, pieces, candidates)
     for piece in pieces:
         _choose(crm, piece, list(candidates.values()), recalled, dry_run=dry_run)
+
+
+async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
+    """Has records read with the custom fields that are to be written."""
+    names = {name.removeprefix(CUSTOM) for piece in pieces for name in piece.values if name.startswith(CUSTOM)}
+    for kind in await kinds(crm, pieces[0].kind):
+        _, fields = await crm.mapped(kind)
+        crm.reads[kind].update(field.name for name in names if (field := mapping.own_field(fields, name)))
 
 
 async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate]:
