@@ -59,7 +59,7 @@ TYPES: dict[str, Any] = {"employee_count": "number", "company_id": "reference", 
 
 
 class Store:
-    """What the vendor has. `failure` is what becomes of all but reading records."""
+    """What the vendor has. `failure` is what becomes of all but finding records."""
 
     def __init__(self) -> None:
         self.fields: dict[Kind, dict[str, Field]] = {
@@ -86,7 +86,7 @@ class MemoryCrm:
         await asyncio.sleep(0.002)
         if self._token != TOKEN:
             raise Expired
-        if self._store.failure and name not in ("info", "fields", "find", "get"):
+        if self._store.failure and name not in ("info", "fields", "find"):
             raise self._store.failure
         return self._store
 
