@@ -38,7 +38,7 @@ class Calls:
         self._outgoing, self._vendor, self._account = outgoing, vendor, account
         self.url = url.rstrip("/")
         self.token, self._header, self._scheme = token, header, scheme
-        self._renew, self._forbids, self._bulk = renew, forbids or (lambda _: False), bulk
+        self._renew, self._forbids, self._bulk = renew, forbids, bulk
 
     async def ask(
         self,
@@ -56,16 +56,19 @@ class Calls:
         """
         used = self.token
         reply = await self._call(vendor or self._vendor, method, path, headers, call)
-        if reply.status != 401 or self._forbids(reply.data):
+        if reply.status != 401 or self._is_forbidden(reply):
             return reply
         if self._renew is None:
             raise Expired
         if self.token == used:
             self.token = await self._renew(used)
         reply = await self._call(vendor or self._vendor, method, path, headers, call)
-        if reply.status == 401 and not self._forbids(reply.data):
+        if reply.status == 401 and not self._is_forbidden(reply):
             raise Expired
         return reply
+
+    def _is_forbidden(self, reply: Reply) -> bool:
+        return self._forbids is not None and self._forbids(reply.data)
 
     async def limited(self, seconds: float, vendor: Vendor | None = None) -> RateLimited:
         """The failure to raise where the vendor says in a form of its own that its quota is used up for `seconds`."""

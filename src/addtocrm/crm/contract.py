@@ -109,8 +109,8 @@ class TokenAuth(msgspec.Struct, frozen=True, kw_only=True):
     """A token that the CRM's user makes; `where` says where.
 
     It goes into `header`, after `scheme`. `grant`: it is not the token itself, but what one is got for at the OAuth
-    token address: `CLIENT_ID:CLIENT_SECRET`, with `@HOST` where that is at a host of its own, for client credentials (RFC
-    6749 §4.4), a code of the deployment's app for authorization_code. A text that is none of these is a token itself.
+    token address: `CLIENT_ID:CLIENT_SECRET`, with `@HOST` where that is at a host of its own, for client credentials
+    (RFC 6749 §4.4), a code of the deployment's app for authorization_code. Another text is a token itself.
     """
 
     where: str

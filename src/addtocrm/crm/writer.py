@@ -41,6 +41,7 @@ TRIES = 3
 """So often a record is read and written again that somebody else changes meanwhile."""
 LOOK_AGAIN_SECONDS = (0.5, 1.5, 3.0)
 """After these pauses a record is looked for that the CRM was asked to make and of which no answer came."""
+BY_NAME: By = "name"
 ALL_FAIL = (Expired, RateLimited)
 """What fails one fails all."""
 
@@ -92,6 +93,7 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     if not pieces:
         return
     kind = pieces[0].kind
+    await _read_own_fields(crm, pieces)
     recalled = await links.recall(crm, kind, [one for piece in pieces for one in piece.identities])
     candidates = {one.record.id: one for one in await look(crm, kind, [one for one in pieces if not one.contact_id])}
     linked_ids = {link.record_id for link in recalled.values() if link.record_id}
@@ -104,6 +106,14 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     await _with_companies(crm, pieces, candidates)
     for piece in pieces:
         _choose(crm, piece, list(candidates.values()), recalled, dry_run=dry_run)
+
+
+async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
+    """Has records read with the custom fields that are to be written."""
+    names = {name.removeprefix(CUSTOM) for piece in pieces for name in piece.values if name.startswith(CUSTOM)}
+    for kind in await kinds(crm, pieces[0].kind):
+        _, fields = await crm.mapped(kind)
+        crm.reads[kind].update(field.name for name in names if (field := mapping.own_field(fields, name)))
 
 
 async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate]:
@@ -383,8 +393,10 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
     fresh = (await crm.connector.get(piece.kind, [id])).get(id) if id else None
     if fresh is not None:
         there = candidate(await crm.mapped(fresh.kind), fresh)
-        same = [one for one in matching.KEYS[piece.kind] if matching.same_key(one, piece.values, there.values)]
-        name: By = same[0] if same else "name"
+        same: list[By] = [
+            one for one in matching.KEYS[piece.kind] if matching.same_key(one, piece.values, there.values)
+        ]
+        name = (*same, BY_NAME)[0]
         if name in piece.choice.taken or (piece.by is not None and name not in piece.by):
             return False
         if matching.linked(piece.kind, piece.values, there, name):

@@ -165,7 +165,7 @@ class HubSpot:
     def __init__(self, access: Access) -> None:
         assert access.calls
         self._calls = access.calls
-        self._reads = {kind: sorted(access.reads.get(kind, ())) for kind in OBJECT}
+        self._reads = access.reads
         self._page_url = access.page_url
         self._names: dict[Kind, set[str]] = {}
 
@@ -355,7 +355,7 @@ class HubSpot:
             params["after"] = page.after
 
     async def _many(self, kind: Kind, ids: Sequence[str], key: str | None = None) -> dict[str, Item]:
-        return {one.id: one for one in await self._read_many(OBJECT[kind], ids, self._reads[kind], key)}
+        return {one.id: one for one in await self._read_many(OBJECT[kind], ids, sorted(self._reads[kind]), key)}
 
     async def _read_many(
         self, object: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None

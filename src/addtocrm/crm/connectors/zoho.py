@@ -111,7 +111,7 @@ class Zoho:
         self._people = (
             ["Leads", "Contacts"] if access.options.get("contact_object") == "lead" else ["Contacts", "Leads"]
         )
-        self._reads = {module: {n for n in access.reads[kind] if _is_name(n)} for kind, module in MODULES.items()}
+        self._reads = access.reads
         self._absent: dict[str, set[str]] = {module: set() for module in KINDS}
         self._known: dict[str, set[str]] = {module: set() for module in KINDS}
         self._references = {module: set(names) for module, names in REFERENCES.items()}
@@ -278,9 +278,13 @@ class Zoho:
                     found += await self._select(module, alone, MATCHES)
         return found
 
+    def _named(self, module: str) -> set[str]:
+        """What records are wanted with."""
+        return {name for kind, of in MODULES.items() if of == module for name in self._reads[kind] if _is_name(name)}
+
     def _terms(self, module: str, one: Sought) -> Iterator[dict[str, list[str]]]:
         """The terms as the module has them, without those on fields that it has not."""
-        usable = (self._reads[module] | set(SECOND.values())) - self._absent[module]
+        usable = (self._named(module) | set(SECOND.values())) - self._absent[module]
         for term in one.terms:
             there = {IN_LEADS.get(n, n) if module == "Leads" else n: texts for n, texts in term.items()}
             if not there or not usable.issuperset(there):
@@ -295,7 +299,7 @@ class Zoho:
     async def _select(self, module: str, where: str, most: int) -> list[Record]:
         """Up to `most` records, the oldest first."""
         own = {"Modified_Time", "Converted__s"} if module == "Leads" else {"Modified_Time"}
-        columns = (self._reads[module] | own) - self._absent[module] - {"id"}
+        columns = (self._named(module) | own) - self._absent[module] - {"id"}
         rows: list[dict[str, Any]] = []
         more = True
         while more and len(rows) < most:

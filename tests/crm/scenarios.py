@@ -1,0 +1,590 @@
+"""What every vendor's connector must do inside the product. A vendor's test file subclasses Scenarios."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pytest
+from vendors.base import Answer, Vendor
+
+from addtocrm.core.caller import Caller
+from addtocrm.core.errors import ApiError
+from addtocrm.core.settings import Settings
+from addtocrm.crm import connections, contacts, mappings, service, writer
+from addtocrm.crm.contacts import Asked
+from addtocrm.crm.contract import Rule
+from addtocrm.crm.model import ContactWrite, MappingWrite, NoteWrite, TaskWrite, WriteResult
+from addtocrm.crm.opening import Expected
+from addtocrm.crm.setup import Setup, opened
+from addtocrm.tenants.accounts import service as accounts
+
+JANE: dict[str, Any] = {
+    "linkedin_url": "https://www.linkedin.com/in/jane-doe-example",
+    "first_name": "Jane",
+    "last_name": "Doe",
+    "full_name": "Jane Doe",
+    "job_title": "Head of Sales",
+    "email": "jane.doe@acme.example.com",
+    "company": {"name": "Acme", "domain": "acme.example.com"},
+}
+WHO = {"first_name": "Jane", "last_name": "Doe", "full_name": "Jane Doe"}
+HARD = "O'Neil \"Zoë\" \\ 李; a,b(c) {{x}} %41 <b>&amp; ' or 1=1 -- \\' * ?"
+PRIVATE = "private-token-1"
+
+
+class Desk:
+    """The product on one to three hosts beside a vendor, with a connected account."""
+
+    def __init__(self, vendor: Any, crm: str, account_id: str, setups: list[Setup]) -> None:
+        self.vendor, self.crm, self.account_id, self.setups = vendor, crm, account_id, setups
+        self.setup = setups[0]
+        self.caller = Caller(account_id, "operator", "request-1")
+
+    async def write(self, person: dict[str, Any], host: int = 0, **more: Any) -> WriteResult:
+        body = msgspec.convert({"person": person, **more}, ContactWrite)
+        return await contacts.upsert(self.setups[host % len(self.setups)], self.caller, body)
+
+    async def fails(self, type: str, person: dict[str, Any], **more: Any) -> ApiError:
+        """The error of a write, which is of this type."""
+        try:
+            done = await self.write(person, **more)
+        except ApiError as error:
+            assert error.type == type, error
+            return error
+        raise AssertionError(f"it was written: {done}")
+
+    async def write_many(self, people: list[dict[str, Any]], **more: Any) -> list[Any]:
+        asked = [Asked(self.caller, msgspec.convert({"person": one, **more}, ContactWrite)) for one in people]
+        return await contacts.upsert_many(self.setup, self.account_id, Expected(), asked)
+
+    async def events(self) -> list[str]:
+        rows = await self.setup.pool.fetch(
+            """select type from (select type, created_at from events_outbox union all
+               select type, created_at from events) as e order by created_at"""
+        )
+        return [row["type"] for row in rows]
+
+
+Work = Callable[[Desk], Awaitable[None]]
+
+
+class Scenarios:
+    """`writes` matches the `METHOD /path` of every request that changes a contact, `creates` of those that make one."""
+
+    crm: str
+    server: type[Vendor]
+    creates: str
+    writes: str
+    picklist: tuple[str, str]
+    """A custom field of contacts with options, and one of these; the server of the tests has it."""
+    text_field: str
+    """A custom text field of contacts."""
+    oauth_refreshes = True
+    renames_merged = False
+    """Whether a merge gives the record a new id."""
+
+    @pytest.fixture
+    def vendor(self) -> Iterator[Any]:
+        with self.server() as vendor:
+            yield vendor
+
+    @pytest.fixture
+    def run(self, vendor: Any, database_url: str, tmp_path: Path) -> Iterator[Callable[..., None]]:
+        """Does some work at a desk; afterwards the vendor has refused nothing."""
+
+        def run(work: Work, *, hosts: int = 1, oauth: bool = False, refused: bool = False, **options: str) -> None:
+            async def beside() -> None:
+                async with self.desk(vendor, database_url, tmp_path, hosts, oauth, options) as desk:
+                    await work(desk)
+
+            asyncio.run(beside())
+            assert refused or vendor.refused == []
+
+        yield run
+
+    @asynccontextmanager
+    async def desk(
+        self, vendor: Any, url: str, folder: Path, hosts: int, oauth: bool, options: dict[str, str]
+    ) -> AsyncIterator[Desk]:
+        name = self.crm.upper()
+        client = {f"{name}_CLIENT_ID": "app-1", f"{name}_CLIENT_SECRET": "hush-app-secret"}
+        settings = Settings(data_dir=folder, allow_private_networks=True, vendors={f"{name}_URL": vendor.url, **client})
+        async with AsyncExitStack() as stack:
+            setups = [await stack.enter_async_context(opened(url, settings, size=8)) for _ in range(hosts)]
+            account = await accounts.create(setups[0].pool, "owner@example.com")
+            desk = Desk(vendor, self.crm, account.id, setups)
+            if oauth:
+                begun = await connections.begin(setups[0], account.id, self.crm, options=options)
+                back = vendor.authorize(begun.authorize_url)
+                await connections.finish(setups[0], self.crm, dict(parse_qsl(urlsplit(back).query)))
+            else:
+                await connections.connect(setups[0], account.id, self.crm, token=PRIVATE, options=options)
+            yield desk
+
+    def test_a_new_person_is_created_with_their_company(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            done = await desk.write(JANE)
+            assert (done.crm, done.action, done.matched_by, done.fields_kept) == (self.crm, "created", None, [])
+            [there] = vendor.contacts()
+            [company] = vendor.companies()
+            assert (there["id"], there["email"]) == (done.contact_id, JANE["email"])
+            assert (there["first_name"], there["last_name"]) == ("Jane", "Doe")
+            assert (company["id"], company["name"]) == (done.company_id, "Acme")
+            assert there["company_id"] == company["id"]
+            assert done.url and done.contact_id and done.contact_id in done.url
+            assert await desk.events() == ["crm.connected", "crm.company.created", "crm.contact.created"]
+
+        run(work)
+
+    def test_the_same_again_is_unchanged_and_sends_no_write(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            first = await desk.write(JANE)
+            before = len(vendor.asked(self.writes))
+            again = await desk.write(JANE)
+            assert (again.contact_id, again.company_id) == (first.contact_id, first.company_id)
+            assert (again.action, again.fields_written, again.fields_kept) == ("unchanged", [], [])
+            assert again.matched_by in ("linkedin_url", "email")
+            assert len(vendor.asked(self.writes)) == before
+
+        run(work)
+
+    def test_the_same_again_while_search_lags(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.lag = 10
+            first = await desk.write(JANE)
+            again = await desk.write(JANE)
+            assert (again.contact_id, again.company_id) == (first.contact_id, first.company_id)
+            assert (len(vendor.contacts()), len(vendor.companies())) == (1, 1)
+
+        run(work)
+
+    def test_a_new_address_a_year_later(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            first = await desk.write(JANE)
+            moved = {**JANE, "email": "jane@globex.example.com", "company": {"domain": "globex.example.com"}}
+            again = await desk.write(moved)
+            assert (again.contact_id, again.matched_by) == (first.contact_id, "linkedin_url")
+            assert "email" in again.fields_kept
+            assert [one["email"] for one in vendor.contacts()] == [JANE["email"]]
+
+        run(work)
+
+    def test_what_a_person_filled_in_stays(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(**WITHOUT_FULL, email=JANE["email"], job_title="Boss")
+            done = await desk.write({**JANE, "phone": "+15550100100"})
+            assert (done.contact_id, done.action, done.matched_by) == (there, "updated", "email")
+            assert "job_title" in done.fields_kept and "phone" in done.fields_written
+            [contact] = vendor.contacts()
+            assert (contact["job_title"], re.sub(r"\D", "", contact["phone"])) == ("Boss", "15550100100")
+
+        run(work)
+
+    def test_overwriting_says_what_it_replaced(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.put_contact(**WITHOUT_FULL, email=JANE["email"], job_title="Boss")
+            done = await desk.write(JANE, on_conflict="overwrite")
+            assert "job_title" in done.fields_written
+            assert [one["job_title"] for one in vendor.contacts()] == ["Head of Sales"]
+            kept = await desk.write({**JANE, "job_title": "CEO"}, on_conflict="skip")
+            assert (kept.action, kept.fields_kept) == ("skipped", ["job_title"])
+
+        run(work)
+
+    def test_a_secondary_address_finds_the_contact(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(
+                **WITHOUT_FULL, email="old@example.org", other_emails=["jane.doe@acme.example.com"]
+            )
+            done = await desk.write({**WHO, "email": "Jane.Doe@acme.example.com"})
+            assert (done.contact_id, done.matched_by) == (there, "email")
+            assert len(vendor.contacts()) == 1
+
+        run(work)
+
+    def test_namesakes_are_two(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.put_contact(**WITHOUT_FULL, email="other@globex.example.com")
+            done = await desk.write(JANE)
+            assert done.action == "created"
+            assert len(vendor.contacts()) == 2
+
+        run(work)
+
+    def test_one_contact_of_twenty_writes_at_once_by_different_keys(self, run: Any, vendor: Any) -> None:
+        at_acme = {**WHO, "company": JANE["company"]}
+        forms = [
+            JANE,
+            {**at_acme, "email": JANE["email"]},
+            {**at_acme, "linkedin_url": JANE["linkedin_url"]},
+            at_acme,
+        ]
+
+        async def work(desk: Desk) -> None:
+            vendor.lag = 2
+            done = await asyncio.gather(*(desk.write(forms[turn % 4], host=turn) for turn in range(20)))
+            assert len({one.contact_id for one in done}) == 1, vendor.contacts()
+            assert len(vendor.contacts()) == 1
+            assert len(vendor.companies()) == 1
+
+        run(work, hosts=3)
+
+    def test_contact_id_and_match_by_decide(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(**WITHOUT_FULL, email=JANE["email"])
+            named = await desk.write({**JANE, "email": "new@example.org"}, contact_id=there)
+            assert (named.contact_id, named.matched_by) == (there, "contact_id")
+            assert (await desk.fails("not_found", JANE, contact_id=self.no_such_id(there))).message
+            by_url = await desk.write(
+                {**JANE, "linkedin_url": "https://www.linkedin.com/in/jane-2", "email": "jane2@example.org"},
+                match_by=["linkedin_url"],
+            )
+            assert (by_url.action, by_url.matched_by) == ("created", None)
+
+        run(work)
+
+    def no_such_id(self, id: str) -> str:
+        """An id of the vendor's form that no record has."""
+        return id[:-1] + ("1" if id[-1] != "1" else "2")
+
+    def test_a_dry_run_shows_what_would_be_sent(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            done = await desk.write(JANE, dry_run=True)
+            assert (done.action, done.contact_id) == ("created", None)
+            assert done.values and JANE["email"] in msgspec.json.encode(done.values).decode()
+            assert vendor.contacts() == vendor.companies() == []
+            there = vendor.put_contact(**WITHOUT_FULL, email=JANE["email"])
+            found = await desk.write(JANE, dry_run=True)
+            assert (found.contact_id, found.matched_by, found.action) == (there, "email", "updated")
+            assert vendor.asked(self.writes) == []
+
+        run(work)
+
+    def test_a_token_that_ended_is_refreshed_and_the_write_goes_on(self, run: Any, vendor: Any) -> None:
+        if not self.oauth_refreshes:
+            pytest.skip("its tokens do not end")
+
+        async def work(desk: Desk) -> None:
+            vendor.rotates = True
+            await desk.write(JANE)
+            vendor.expire()
+            assert (await desk.write({**JANE, "phone": "+15550100100"})).action == "updated"
+            vendor.expire()
+            assert (await desk.write(JANE)).action == "unchanged"
+            assert (await connections.info(desk.setup.pool, desk.account_id)).status == "connected"
+
+        run(work, oauth=True)
+
+    def test_fifty_refresh_once(self, run: Any, vendor: Any) -> None:
+        if not self.oauth_refreshes:
+            pytest.skip("its tokens do not end")
+
+        async def work(desk: Desk) -> None:
+            vendor.rotates = True
+            await service.owners(desk.setup, desk.account_id, None, 50)
+            vendor.expire()
+            before = len(vendor.asked("token$"))
+            await asyncio.gather(
+                *(service.owners(desk.setups[turn % 3], desk.account_id, None, 50) for turn in range(50))
+            )
+            assert len(vendor.asked("token$")) == before + 1
+
+        run(work, hosts=3, oauth=True)
+
+    def test_access_that_was_taken_away_is_told(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.forget_grants()
+            await desk.fails("crm_token_expired", JANE)
+            await desk.fails("crm_token_expired", JANE)
+            assert (await connections.info(desk.setup.pool, desk.account_id)).status == "token_expired"
+            assert (await desk.events()).count("crm.token_expired") == 1
+            begun = await connections.begin(desk.setup, desk.account_id, self.crm)
+            back = vendor.authorize(begun.authorize_url)
+            await connections.finish(desk.setup, self.crm, dict(parse_qsl(urlsplit(back).query)))
+            assert (await desk.write(JANE)).action == "created"
+
+        run(work, oauth=True)
+
+    def test_a_state_is_used_once_and_by_who_has_it(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            begun = await connections.begin(desk.setup, desk.account_id, self.crm)
+            params = dict(parse_qsl(urlsplit(vendor.authorize(begun.authorize_url)).query))
+            for wrong in ({**params, "state": "x"}, {name: params[name] for name in params if name != "state"}):
+                with pytest.raises(ApiError) as refused:
+                    await connections.finish(desk.setup, self.crm, wrong)
+                assert refused.value.type == "validation_error"
+            await connections.finish(desk.setup, self.crm, params)
+            with pytest.raises(ApiError):
+                await connections.finish(desk.setup, self.crm, params)
+
+        run(work)
+
+    @pytest.mark.parametrize("form", ["seconds", "date", "the vendor's own"])
+    def test_a_quota_that_is_used_up_says_how_long(self, run: Any, vendor: Any, form: str) -> None:
+        async def work(desk: Desk) -> None:
+            date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+            body = vendor.throttled().body
+            answer = {
+                "seconds": Answer(429, body, {"retry-after": "60"}),
+                "date": Answer(429, body, {"retry-after": date}),
+                "the vendor's own": vendor.throttled(),
+            }[form]
+            vendor.trouble(".", answer, times=1000)
+            error = await desk.fails("crm_rate_limit", JANE)
+            assert error.retry_after_seconds and error.retry_after_seconds >= 1
+            if form != "the vendor's own":
+                assert 50 <= error.retry_after_seconds <= 61
+            assert vendor.contacts() == []
+
+        run(work)
+
+    def test_a_quota_that_is_free_again_soon_is_waited_for(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(".", Answer(429, vendor.throttled().body, {"retry-after": "1"}), times=2)
+            assert (await desk.write(JANE)).action == "created"
+
+        run(work)
+
+    def test_a_failure_that_passes_is_not_seen(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(self.creates, Answer(503, {"message": "away"}))
+            assert (await desk.write(JANE)).action == "created"
+            assert len(vendor.contacts()) == 1
+
+        run(work)
+
+    @pytest.mark.parametrize(
+        "answer", [Answer(503, {"message": "away"}), Answer(200, "<html>maintenance</html>"), Answer(500, "oops")]
+    )
+    def test_a_vendor_that_is_away(self, run: Any, vendor: Any, answer: Answer) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(".", answer, times=1000)
+            error = await desk.fails("crm_unavailable", JANE)
+            assert error.retry_after_seconds
+            vendor.troubles.clear()
+            assert vendor.contacts() == []
+
+        run(work)
+
+    @pytest.mark.parametrize("lag", [0.0, 1.0])
+    def test_a_create_whose_answer_is_lost_is_looked_for(self, run: Any, vendor: Any, lag: float) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.lag = lag
+            vendor.trouble(self.creates, lost=True)
+            for _ in range(20):
+                try:
+                    done = await desk.write(JANE)
+                    break
+                except ApiError as error:
+                    assert error.type == "crm_unavailable"
+                    await asyncio.sleep(1)
+            else:
+                raise AssertionError("it was never found")
+            assert (done.action, len(vendor.contacts())) == ("created", 1)
+            assert (await desk.events()).count("crm.contact.created") == 1
+            assert (await desk.write(JANE)).action == "unchanged"
+
+        run(work)
+
+    def test_a_value_that_is_no_option_names_the_allowed_ones(self, run: Any, vendor: Any) -> None:
+        name, option = self.picklist
+
+        async def work(desk: Desk) -> None:
+            error = await desk.fails("validation_error", JANE, custom_fields={name: "no such option"})
+            assert error.details and error.details[0].path == f"custom_fields.{name}"
+            assert option.lower() in str(error.details).lower()
+            assert vendor.contacts() == []
+            assert (await desk.write(JANE, custom_fields={name: option})).action == "created"
+            assert (await desk.write(JANE, custom_fields={name: option})).action == "unchanged"
+
+        run(work)
+
+    def test_a_field_that_was_deleted_at_the_vendor(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            await desk.write(JANE, custom_fields={self.text_field: "gold"})
+            vendor.remove_field(self.text_field)
+            error = await desk.fails("validation_error", JANE, custom_fields={self.text_field: "silver"})
+            assert error.details and error.details[0].path == f"custom_fields.{self.text_field}"
+            assert (await desk.write({**JANE, "phone": "+15550100100"})).action == "updated"
+
+        run(work, refused=True)
+
+    def test_a_record_that_was_deleted_there_is_made_again(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            first = await desk.write(JANE)
+            vendor.delete_contact(first.contact_id)
+            again = await desk.write(JANE)
+            assert again.action == "created"
+            assert again.contact_id != first.contact_id
+            assert [one["id"] for one in vendor.contacts()] == [again.contact_id]
+
+        run(work)
+
+    def test_a_record_that_was_merged_there(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            other = vendor.put_contact(**WITHOUT_FULL, email="jane@home.example.com")
+            first = await desk.write(JANE)
+            vendor.merge_contacts(other, first.contact_id)
+            again = await desk.write(JANE)
+            [there] = vendor.contacts()
+            assert again.contact_id == there["id"]
+            assert there["id"] == other or self.renames_merged
+
+        run(work)
+
+    def test_values_that_are_hard_to_quote(self, run: Any, vendor: Any) -> None:
+        person = {
+            "first_name": HARD,
+            "last_name": f"{HARD}'s",
+            "company_name": HARD,
+            "email": "o'neil+x@acme.example.com",
+        }
+
+        async def work(desk: Desk) -> None:
+            first = await desk.write(person)
+            again = await desk.write(person)
+            assert (again.contact_id, again.action) == (first.contact_id, "unchanged")
+            nameless = {name: value for name, value in person.items() if name != "email"}
+            by_name = await desk.write(nameless)
+            assert by_name.contact_id == first.contact_id
+            [there] = vendor.contacts()
+            assert there["first_name"] == HARD
+            assert len(vendor.companies()) == 1
+
+        run(work)
+
+    def test_values_that_are_very_long(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            long = {**JANE, "job_title": "x" * 500, "headline": "y" * 2000}
+            try:
+                first = await desk.write(long)
+            except ApiError as error:
+                assert (error.type, bool(error.details)) == ("validation_error", True)
+                assert vendor.contacts() == []
+            else:
+                again = await desk.write(long)
+                assert (again.contact_id, again.action) == (first.contact_id, "unchanged")
+
+        run(work)
+
+    def test_notes_tasks_and_lists(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            for _ in range(2):
+                done = await desk.write(JANE, note="Met at the fair;\n<call> in May.", list="Fair 2026")
+            assert len(vendor.notes(done.contact_id)) == 1
+            assert vendor.members("Fair 2026") == [done.contact_id]
+            await service.add_note(desk.setup, desk.caller, NoteWrite(contact_id=done.contact_id, text="Second"))
+            task = TaskWrite(contact_id=done.contact_id, title="Call back", due_at="2030-01-31T09:00:00Z")
+            await service.add_task(desk.setup, desk.caller, task)
+            assert (len(vendor.notes(done.contact_id)), vendor.tasks(done.contact_id)) == (2, ["Call back"])
+            gone = self.no_such_id(done.contact_id)
+            with pytest.raises(ApiError) as refused:
+                await service.add_note(desk.setup, desk.caller, NoteWrite(contact_id=gone, text="Nobody"))
+            assert refused.value.type == "not_found"
+
+        run(work)
+
+    def test_an_owner_is_named_by_id_or_address(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            [owner, *_], _ = await service.owners(desk.setup, desk.account_id, None, 50)
+            assert owner.email
+            assert "owner" in (await desk.write(JANE, owner=owner.email.upper())).fields_written
+            assert (await desk.write(JANE, owner=owner.id)).action == "unchanged"
+            await desk.fails("validation_error", JANE, owner="nobody@example.com")
+
+        run(work)
+
+    def test_contacts_are_found_and_paged(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            await desk.write(JANE)
+            found, _ = await service.contacts(desk.setup, desk.account_id, email=JANE["email"].upper())
+            assert [(one.email, one.last_name) for one in found] == [(JANE["email"], "Doe")]
+            assert (await service.contacts(desk.setup, desk.account_id, email="nobody@example.com"))[0] == []
+            for turn in range(4):
+                vendor.put_contact(first_name="Jo", last_name=f"Roe {turn}", email=f"jo{turn}@example.com")
+            seen: list[str] = []
+            cursor = None
+            while True:
+                page, cursor = await service.contacts(desk.setup, desk.account_id, cursor=cursor, limit=2)
+                seen += [one.id for one in page]
+                if cursor is None:
+                    break
+            assert sorted(seen) == sorted(one["id"] for one in vendor.contacts())
+
+        run(work)
+
+    def test_many_are_written_together_each_once(self, run: Any, vendor: Any) -> None:
+        people = [
+            {
+                "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
+                "full_name": f"Person Number{turn}",
+                "email": f"person{turn}@acme{turn % 3}.example.com",
+                "company": {"name": f"Acme {turn % 3}", "domain": f"acme{turn % 3}.example.com"},
+            }
+            for turn in range(60)
+        ]
+
+        async def work(desk: Desk) -> None:
+            bad = {**people[7], "email": "no address"}
+            done = await desk.write_many([*people[:7], bad, *people[8:], people[0]])
+            errors = [one for one in done if isinstance(one, ApiError)]
+            assert [one.type for one in errors] == ["validation_error"]
+            assert [one.action for one in done if isinstance(one, WriteResult)].count("created") == 59
+            assert done[-1].contact_id == done[0].contact_id
+            assert (len(vendor.contacts()), len(vendor.companies())) == (59, 3)
+            again = await desk.write_many(people)
+            assert [one.action for one in again].count("unchanged") == 59
+            assert len(vendor.contacts()) == 60
+
+        run(work)
+
+    def test_a_mapping_of_the_accounts_own(self, run: Any, vendor: Any) -> None:
+        name, option = self.picklist
+
+        async def work(desk: Desk) -> None:
+            usual = await mappings.get(desk.setup, desk.account_id, "contact")
+            assert usual.is_default
+            rules = [
+                *[rule for rule in usual.rules if rule.field not in (name, self.text_field)],
+                Rule(field=self.text_field, from_=("headline", "job_title")),
+                Rule(field=name, from_=("seniority",), values={"c_suite": option}),
+            ]
+            await mappings.put(desk.setup, desk.account_id, MappingWrite(object="contact", rules=rules))
+            done = await desk.write({**JANE, "seniority": "c_suite"}, dry_run=True)
+            assert done.values and done.values[self.text_field] == "Head of Sales"
+            assert name in done.values
+            assert (await desk.write({**JANE, "seniority": "c_suite"})).action == "created"
+            assert (await desk.write({**JANE, "seniority": "c_suite"})).action == "unchanged"
+            await desk.fails("validation_error", {**JANE, "seniority": "intern"})
+            with pytest.raises(ApiError) as refused:
+                unknown = MappingWrite(object="contact", rules=[Rule(field="no_such_field", from_=("email",))])
+                await mappings.put(desk.setup, desk.account_id, unknown)
+            assert refused.value.details and refused.value.details[0].path == "rules[0].field"
+            back = await mappings.put(desk.setup, desk.account_id, MappingWrite(object="contact"))
+            assert back == usual
+
+        run(work)
+
+    def test_a_field_for_linkedin_urls_is_made_on_request(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            made = await mappings.put(desk.setup, desk.account_id, MappingWrite(create_linkedin_field=True))
+            assert any("linkedin_url" in rule.from_ for rule in made.rules)
+            await desk.write(JANE)
+            [there] = vendor.contacts()
+            there_id = there["id"]
+            await desk.setup.pool.execute("delete from crm_links")
+            found = await desk.write({"linkedin_url": JANE["linkedin_url"], "full_name": "Jane Doe"})
+            assert (found.contact_id, found.matched_by) == (there_id, "linkedin_url")
+
+        run(work)
+
+
+WITHOUT_FULL = {"first_name": "Jane", "last_name": "Doe"}
+writer.LOOK_AGAIN_SECONDS = (0.2, 0.4)
