@@ -352,7 +352,10 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
     for piece, update in plans:
         by_kind.setdefault(update.record.kind, []).append((piece, update))
     for kind, some in by_kind.items():
-        outcomes = await crm.connector.update(kind, [update for _, update in some])
+        try:
+            outcomes = await crm.connector.update(kind, [update for _, update in some])
+        except Failure as failure:
+            outcomes = [failure] * len(some)
         for (piece, update), outcome in zip(some, outcomes, strict=True):
             match outcome:
                 case Record():
