@@ -208,7 +208,9 @@ def definition(store: Store, name: str = "memory", **more: Any) -> Definition:
         token=TokenAuth(where="Settings, Private apps."),
         vendor=Vendor(name="memory", quota=Quota((Window(100, 10),))),
         capabilities=("contacts", "companies", "notes", "tasks", "owners", "lists", "custom_fields"),
-        mapping={kind: tuple(Rule(field=f"m_{name}", from_=(name,)) for name in names) for kind, names in NAMES.items()},
+        mapping={
+            kind: tuple(Rule(field=f"m_{name}", from_=(name,)) for name in names) for kind, names in NAMES.items()
+        },
         open=open,
     )
     return msgspec.structs.replace(made, **more)
