@@ -81,6 +81,11 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     def identities(self) -> list[Identity]:
         return matching.identities(self.kind, self.values)
 
+    @property
+    def own_identities(self) -> list[Identity]:
+        """Those that are no other record's."""
+        return [one for one in self.identities if one.name not in self.choice.taken]
+
     def also(self, field: str) -> None:
         """Counts something written beside the record's own fields."""
         self.fields.append(field)
@@ -217,7 +222,7 @@ async def write(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) 
             break
     for piece in todo:
         piece.failure = piece.failure or Unavailable(retry_after=1)
-    done = [(piece.record, piece.identities) for piece in pieces if piece.record and piece.failure is None]
+    done = [(piece.record, piece.own_identities) for piece in pieces if piece.record and piece.failure is None]
     if done:
         await surely(lambda: links.keep(crm, pieces[0].kind, done))
 
@@ -289,7 +294,7 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
     if not pieces:
         return []
     kind = pieces[0].kind
-    await links.attempt(crm, kind, [one for piece in pieces for one in piece.identities])
+    await links.attempt(crm, kind, [one for piece in pieces for one in piece.own_identities])
     rows = [{name: value for name, value in piece.sent.items() if value is not None} for piece in pieces]
     try:
         outcomes: Sequence[Record | Failure] = await crm.connector.create(kind, rows)
@@ -305,7 +310,7 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
                 piece.failure = outcome
                 lost.append(piece)
             case _:
-                await links.drop(crm, attempts=piece.identities)
+                await links.drop(crm, attempts=piece.own_identities)
                 if await _there_already(crm, piece, outcome) or await _field_gone(crm, piece, outcome):
                     again.append(piece)
                 else:
@@ -335,7 +340,7 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
             break
     if crm.definition.search_lag == 0 and lost:
         # Its search knows at once what it has: these were not made.
-        await links.drop(crm, attempts=[one for piece in lost for one in piece.identities])
+        await links.drop(crm, attempts=[one for piece in lost for one in piece.own_identities])
         for piece in lost:
             piece.failure, piece.choice = None, Choice(None, None, piece.choice.taken)
         found += lost
