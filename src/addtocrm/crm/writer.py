@@ -195,6 +195,8 @@ def _choose(
     for identity, link in known_by:
         there = by_id.get(link.record_id or "")
         allowed = piece.by is None or identity.name in piece.by
+        if there and identity.name == "name" and matching.is_ambiguous(piece.kind, piece.values, there, candidates):
+            continue
         if there and allowed and matching.linked(piece.kind, piece.values, there, identity.name):
             taken = matching.taken(piece.kind, piece.values, candidates, there)
             piece.choice = Choice(there, identity.name, taken | piece.taken)
