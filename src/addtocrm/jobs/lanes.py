@@ -14,6 +14,8 @@ from addtocrm.jobs.kind import Kind
 
 GUARANTEED_PART = 8
 """This part of a kind's places every account has, also when the others have filled them all."""
+NARROWING = 8
+"""Of items that were under way when a process died, so much fewer are under way at a time for each death."""
 BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), -1)
 
 
@@ -54,6 +56,30 @@ class Carried(msgspec.Struct, eq=False):
         return not self.active and not self.unsettled and self.work is None
 
 
+class Suspects:
+    """Items under way in this process that were so when another died: the oftener, the fewer of them at a time, so that
+    the one at fault is soon alone, and no other is under way at each of its deaths."""
+
+    def __init__(self) -> None:
+        self._widths: list[int] = []
+
+    def admit(self, deaths: int, at_once: int) -> bool:
+        """Whether an item may be begun, in a lane of so many places."""
+        return deaths == 0 or len(self._widths) < min([_width(deaths, at_once), *self._widths])
+
+    def begin(self, deaths: int, at_once: int) -> None:
+        if deaths:
+            self._widths.append(_width(deaths, at_once))
+
+    def end(self, deaths: int, at_once: int) -> None:
+        if deaths:
+            self._widths.remove(_width(deaths, at_once))
+
+
+def _width(deaths: int, at_once: int) -> int:
+    return max(at_once // NARROWING**deaths, 1)
+
+
 class _Account:
     """One account's jobs of a kind, and how many of their items are under way."""
 
@@ -66,8 +92,9 @@ class _Account:
 class Lane:
     """The places of one kind of job."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, suspects: Suspects) -> None:
         self._at_once = at_once
+        self._suspects = suspects
         self._guaranteed = max(at_once // GUARANTEED_PART, 1)
         self._accounts: dict[str, _Account] = {}
         self._busy = 0
@@ -91,13 +118,13 @@ class Lane:
         It is one of the account with the fewest under way; an account that has fewer than its guaranteed part needs no
         free place, so that nobody waits for what takes others long.
         """
-        hungry = [one for one in self._accounts.values() if any(_can_begin(job, now) for job in one.jobs)]
+        hungry = [one for one in self._accounts.values() if any(self._can_begin(job, now) for job in one.jobs)]
         if not hungry:
             return None
         account = min(hungry, key=lambda one: (one.busy, one.served))
         if self._busy >= self._at_once and account.busy >= self._guaranteed:
             return None
-        while not _can_begin(account.jobs[0], now):
+        while not self._can_begin(account.jobs[0], now):
             account.jobs.rotate(-1)
         job = account.jobs[0]
         account.jobs.rotate(-1)
@@ -105,18 +132,21 @@ class Lane:
         account.served = self._served
         account.busy += 1
         self._busy += 1
+        self._suspects.begin(job.ready[0]["deaths"], self._at_once)
         return job
 
-    def end(self, job: Carried) -> None:
+    def end(self, job: Carried, deaths: int) -> None:
         """An item of the job is no longer under way."""
         self._accounts[job.caller.account_id].busy -= 1
         self._busy -= 1
+        self._suspects.end(deaths, self._at_once)
 
     def share(self) -> int:
         """How many items of each job may be under way where all want their part."""
         jobs = sum(len(account.jobs) for account in self._accounts.values())
         return max(self._at_once // max(jobs, 1), 1)
 
-
-def _can_begin(job: Carried, now: float) -> bool:
-    return bool(job.ready) and not job.leaving and job.rests_until <= now
+    def _can_begin(self, job: Carried, now: float) -> bool:
+        if not job.ready or job.leaving or job.rests_until > now:
+            return False
+        return self._suspects.admit(job.ready[0]["deaths"], self._at_once)

@@ -17,9 +17,10 @@ from addtocrm.core.errors import ApiError, ItemError
 from addtocrm.core.individuals import digests, spoken_of
 from addtocrm.jobs import service, store
 from addtocrm.jobs.kind import Done, Kind, Postponed
-from addtocrm.jobs.lanes import BEGINNING, Carried, Lane
+from addtocrm.jobs.lanes import BEGINNING, Carried, Lane, Suspects
 from addtocrm.jobs.model import Item, Outcome
 from addtocrm.jobs.outage import Outage
+from addtocrm.jobs.under_way import UnderWay
 from addtocrm.privacy.model import FORGOTTEN, FORGOTTEN_ERROR
 from addtocrm.tenants.keys import service as keys
 
@@ -42,19 +43,27 @@ LONGEST_WAIT = 3600.0
 OF_THE_CRM = ("crm_rate_limit", "crm_unavailable")
 """What makes all of a job wait, not this item alone."""
 AGAIN_TRIES = 20
+MOST_DEATHS = 5
+"""An item that was under way at the end of so many processes is not tried again."""
+KILLS = f"This item is not tried again: {MOST_DEATHS} times it was under way when its process ended unexpectedly."
 OUR_FAULT = "Something failed on our side; nothing was charged. Send the item again."
 
 
 class Runner:
     """Takes jobs and carries them out, many at once; `news` is set where there may be something to look at."""
 
-    def __init__(self, pool: Pool, kinds: Mapping[str, Kind], instance: int, news: asyncio.Event) -> None:
+    def __init__(
+        self, pool: Pool, kinds: Mapping[str, Kind], instance: int, news: asyncio.Event, under_way: UnderWay
+    ) -> None:
         self._pool = pool
         self._kinds = kinds
         self._instance = instance
         self._news = news
         self._outage = Outage(pool)
-        self._lanes = {name: Lane(kind.at_once) for name, kind in kinds.items()}
+        self._under_way = under_way
+        self._deaths_counted = False
+        suspects = Suspects()
+        self._lanes = {name: Lane(kind.at_once, suspects) for name, kind in kinds.items()}
         self._jobs: dict[str, Carried] = {}
         self._gone = asyncio.Event()
         self._outcomes: list[tuple[Carried, Outcome]] = []
@@ -80,6 +89,7 @@ class Runner:
 
     async def _look(self) -> None:
         """Takes jobs, and hears of those that are cancelled, not allowed any more, or another process's now."""
+        await self._count_deaths()
         await store.orphan(self._pool, self._instance)
         ours = await store.carried(self._pool, self._instance, list(self._jobs))
         refused = await keys.unusable(self._pool, _keys(job.caller for job in self._jobs.values()))
@@ -95,6 +105,15 @@ class Runner:
         await self._take()
         for job in list(self._jobs.values()):
             self._tend(job)
+
+    async def _count_deaths(self) -> None:
+        """Tells the database what was under way in the processes before this one that died."""
+        if self._deaths_counted:
+            return
+        for file, places in self._under_way.left():
+            await store.died(self._pool, places)
+            file.unlink(missing_ok=True)
+        self._deaths_counted = True
 
     def _make_room(self) -> None:
         """Where an account has as many jobs as may be carried, the one that was longest is let go."""
@@ -193,21 +212,27 @@ class Runner:
             row: asyncpg.Record = job.ready.popleft()
             task = asyncio.create_task(self._do(job, row))
             job.active[row["position"]] = task
-            task.add_done_callback(lambda _, job=job, position=row["position"]: self._done(lane, job, position))
+            task.add_done_callback(lambda _, job=job, row=row: self._done(lane, job, row))
             if not job.ready:
                 asyncio.get_running_loop().call_soon(self._tend, job)
 
-    def _done(self, lane: Lane, job: Carried, position: int) -> None:
-        del job.active[position]
-        lane.end(job)
+    def _done(self, lane: Lane, job: Carried, row: asyncpg.Record) -> None:
+        del job.active[row["position"]]
+        lane.end(job, row["deaths"])
         self._tend(job)
+        if row["deaths"]:
+            for other in self._lanes.values():
+                self._begin(other, asyncio.get_running_loop().time())
 
     async def _do(self, job: Carried, row: asyncpg.Record) -> None:
         structlog.contextvars.bind_contextvars(request_id=job.caller.request_id, job=job.id)
+        note = self._under_way.begin(job.id, row["position"])
         try:
             outcome = await self._outcome(job, row)
         except asyncio.CancelledError:
             return
+        finally:
+            self._under_way.end(note)
         job.unsettled.add(outcome.position)
         self._outcomes.append((job, outcome))
         self._written.set()
@@ -215,6 +240,9 @@ class Runner:
     async def _outcome(self, job: Carried, row: asyncpg.Record) -> Outcome:
         """Does an item; a lost database is waited for, other failures on our side are tried again a few times."""
         position, tries = row["position"], 0
+        if row["deaths"] >= MOST_DEATHS:
+            log.error("job_item_ends_processes", position=position, deaths=row["deaths"])
+            return _failed(job, position, ItemError("internal_error", KILLS))
         while True:
             try:
                 if row["input"] == f'"{FORGOTTEN}"':
@@ -293,6 +321,7 @@ class Runner:
 
     async def _leave(self) -> None:
         """Ends what is under way, for STOP_SECONDS at most, and gives all jobs back."""
+        self._under_way.close()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + STOP_SECONDS
         for job in list(self._jobs.values()):

@@ -106,6 +106,16 @@ async def orphan(pool: Pool, instance: int) -> None:
     )
 
 
+async def died(pool: Pool, places: Sequence[tuple[str, int]]) -> None:
+    """Counts the death of a process for the items (job, position) that were under way in it."""
+    await pool.execute(
+        """update job_items i set deaths = deaths + 1 from unnest($1::text[], $2::int[]) as under_way (job_id, position)
+           where i.job_id = under_way.job_id and i.position = under_way.position and i.status = 'pending'""",
+        [job for job, _ in places],
+        [position for _, position in places],
+    )
+
+
 async def take(
     pool: Pool, instance: int, carried: Sequence[str], accounts: Sequence[str], per_account: int, limit: int
 ) -> list[asyncpg.Record]:
@@ -162,7 +172,7 @@ async def due(
 ) -> list[asyncpg.Record]:
     """The next items that are due after that (time, turn), besides those at some positions."""
     return await pool.fetch(
-        """select position, input, attempts, not_before, turn from job_items
+        """select position, input, attempts, not_before, turn, deaths from job_items
            where job_id = $1 and status = 'pending' and same_as is null and not_before <= now()
              and (not_before, turn) > ($2, $3) and position <> all($4::int[])
            order by not_before, turn limit $5""",

@@ -15,6 +15,7 @@ from addtocrm.core import settings as settings_module
 from addtocrm.core.db.pool import open_pool
 from addtocrm.jobs import service
 from addtocrm.jobs.runner import Runner
+from addtocrm.jobs.under_way import UnderWay
 from addtocrm.mail.politeness import TOTAL
 from addtocrm.main import kinds
 from addtocrm.main.services import running
@@ -55,7 +56,8 @@ async def main() -> None:
         session = await suppressions.session(settings.database_url, settings.data_dir)
         own = await open_pool(settings.database_url, size=4, session=session)
         try:
-            await Runner(own, kinds.load(services), services.listener.instance, news).run(stop)
+            under_way = UnderWay(settings.data_dir)
+            await Runner(own, kinds.load(services), services.listener.instance, news, under_way).run(stop)
         finally:
             for task in beside:
                 task.cancel()

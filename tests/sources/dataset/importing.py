@@ -1,13 +1,20 @@
 """An operator's imports, as commands."""
 
+import asyncio
 import csv
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness import ADDTOCRM, with_pool
+
+from addtocrm.core.db.pool import Pool
+
+MERGE_LOCK = (1096041288, 0)
+"""Taken for each chunk: who has it holds all imports up."""
 
 
 def environment_of(database_url: str, folder: Path) -> dict[str, str]:
@@ -45,3 +52,34 @@ def imported(file: Path, environment: dict[str, str], kind: str = "people") -> t
 def people(url: str) -> dict[str, dict[str, Any]]:
     rows = with_pool(url, lambda pool: pool.fetch("select identity, data from people"))
     return {row["identity"]: json.loads(row["data"]) for row in rows}
+
+
+def begin(file: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [ADDTOCRM, "import", "people", str(file), "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def held_up(url: str, work: Callable[[], Any]) -> Any:
+    """Does `work` while no chunk can be merged."""
+
+    async def run(pool: Pool) -> Any:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock($1, $2)", *MERGE_LOCK)
+            return await asyncio.to_thread(work)
+
+    return with_pool(url, run)
+
+
+def waiting(url: str) -> int:
+    """How many imports are held up."""
+    return with_pool(
+        url,
+        lambda pool: pool.fetchval(
+            "select count(*) from pg_locks where not granted and locktype = 'advisory' and classid = $1", MERGE_LOCK[0]
+        ),
+    )

@@ -3,18 +3,11 @@
 import json
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from harness import ADDTOCRM, until, with_pool
-from importing import environment_of, imported, refusal
-
-from addtocrm.core.db.pool import Pool
-
-MERGE_LOCK = (1096041288, 0)
-"""Taken for each chunk: who has it holds all imports up."""
+from harness import until, with_pool
+from importing import MERGE_LOCK, begin, environment_of, held_up, imported, refusal, waiting
 
 
 @pytest.fixture
@@ -28,39 +21,6 @@ def many(file: Path, rows: int, **fields: str) -> Path:
         for n in range(rows):
             opened.write(",".join([f"in/p{n}", f"p{n}@example.com", *fields.values()]) + "\n")
     return file
-
-
-def begin(file: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [ADDTOCRM, "import", "people", str(file), "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def held_up(url: str, work: Callable[[], Any]) -> Any:
-    """Does `work` while no chunk can be merged."""
-
-    async def run(pool: Pool) -> Any:
-        import asyncio
-
-        async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock($1, $2)", *MERGE_LOCK)
-            return await asyncio.to_thread(work)
-
-    return with_pool(url, run)
-
-
-def waiting(url: str) -> int:
-    """How many imports are held up."""
-    return with_pool(
-        url,
-        lambda pool: pool.fetchval(
-            "select count(*) from pg_locks where not granted and locktype = 'advisory' and classid = $1", MERGE_LOCK[0]
-        ),
-    )
 
 
 def test_a_file_is_imported_by_one_at_a_time(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:

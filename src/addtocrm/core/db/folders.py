@@ -18,7 +18,7 @@ from typing import IO, Any
 
 SYSTEM_USER = "addtocrm"
 NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
-OURS = ("postgres", "programs", "run", "secret.key", "serve.lock", "lost+found")
+OURS = ("jobs-", "postgres", "programs", "run", "secret.key", "serve.lock", "lost+found")
 """What the names in a data folder begin with; logs may lie beside."""
 
 

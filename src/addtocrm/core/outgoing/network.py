@@ -15,6 +15,7 @@ import httpcore2
 import httpx2
 
 from addtocrm.core.networks import is_public
+from addtocrm.core.outgoing import http2 as resetting
 
 DNS_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 15.0
@@ -79,6 +80,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     """httpx2's transport over a CheckedNetwork."""
 
     def __init__(self, network: CheckedNetwork, *, connections: int, http2: bool) -> None:
+        resetting.install()
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_trusted(http2),
             max_connections=connections,

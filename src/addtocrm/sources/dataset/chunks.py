@@ -18,6 +18,7 @@ import msgspec
 from addtocrm.core.ids import new_id
 from addtocrm.core.individuals import same_name
 from addtocrm.sources.dataset import columns, rows
+from addtocrm.sources.dataset.joining import both
 from addtocrm.sources.dataset.model import Kind, Record, RefusedError, Row
 from addtocrm.sources.dataset.readers import Source
 from addtocrm.sources.dataset.text import storable
@@ -26,9 +27,6 @@ CHUNK_ROWS = 10_000
 SMALL_BYTES = 1_000_000
 """Up to this size, starting a process takes longer than reading the file (of text: a damaged Parquet file may end the
 process that reads it)."""
-
-EMPLOYMENT = ("company", "job_title", "seniority", "department")
-"""What belongs to a person's employment (as crm/merge.py has it for contacts)."""
 
 CHUNK_BYTES = 32_000_000
 """What was read after which a chunk ends early: rows may be long."""
@@ -53,10 +51,12 @@ KINDS: dict[Kind, Rules] = {
 
 
 class Chunk(msgspec.Struct):
-    """Rows ready for the table, and those that were refused, as CSV."""
+    """Rows ready for the table, and those that were refused, as CSV. `several` has the rows of the file for which one
+    ready row (by its id) stands, where they are more than one."""
 
     read: int
     rows: list[tuple[str | None, ...]]
+    several: dict[str, list[Row]]
     refused: int
     rejected: bytes
     bytes_done: int
@@ -132,6 +132,7 @@ def _chunks(kind: Kind, file: Path, skip: int, refused: int) -> Iterator[Chunk]:
 
 def _chunk(rules: Rules, source: Source, *, with_header: bool) -> Chunk:
     merged: dict[str, Row] = {}
+    groups: dict[str, list[Row]] = {}
     refused: list[tuple[Record, str]] = []
     read = size = 0
     for record in islice(source.records, CHUNK_ROWS):
@@ -145,43 +146,23 @@ def _chunk(rules: Rules, source: Source, *, with_header: bool) -> Chunk:
             refused.append((record, str(error)))
         else:
             before = merged.get(row.identity)
-            merged[row.identity] = _both(before, row) if before else row
+            merged[row.identity] = both(before, row) if before else row
+            groups.setdefault(row.identity, []).append(row)
         if size >= CHUNK_BYTES:
             break
     if rules.prefix == "per":
-        _join_by_email(merged)
+        _join_by_email(merged, groups)
     encode = msgspec.json.encode
+    ids = {identity: new_id(rules.prefix) for identity in merged}
     ready: list[tuple[str | None, ...]] = [
-        (new_id(rules.prefix), row.identity, *row.keys, encode(row.data).decode()) for row in merged.values()
+        (ids[row.identity], row.identity, *row.keys, encode(row.data).decode()) for row in merged.values()
     ]
-    return Chunk(read, ready, len(refused), _rejected(refused, with_header), source.bytes_done, set(source.columns))
+    several = {ids[identity]: rows for identity, rows in groups.items() if len(rows) > 1}
+    rejected = _rejected(refused, with_header)
+    return Chunk(read, ready, several, len(refused), rejected, source.bytes_done, set(source.columns))
 
 
-def _both(before: Row, row: Row) -> Row:
-    """One row of two: what the later one says counts, where it says anything. An employment is one thing."""
-    keys, data = before.keys, before.data
-    employer, new = data.get("company"), row.data.get("company")
-    if employer and new:
-        if _elsewhere(before, row):
-            keys = (*keys[:2], None, None)
-            data = {name: value for name, value in data.items() if name not in EMPLOYMENT}
-        else:
-            new = {**employer, **new}
-    merged = {**data, **row.data, **({"company": new} if new else {})}
-    return Row(row.identity, tuple(new or old for new, old in zip(row.keys, keys, strict=True)), merged)
-
-
-def _elsewhere(before: Row, row: Row) -> bool:
-    """Whether two rows of a person name different employers: as `crm.matching.elsewhere` says of contacts."""
-    (_, _, domain, company), (_, _, new_domain, new_company) = before.keys, row.keys
-    if not (domain or company) or not (new_domain or new_company):
-        return False
-    if domain and new_domain:
-        return domain != new_domain
-    return not company or company != new_company
-
-
-def _join_by_email(merged: dict[str, Row]) -> None:
+def _join_by_email(merged: dict[str, Row], groups: dict[str, list[Row]]) -> None:
     """A row without a URL belongs to the one row with its email address that is the same person's."""
     by_email: dict[str, list[Row]] = {}
     for row in merged.values():
@@ -200,7 +181,8 @@ def _join_by_email(merged: dict[str, Row]) -> None:
         if len(others) == 1:
             owner = others[0].identity
             del merged[row.identity]
-            merged[owner] = msgspec.structs.replace(_both(row, merged[owner]), identity=owner)
+            merged[owner] = msgspec.structs.replace(both(row, merged[owner]), identity=owner)
+            groups[owner] = groups.pop(row.identity) + groups[owner]
 
 
 def _rejected(refused: list[tuple[Record, str]], with_header: bool) -> bytes:

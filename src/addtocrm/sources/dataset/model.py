@@ -37,8 +37,9 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class ImportResult(msgspec.Struct, frozen=True):
-    """`unchanged` rows say nothing new; `suppressed` rows are of people who asked to be forgotten; `resumed_from` were
-    done by an interrupted run of the same file."""
+    """What became of each row: `created` brought somebody new, `updated` said something new about somebody, `unchanged`
+    nothing new; `refused` could not be read, `suppressed` are of people who asked to be forgotten. Together they are
+    `rows`, of which `resumed_from` were done by an interrupted run of the same file."""
 
     file: str
     rows: int

@@ -67,7 +67,7 @@ async def _import(pool: Pool, kind: Kind, file: Path, report: Report, restart: b
                     seen |= chunk.columns
                     _append(rejected_file, chunk.rejected)
                     async with connection.transaction():
-                        merged = await store.merge(connection, kind, chunk.rows)
+                        merged = await store.merge(connection, kind, chunk.rows, chunk.several)
                         state = await store.advance(
                             connection, fingerprint, chunk.read, merged, chunk.refused, len(chunk.rejected)
                         )

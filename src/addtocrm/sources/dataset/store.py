@@ -1,15 +1,17 @@
 """The SQL of imports: staging, merging, and how far each file has come."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import asyncpg
+import msgspec
 
 from addtocrm.core.db.pool import Connection
 from addtocrm.core.identifiers import PROFILE
 from addtocrm.core.individuals import TITLES, Individual, digests
-from addtocrm.sources.dataset.model import Kind
+from addtocrm.sources.dataset.joining import changes
+from addtocrm.sources.dataset.model import Kind, Row
 
 KEYS: dict[Kind, tuple[str, ...]] = {
     "people": ("email", "name_key", "company_domain", "company_key"),
@@ -30,14 +32,17 @@ CHUNK_SECONDS = 600.0
 
 
 class Merged(NamedTuple):
-    """How many rows were new, were updated, said nothing new, and were left out as those of people who asked to be
-    forgotten."""
+    """How many rows of the file brought somebody new, said something new, said nothing new, and were left out as those
+    of people who asked to be forgotten."""
 
     created: int
     updated: int
     unchanged: int
     suppressed: int
 
+
+Several = Mapping[str, Sequence[Row]]
+"""The rows of the file for which a staged one (by its id) stands, where they are more than one."""
 
 SESSION = """
     set local work_mem = '64MB';
@@ -134,10 +139,11 @@ async def finish(connection: Connection, fingerprint: str) -> None:
     await connection.execute("update imports set finished_at = now() where fingerprint = $1", fingerprint)
 
 
-async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]]) -> Merged:
+async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]], several: Several) -> Merged:
     """Puts rows of (id, identity, *KEYS, JSON data) into the table, in the transaction of `connection`.
 
-    A field that a row does not have stays as it is, and a row that says nothing new is not written.
+    A field that a row does not have stays as it is, and a row that says nothing new is not written. What is counted
+    are rows of the file.
     """
     if not rows:
         return Merged(0, 0, 0, 0)
@@ -151,7 +157,7 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
     rounds, suppressed = 1, 0
     if kind == "people":
-        suppressed = await _leave_out_suppressed(connection, rows)
+        suppressed = sum(len(several.get(id, (id,))) for id in await _leave_out_suppressed(connection, rows))
         done = [await connection.execute(statement, timeout=CHUNK_SECONDS) for statement in SAME_PERSON]
         if done[-1] != "UPDATE 0":
             rounds = await connection.fetchval(
@@ -159,27 +165,29 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
             )
     created = updated = 0
     for turn in range(1, rounds + 1):
-        new, old = await _write(connection, kind, turn if rounds > 1 else None)
+        new, old = await _write(connection, kind, turn if rounds > 1 else None, several)
         created, updated = created + new, updated + old
-    return Merged(created, updated, len(rows) - suppressed - created - updated, suppressed)
+    counted = len(rows) + sum(len(some) - 1 for some in several.values())
+    return Merged(created, updated, counted - suppressed - created - updated, suppressed)
 
 
-async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str | None, ...]]) -> int:
-    """Takes people who asked to be forgotten out of the staged rows; gives how many."""
+async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str | None, ...]]) -> list[str]:
+    """Takes people who asked to be forgotten out of the staged rows; gives the ids of those."""
     if not await connection.fetchval("select suppression_check()", timeout=CHUNK_SECONDS):
-        return 0
+        return []
     about = [
         (id, digest) for id, identity, email, name, *_ in rows for digest in digests([_known(identity, email, name)])
     ]
-    done = await connection.execute(
+    gone = await connection.fetch(
         """delete from staging where id in (
                select id from unnest($1::text[], $2::bytea[]) as about (id, digest)
-               join suppressions on hash = suppression_hash(digest))""",
+               join suppressions on hash = suppression_hash(digest))
+           returning id""",
         [id for id, _ in about],
         [digest for _, digest in about],
         timeout=CHUNK_SECONDS,
     )
-    return int(done.rpartition(" ")[2])
+    return [row["id"] for row in gone]
 
 
 def _known(identity: str | None, email: str | None, name: str | None) -> Individual:
@@ -188,22 +196,23 @@ def _known(identity: str | None, email: str | None, name: str | None) -> Individ
     return Individual(PROFILE + slug if kind == "in" else None, frozenset([email] if email else ()), name or "")
 
 
-async def _write(connection: Connection, kind: Kind, turn: int | None) -> tuple[int, int]:
+async def _write(connection: Connection, kind: Kind, turn: int | None, several: Several) -> tuple[int, int]:
     """Inserts the staged rows that are new and updates those that say something new; of rows with one identity only
-    the `turn`-th, where there are several. Gives how many of each."""
+    the `turn`-th, where there are several. Gives how many rows of the file brought somebody and how many something."""
     names = KEYS[kind]
     keys = ", ".join(names)
     source = "staging"
     if turn is not None:
         numbered = "select *, row_number() over (partition by identity order by id) as turn from staging"
         source = f"(select * from ({numbered}) as numbered where turn = {turn})"
+    news = " or ".join(f"{value} is distinct from t.{name}" for name, value in _merged(kind, "s").items())
+    told = f"{source} as s left join {kind} as t on t.identity = s.identity where (t.identity is null or {news})"
+    later = await _later(connection, told, names, several) if several else 0
     counts = await connection.fetchrow(
         f"""with merged as (
                 insert into {kind} as t (id, identity, {keys}, data)
                 select s.id, s.identity, {", ".join(f"s.{key}" for key in names)}, s.data
-                from {source} as s left join {kind} as t on t.identity = s.identity
-                where t.identity is null
-                   or {" or ".join(f"{value} is distinct from t.{name}" for name, value in _merged(kind, "s").items())}
+                from {told}
                 order by s.identity
                 on conflict (identity) do update
                     set observed_at = now(),
@@ -214,7 +223,26 @@ async def _write(connection: Connection, kind: Kind, turn: int | None) -> tuple[
         timeout=CHUNK_SECONDS,
     )
     assert counts is not None
-    return counts["created"], counts["updated"]
+    return counts["created"], counts["updated"] + later
+
+
+async def _later(connection: Connection, told: str, names: Sequence[str], several: Several) -> int:
+    """How many rows of the file say something new beside the first that does so about the same one; `told` is the SQL
+    of the staged rows that will be written, with what is stored of each."""
+    stored = await connection.fetch(
+        f"""select s.id, t.identity, {", ".join(f"t.{name}" for name in names)}, t.data
+            from {told} and s.id = any($1::text[])""",
+        list(several),
+        timeout=CHUNK_SECONDS,
+    )
+    return sum(max(changes(_row(row, names), several[row["id"]]) - 1, 0) for row in stored)
+
+
+def _row(stored: asyncpg.Record, names: Sequence[str]) -> Row | None:
+    """What is stored of one, if anything is."""
+    if stored["identity"] is None:
+        return None
+    return Row(stored["identity"], tuple(stored[name] for name in names), msgspec.json.decode(stored["data"]))
 
 
 def _merged(kind: Kind, row: str) -> dict[str, str]:

@@ -1,0 +1,147 @@
+"""A vendor that speaks HTTP/2: a TLS server on loopback that chooses it by ALPN, and holds clients to the protocol."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
+from h2.exceptions import ProtocolError, StreamClosedError
+from h2.settings import SettingCodes
+
+Script = Callable[["Stream"], Awaitable[None]]
+
+
+class Stream:
+    """One request and the means to answer it."""
+
+    def __init__(self, connection: "_Connection", id: int, headers: list[tuple[str, str]]) -> None:
+        self._connection, self.id = connection, id
+        self.headers = dict(headers)
+        self.method, self.path = self.headers[":method"], self.headers[":path"]
+        self.body = b""
+        self.reset = asyncio.Event()
+
+    async def answer(self, status: int, body: bytes = b'{"ok":true}', kind: str = "application/json") -> None:
+        await self.begin(status, kind)
+        await self.send(body)
+        self._connection.h2.end_stream(self.id)
+        self._connection.flush()
+
+    async def begin(self, status: int, kind: str = "application/json") -> None:
+        self._connection.h2.send_headers(self.id, [(":status", str(status)), ("content-type", kind)])
+        self._connection.flush()
+
+    async def send(self, data: bytes) -> None:
+        """Sends as the client's window allows."""
+        h2 = self._connection.h2
+        while data:
+            size = min(h2.local_flow_control_window(self.id), h2.max_outbound_frame_size, len(data))
+            if size:
+                h2.send_data(self.id, data[:size])
+                self._connection.flush()
+                data = data[size:]
+                await asyncio.sleep(0)
+            else:
+                self._connection.window.clear()
+                await self._connection.window.wait()
+
+    def refuse(self) -> None:
+        """Ends this stream without an answer, and nothing else."""
+        self._connection.h2.reset_stream(self.id)
+        self._connection.flush()
+
+    def goodbye(self) -> None:
+        """Says that this is the last stream of the connection."""
+        self._connection.h2.close_connection(last_stream_id=self.id)
+        self._connection.flush()
+
+
+class _Connection:
+    def __init__(self, writer: asyncio.StreamWriter, streams: int) -> None:
+        self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self.h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams
+        self._writer = writer
+        self.window = asyncio.Event()
+        self.streams: dict[int, Stream] = {}
+        self.h2.initiate_connection()
+        self.flush()
+
+    def flush(self) -> None:
+        self._writer.write(self.h2.data_to_send())
+
+
+class H2Server:
+    """Answers each request by the first script left, and by the last one for ever; remembers what it saw."""
+
+    def __init__(self, *scripts: Script, certificate: Path, streams: int = 100) -> None:
+        self._scripts = list(scripts)
+        self._streams = streams
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(certificate)
+        self._tls.set_alpn_protocols(["h2"])
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.seen: list[Stream] = []
+        self.connections = 0
+        self.faults: list[ProtocolError] = []
+
+    async def __aenter__(self) -> "H2Server":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self.url = f"https://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        try:
+            assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
+            self.connections += 1
+            connection = _Connection(writer, self._streams)
+            while data := await reader.read(65_536):
+                self._hear(connection, data)
+        except ProtocolError as fault:
+            self.faults.append(fault)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+    def _hear(self, connection: _Connection, data: bytes) -> None:
+        for event in connection.h2.receive_data(data):
+            match event:
+                case RequestReceived(stream_id=id, headers=headers):
+                    connection.streams[id] = Stream(connection, id, headers)
+                case DataReceived(stream_id=id, data=part, flow_controlled_length=length):
+                    connection.streams[id].body += part
+                    connection.h2.acknowledge_received_data(length, id)
+                case StreamEnded(stream_id=id):
+                    self._answer(connection.streams[id])
+                case StreamReset(stream_id=id):
+                    connection.streams[id].reset.set()
+                case WindowUpdated():
+                    connection.window.set()
+                case _:
+                    pass
+        connection.flush()
+
+    def _answer(self, stream: Stream) -> None:
+        self.seen.append(stream)
+        script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+        task = asyncio.create_task(self._follow(script, stream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, script: Script, stream: Stream) -> None:
+        with contextlib.suppress(StreamClosedError):  # The client gave it up.
+            await script(stream)
