@@ -162,6 +162,18 @@ def test_a_contact_is_found_by_its_name_and_company(world: World) -> None:
     world.run(work)
 
 
+def test_a_name_that_several_have_finds_none_of_them_also_by_a_link(world: World) -> None:
+    async def work(world: World) -> None:
+        person = {"full_name": "Jane Doe", "company_name": "Acme"}
+        ids = {(await world.write({**person, "email": f"jane{n}@acme.example.com"})).contact_id for n in range(2)}
+        new = await world.write(person)
+        assert new.action == "created" and new.contact_id not in ids
+        again = await world.write(person)
+        assert (again.contact_id, again.action, again.matched_by) == (new.contact_id, "unchanged", "name")
+
+    world.run(work)
+
+
 def test_a_company_says_what_found_it(world: World) -> None:
     async def work(world: World) -> None:
         async def write(company: Any, **more: Any) -> Any:
