@@ -60,6 +60,13 @@ def linked(kind: Kind, values: Values, candidate: Candidate, name: By) -> bool:
     return not _contradicts((name,), values, candidate.values)
 
 
+def is_ambiguous(kind: Kind, values: Values, candidate: Candidate, candidates: Sequence[Candidate]) -> bool:
+    """Whether the name of `values` does not say that they are `candidate`: it has keys, and others are so called."""
+    others = [one for one in candidates if one.record.id != candidate.record.id]
+    keyed = any(key(name, candidate.values) for name in KEYS[kind])
+    return keyed and any(_same_name(kind, values, one.values) for one in others)
+
+
 def taken(kind: Kind, values: Values, candidates: Sequence[Candidate], found: Candidate | None) -> frozenset[str]:
     """The keys of `values` that are another candidate's."""
     others = [one for one in candidates if found is None or one.record.id != found.record.id]
