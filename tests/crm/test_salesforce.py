@@ -8,6 +8,8 @@ import pytest
 from crm import opened
 from crm.vendors.base import Answer
 from crm.vendors.salesforce_server import SalesforceServer, error
+from lead_scenarios import LeadScenarios
+from scenarios import Desk, Scenarios
 
 from addtocrm.crm import contract as c
 from addtocrm.crm.connectors.salesforce import connector as salesforce
@@ -531,3 +533,50 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
 def test_parts_keep_order_and_size() -> None:
     assert soql.parts([1, 2, 3], 2) == [(1, 2), (3,)]
     assert soql.parts(["a" * 9, "b", "c"], 5, len) == [("a" * 9,), ("b", "c")]
+
+
+class TestSalesforce(LeadScenarios, Scenarios):
+    crm = "salesforce"
+    server = SalesforceServer
+    creates = r"POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
+    writes = r"PATCH |POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
+    picklist = ("Tier__c", "gold")
+    text_field = "Level__c"
+    first_name_length = 40
+    secondary = c.Rule(field="Second_Email__c", from_=("other_emails",))
+
+    def prepare(self, vendor: SalesforceServer) -> None:
+        vendor.add_field("Level__c")
+
+    def no_such_id(self, id: str) -> str:
+        return id[:12] + "zzz" + id[15:]
+
+    def put_person(self, vendor: SalesforceServer, kind: str, company: str, **fields: Any) -> str:
+        if kind == "lead":
+            return vendor.put_contact(lead=True, Company=company, **fields)
+        return vendor.put_contact(company_id=vendor.put_company(name=company), **fields)
+
+    def kind_of(self, vendor: SalesforceServer, id: str) -> str:
+        return {"003": "contact", "00Q": "lead"}[id[:3]]
+
+    def test_a_push_of_300_takes_few_of_the_days_requests(self, run: Any, vendor: SalesforceServer) -> None:
+        people = [
+            {
+                "linkedin_url": f"{URL}person-{turn}",
+                "full_name": f"Person Number{turn}",
+                "email": f"person{turn}@acme{turn % 30}.example.com",
+                "company": {"name": f"Acme {turn % 30}", "domain": f"acme{turn % 30}.example.com"},
+            }
+            for turn in range(300)
+        ]
+
+        async def work(desk: Desk) -> None:
+            vendor.quota = (40, 86_400)
+            for at in range(0, 300, salesforce.batch):
+                done = await desk.write_many(people[at : at + salesforce.batch])
+                assert {one.action for one in done} == {"created"}
+            again = await desk.write_many(people[: salesforce.batch])
+            assert {one.action for one in again} == {"unchanged"}
+            assert (len(vendor.contacts()), len(vendor.companies()), vendor.throttles) == (300, 30, 0)
+
+        run(work)
