@@ -66,11 +66,10 @@ def test_finds_by_every_key_contacts_and_leads_the_oldest_first(run: Any, vendor
         assert await found(crm, {"LinkedIn_URL__c": (URL + "x", URL + "jane")}) == [jane]
         assert await found(crm, {"Second_Email__c": ("jd@home.test",)}) == [jane]
         assert await found(crm, {"FirstName": ("jane",), "LastName": ("doe",)}) == [jane, lead]
-        assert await found(crm, {"LastName": ("doe",), "Account.Name": ("acme",)}) == [jane, lead]
-        assert await found(crm, {"LastName": ("doe",), "Account.Website": ("acme.test",)}) == [jane]
-        assert await found(crm, {"LastName": ("doe",), "Company": ("acme",)}, kind="lead") == [jane, lead]
+        at_acme = {"LastName": ("doe",), "Account.Name": ("acme",)}, {"LastName": ("doe",), "Company": ("acme",)}
+        assert await found(crm, *at_acme) == await found(crm, *at_acme, kind="lead") == [jane, lead]
         assert await found(crm, {"AccountId": (company,)}) == [jane]
-        assert await found(crm, {"Website": ("acme.test",)}, kind="company") == [company]
+        assert await found(crm, {"Website": ("HTTPS://www.acme.test/",)}, kind="company") == [company]
         assert await found(crm, {"Name": ("ACME",)}, {"Website": ("no.test",)}, kind="company") == [company]
         [record] = await crm.find("contact", sought({"LinkedIn_URL__c": (URL + "jane",)}))
         assert record.fields["Account.Name"] == "Acme"

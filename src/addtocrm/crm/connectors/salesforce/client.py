@@ -92,9 +92,11 @@ class Salesforce:
         return [Owner(row["Id"], row.get("Email"), row.get("Name"), row["Id"][:15] == me) for row in rows]
 
     async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
-        terms = [term for one in sought for term in one.terms]
-        queries = [query for one in _people(kind) for query in self._searches(one, self._understood(kind, one, terms))]
-        rows = await self._rows(queries, optional="Lead" if kind == "contact" else "Contact")
+        queries: list[Query] = []
+        for one in _people(kind):
+            known = set(self._wanted(one))
+            queries += self._searches(one, (term for each in sought for term in each.terms if known.issuperset(term)))
+        rows = await self._rows(queries)
         rows.sort(key=lambda row: (str(row.get("CreatedDate")), row["Id"]))
         return list({row["Id"]: self._record(row) for row in rows}.values())
 
@@ -133,9 +135,7 @@ class Salesforce:
         async def once(part: Sequence[int]) -> list[Outcome]:
             together = [i for i in part if len(part) > 1 and soql.REFERENCE not in str(subs[i]["body"])]
             answers = await self._composite([subs[i] for i in together], idempotent=True) if together else []
-            told = iter([changed(one.http_status_code, one.body) for one in answers])
-            if len(part) == 1:
-                return [await alone(subs[part[0]])]
+            told = iter(changed(one.http_status_code, one.body) for one in answers)
             return [next(told) if i in together else await _caught(alone(subs[i])) for i in part]
 
         outcomes = await _unlocked(len(updates), SUBREQUESTS, once)
@@ -226,24 +226,8 @@ class Salesforce:
         names = {name for name in names if soql.NAME.fullmatch(name)}
         return ("Id", "CreatedDate", "SystemModstamp", *sorted(names - {"Id", "CreatedDate", "SystemModstamp"}))
 
-    def _understood(self, asked: Kind, kind: Kind, terms: Iterable[Term]) -> list[Term]:
-        """The terms for `asked` as `kind` calls their fields, without those on a field that it does not have."""
-        names = {"lead": objects.OF_LEAD, "contact": objects.OF_CONTACT}.get(kind, {})
-        own = self._reads.get(kind, set[str]())
-        others = {name for other, fields in self._reads.items() if other != kind for name in fields}
-
-        def has(field: str) -> bool:
-            if field.endswith("__c"):
-                known = field in own or (kind == asked and field not in others)
-            else:
-                known = kind != "lead" or field not in objects.ONLY_CONTACT
-            return known and bool(soql.NAME.fullmatch(field))
-
-        renamed = [{names.get(field, field): texts for field, texts in term.items()} for term in terms]
-        return [term for term in renamed if all(map(has, term))]
-
-    async def _rows(self, queries: Sequence[Query], *, optional: str = "", again: bool = True) -> list[dict[str, Any]]:
-        """The rows of all queries. A field that is not there (any more) is left out, an `optional` object too."""
+    async def _rows(self, queries: Sequence[Query], *, again: bool = True) -> list[dict[str, Any]]:
+        """The rows of all queries. A field that is not there (any more) is left out, and leads where there are none."""
         rows: list[dict[str, Any]] = []
         refused: list[Query] = []
         for part in parts(queries, QUERIES):
@@ -256,10 +240,10 @@ class Salesforce:
                 problem = problem_of(answer.body)
                 if problem.code == "INVALID_FIELD" and again:
                     refused.append(query)
-                elif problem.code != "INVALID_TYPE" or query.name != optional:
+                elif (problem.code, query.name) != ("INVALID_TYPE", "Lead"):
                     raise failure(problem, query.name)
         known = [query for one in refused if (query := await self._known(one))]
-        return rows + (await self._rows(known, optional=optional, again=False) if known else [])
+        return rows + (await self._rows(known, again=False) if known else [])
 
     async def _all(self, page: Page) -> list[dict[str, Any]]:
         rows = page.records

@@ -12,16 +12,6 @@ KINDS: dict[str, Kind] = {"003": "contact", "00Q": "lead", "001": "company"}
 UNKNOWN = "[not provided]"
 """What a field holds that must not be empty, and of which nothing is known; it is read as empty."""
 REQUIRED = {"Contact": ("LastName",), "Lead": ("LastName", "Company"), "Account": ("Name",)}
-OF_LEAD = {
-    "Account.Name": "Company",
-    "Account.Website": "Website",
-    "MailingCity": "City",
-    "MailingState": "State",
-    "MailingCountry": "Country",
-}
-"""What fields of contacts are called in leads."""
-OF_CONTACT = {lead: contact for contact, lead in OF_LEAD.items()}
-ONLY_CONTACT = ("AccountId", "Department")
 TYPES: dict[str, str] = {
     **dict.fromkeys(("string", "textarea", "email", "phone", "url", "combobox"), "text"),
     **dict.fromkeys(("int", "long", "double", "currency", "percent"), "number"),

@@ -16,7 +16,6 @@ LONGEST = 40_000
 LONGEST_TEXT = 4_000
 TEXTS = 100
 ROWS, ROWS_OF_A_NAME = 2000, 100
-SITES = ("", "www.", "http://", "https://", "http://www.", "https://www.")
 
 
 class Query(NamedTuple):
@@ -57,22 +56,13 @@ def _joined(terms: Iterable[Term]) -> tuple[list[Term], list[Term]]:
     alone: dict[str, dict[str, None]] = {}
     several: list[Term] = []
     for term in terms:
-        held = {field: _forms(field, texts) for field, texts in term.items()}
+        held = {field: tuple(one for one in texts if one and len(one) <= LONGEST_TEXT) for field, texts in term.items()}
         if all(held.values()) and len(held) > 1 and held not in several:
             several.append(held)
         elif len(held) == 1:
             for field, texts in held.items():
                 alone.setdefault(field, {}).update(dict.fromkeys(texts))
     return [{field: part} for field, texts in alone.items() for part in parts(list(texts), TEXTS)], several
-
-
-def _forms(field: str, texts: Iterable[str]) -> tuple[str, ...]:
-    """The texts that a field can hold; of a website the forms in which people type it."""
-    found = [value for value in texts if value and len(value) <= LONGEST_TEXT]
-    if field.endswith("Website"):
-        bare = [re.sub(r"^(https?://)?(www\.)?", "", value, flags=re.I).rstrip("/") for value in found]
-        found = [f"{start}{value}{end}" for value in bare for start in SITES for end in ("", "/")]
-    return tuple(dict.fromkeys(found))
 
 
 def parts(items: Sequence[T], most: int, size: Callable[[T], int] = lambda _: 1) -> list[tuple[T, ...]]:
