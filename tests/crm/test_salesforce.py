@@ -13,7 +13,7 @@ from scenarios import Desk, Scenarios
 
 from addtocrm.crm import contract as c
 from addtocrm.crm.connectors.salesforce import connector as salesforce
-from addtocrm.crm.connectors.salesforce import soql
+from addtocrm.crm.connectors.salesforce import parts
 
 T = TypeVar("T")
 Work = Callable[[c.Connector], Awaitable[T]]
@@ -530,8 +530,8 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
 
 
 def test_parts_keep_order_and_size() -> None:
-    assert soql.parts([1, 2, 3], 2) == [(1, 2), (3,)]
-    assert soql.parts(["a" * 9, "b", "c"], 5, len) == [("a" * 9,), ("b", "c")]
+    assert parts([1, 2, 3], 2) == [(1, 2), (3,)]
+    assert parts(["a" * 9, "b", "c"], 5, len) == [("a" * 9,), ("b", "c")]
 
 
 class TestSalesforce(LeadScenarios, Scenarios):
