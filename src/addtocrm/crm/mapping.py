@@ -213,8 +213,10 @@ def converted(field: Field, value: Any, name: str, shape: Shape | None = None) -
         case "date":
             return _date(value, name)
         case _:
-            text = "; ".join(str(one) for one in _several(value)) if isinstance(value, list) else value
-            return _text(field, text, name, shape)
+            if isinstance(value, list):
+                texts = [str(one) for one in _several(value)]
+                value = texts[0] if field.form == "single" else "; ".join(texts)
+            return _text(field, value, name, shape)
 
 
 def _option(field: Field, value: Any, name: str) -> str:
@@ -259,7 +261,7 @@ def _text(field: Field, value: Any, name: str, shape: Shape | None) -> str:
             raise Rejected(name, f"is no country that is known; send its name or its ISO code ({text[:50]!r}).")
         text = code
     if field.max_length is not None and len(text) > field.max_length:
-        if shape is not None:
+        if shape is not None or field.form == "single":
             raise Rejected(name, f"has more than the {field.max_length} characters that the CRM's field takes.")
         text = text[: field.max_length - 1].rstrip() + "…"
     return text
