@@ -9,11 +9,13 @@ from crm import opened
 from crm.vendors.base import Answer
 from crm.vendors.salesforce_server import SalesforceServer, error
 from lead_scenarios import LeadScenarios
-from scenarios import Desk, Scenarios
+from scenarios import JANE, WHO, Desk, Scenarios
 
 from addtocrm.crm import contract as c
+from addtocrm.crm import mappings
 from addtocrm.crm.connectors.salesforce import connector as salesforce
 from addtocrm.crm.connectors.salesforce import parts
+from addtocrm.crm.model import MappingWrite
 
 T = TypeVar("T")
 Work = Callable[[c.Connector], Awaitable[T]]
@@ -557,6 +559,22 @@ class TestSalesforce(LeadScenarios, Scenarios):
 
     def kind_of(self, vendor: SalesforceServer, id: str) -> str:
         return {"003": "contact", "00Q": "lead"}[id[:3]]
+
+    def test_another_address_goes_to_a_field_of_the_accounts_own(self, run: Any, vendor: SalesforceServer) -> None:
+        emails = [{"email": f"{name}@acme.example.com"} for name in ("jane.doe", "jd", "j")]
+
+        async def work(desk: Desk) -> None:
+            usual = await mappings.get(desk.setup, desk.account_id, "contact")
+            rules = MappingWrite(object="contact", rules=[*usual.rules, self.secondary])
+            await mappings.put(desk.setup, desk.account_id, rules)
+            first = await desk.write({**JANE, "emails": emails})
+            assert vendor.contacts()[0]["other_emails"] == ["jd@acme.example.com"]
+            assert (await desk.write({**JANE, "emails": emails})).action == "unchanged"
+            await desk.setup.pool.execute("delete from crm_links")
+            found = await desk.write({**WHO, "email": "jd@acme.example.com"})
+            assert (found.contact_id, found.matched_by) == (first.contact_id, "email")
+
+        run(work)
 
     def test_a_push_of_300_takes_few_of_the_days_requests(self, run: Any, vendor: SalesforceServer) -> None:
         people = [

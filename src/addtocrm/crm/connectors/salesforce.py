@@ -183,6 +183,7 @@ def _field(kind: Kind, one: Described, code: Described | None) -> Field:
         custom=one.custom,
         writable=one.createable and one.updateable,
         max_length=one.length or None if type == "text" else None,
+        form="single" if one.type in ("email", "phone") else None,
         options=[Option(value, label) for value, label in options.items()],
     )
 
