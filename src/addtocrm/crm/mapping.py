@@ -13,6 +13,8 @@ from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejec
 from addtocrm.crm.merge import is_empty
 
 Shape = Callable[[str], str]
+LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
+"""Those of our names that have several values; a text of the CRM has them with semicolons between."""
 
 
 class Wanted(NamedTuple):
@@ -126,6 +128,8 @@ def known_as(rules: Sequence[Rule], record: Record) -> dict[str, Any]:
             first, *rest = (_normal(name, one) for one in value)
             found[name] = first
             found |= {names[1]: rest} if rest else {}
+        elif isinstance(value, str) and name in LISTS:
+            found.setdefault(name, [one.strip() for one in value.split(";") if one.strip()])
         else:
             found.setdefault(name, _normal(name, theirs.get(value, value) if isinstance(value, str) else value))
     own = {name: value for name, value in record.fields.items() if name not in mapped}
@@ -140,12 +144,15 @@ def terms(rules: Sequence[Rule], kind: Kind, values: Values, by: Collection[str]
     values = whole_name(values) if kind != "company" else values
     field_of = {rule.from_[0]: rule.field for rule in rules if rule.from_}
     found: list[dict[str, tuple[str, ...]]] = []
-    for name in ("linkedin_url", "email", "domain"):
+    for name in ("linkedin_url", "domain"):
         if name in by and name in values and name in field_of:
             found.append({field_of[name]: tuple(FORMS[name](str(values[name])))})
-    others = values.get("other_emails")
-    if "email" in by and "email" in field_of and isinstance(others, list) and others:
-        found.append({field_of["email"]: tuple(one.lower() for one in others)})
+    if "email" in by:
+        given = [one for name in ("email", "other_emails") if name in values for one in _several(values[name])]
+        addresses = tuple(str(one).lower() for one in given)
+        held = [rule.field for rule in rules if rule.from_[:1] == ("email",)]
+        held += [rule.field for rule in rules if rule.from_[:1] == ("other_emails",) and not rule.read_only]
+        found += [{field: addresses} for field in held if addresses]
     if "domain" in by and "domain" in values and "website" in field_of and "domain" not in field_of:
         found.append({field_of["website"]: tuple(_domain_forms(str(values["domain"])))})
     if "name" in by:
@@ -182,7 +189,6 @@ def _domain_forms(domain: str) -> list[str]:
 
 FORMS: Mapping[str, Callable[[str], list[str]]] = {
     "linkedin_url": linkedin_forms,
-    "email": lambda email: [email.lower()],
     "domain": _domain_forms,
 }
 
@@ -207,8 +213,10 @@ def converted(field: Field, value: Any, name: str, shape: Shape | None = None) -
         case "date":
             return _date(value, name)
         case _:
-            text = "; ".join(str(one) for one in _several(value)) if isinstance(value, list) else value
-            return _text(field, text, name, shape)
+            if isinstance(value, list):
+                texts = [str(one) for one in _several(value)]
+                value = texts[0] if field.form == "single" else "; ".join(texts)
+            return _text(field, value, name, shape)
 
 
 def _option(field: Field, value: Any, name: str) -> str:
@@ -253,7 +261,7 @@ def _text(field: Field, value: Any, name: str, shape: Shape | None) -> str:
             raise Rejected(name, f"is no country that is known; send its name or its ISO code ({text[:50]!r}).")
         text = code
     if field.max_length is not None and len(text) > field.max_length:
-        if shape is not None:
+        if shape is not None or field.form == "single":
             raise Rejected(name, f"has more than the {field.max_length} characters that the CRM's field takes.")
         text = text[: field.max_length - 1].rstrip() + "…"
     return text
