@@ -6,8 +6,11 @@ Reference of both API versions, with the cost of each endpoint in tokens: https:
   issues/651; `Unknown key '…'` is seen in public clients). Shapes, soft deletion, channels, `participants`:
   https://pipedrive.readme.io/docs/pipedrive-api-v2-migration-guide.
 - Quotas: https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting. From 20 requests in 2 s (API token, Lite) to
-  480 (OAuth, Ultimate), as `x-ratelimit-limit` says; search 10 in 2 s; a day's budget of 30,000 tokens × plan × seats.
+  480 (OAuth, Ultimate), as `x-ratelimit-limit` says; `x-ratelimit-reset` are seconds (seen: https://github.com/
+  DavidRouyer/pipedrive-dotnet/issues/36); a day's budget of 30,000 tokens × plan × seats.
   `x-daily-ratelimit-token-remaining` is seen, not documented; when the day ends for the vendor is not told.
+- Search has a quota of its own, 10 in 2 s, and only the other endpoints keep to the general one:
+  https://developers.pipedrive.com/changelog/post/announcing-search-api-rate-limit.
 - Tokens last 60 minutes, refresh tokens 60 days since their last use and stay the same; `api_domain`, Basic:
   https://pipedrive.readme.io/docs/marketplace-oauth-authorization; revoking: …/docs/app-uninstallation. The scopes are
   those of the app; that a `scope` parameter is ignored is not confirmed.
@@ -107,6 +110,7 @@ LONGEST_TERM = 255
 AT_ONCE = 4
 PAGE = 100
 RECENT = timedelta(minutes=5)
+WINDOW_SECONDS = 2.0
 DAY_SECONDS = 3600.0
 """So long it rests when the day's budget is used up; when its day ends is not told, and more can be bought."""
 
@@ -709,26 +713,29 @@ def plain(content: str) -> str:
     return " ".join(html.unescape(TAG.sub(" ", content)).split())
 
 
-def spent(headers: Mapping[str, str]) -> Lesson | None:
-    """The day's budget is used up."""
-    left = headers.get("x-daily-ratelimit-token-remaining", "")
-    return Lesson(pause=DAY_SECONDS) if re.fullmatch(r"0|-\d+", left) else None
-
-
 def learn(headers: Mapping[str, str]) -> Lesson | None:
-    lesson = spent(headers) or Lesson()
     limit = headers.get("x-ratelimit-limit", "")
-    if re.fullmatch(r"[1-9]\d{0,3}", limit):
-        lesson = msgspec.structs.replace(lesson, quota=Quota((Window(int(limit), 2.0),)))
-    return lesson
+    return Lesson(within(int(limit))) if re.fullmatch(r"[1-9]\d{0,3}", limit) else None
 
 
-SEARCH = Vendor(name="pipedrive-search", quota=Quota((Window(10, 2.0),)), learn=spent)
+def throttled(headers: Mapping[str, str], _: Any) -> float | None:
+    """When a 429 ends: with the window, or, where the day's budget is used up, at some time that is not told."""
+    if re.fullmatch(r"0|-\d+", headers.get("x-daily-ratelimit-token-remaining", "")):
+        return DAY_SECONDS
+    reset = headers.get("x-ratelimit-reset", "")
+    return float(reset) if re.fullmatch(r"\d{1,3}(\.\d+)?", reset) else None
+
+
+def within(requests: int) -> Quota:
+    return Quota((Window(requests, WINDOW_SECONDS),))
+
+
+SEARCH = Vendor(name="pipedrive-search", quota=within(10), throttled=throttled)
 
 connector = Definition(
     name="pipedrive",
     label="Pipedrive",
-    vendor=Vendor(name="pipedrive", quota=Quota((Window(20, 2.0),)), learn=learn),
+    vendor=Vendor(name="pipedrive", quota=within(20), learn=learn, throttled=throttled),
     api_url="https://api.pipedrive.com",
     hosts=(".pipedrive.com",),
     token=TokenAuth(where="Pipedrive: Personal preferences, API.", header="x-api-token", scheme=""),
