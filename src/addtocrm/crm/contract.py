@@ -160,7 +160,8 @@ class Option(msgspec.Struct, frozen=True):
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """A field of the CRM. `name` is the CRM's, `maps_to` ours where it has one.
 
-    `form` is a form that the CRM insists on: of a phone number E.164, of a country ISO 3166-1 alpha-2.
+    `form` is a form that the CRM insists on: of a phone number E.164, of a country ISO 3166-1 alpha-2; `single` is one
+    address or number, whole: the first of several.
     """
 
     name: str
@@ -171,7 +172,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     writable: bool = True
     max_length: int | None = None
     options: list[Option] = []
-    form: Literal["e164", "iso2"] | None = None
+    form: Literal["e164", "iso2", "single"] | None = None
 
 
 class Owner(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejec
 from addtocrm.crm.merge import is_empty
 
 Shape = Callable[[str], str]
+LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
+"""Those of our names that have several values; a text of the CRM has them with semicolons between."""
 
 
 class Wanted(NamedTuple):
@@ -126,6 +128,8 @@ def known_as(rules: Sequence[Rule], record: Record) -> dict[str, Any]:
             first, *rest = (_normal(name, one) for one in value)
             found[name] = first
             found |= {names[1]: rest} if rest else {}
+        elif isinstance(value, str) and name in LISTS:
+            found.setdefault(name, [one.strip() for one in value.split(";") if one.strip()])
         else:
             found.setdefault(name, _normal(name, theirs.get(value, value) if isinstance(value, str) else value))
     own = {name: value for name, value in record.fields.items() if name not in mapped}
@@ -207,8 +211,10 @@ def converted(field: Field, value: Any, name: str, shape: Shape | None = None) -
         case "date":
             return _date(value, name)
         case _:
-            text = "; ".join(str(one) for one in _several(value)) if isinstance(value, list) else value
-            return _text(field, text, name, shape)
+            if isinstance(value, list):
+                texts = [str(one) for one in _several(value)]
+                value = texts[0] if field.form == "single" else "; ".join(texts)
+            return _text(field, value, name, shape)
 
 
 def _option(field: Field, value: Any, name: str) -> str:
@@ -253,7 +259,7 @@ def _text(field: Field, value: Any, name: str, shape: Shape | None) -> str:
             raise Rejected(name, f"is no country that is known; send its name or its ISO code ({text[:50]!r}).")
         text = code
     if field.max_length is not None and len(text) > field.max_length:
-        if shape is not None:
+        if shape is not None or field.form == "single":
             raise Rejected(name, f"has more than the {field.max_length} characters that the CRM's field takes.")
         text = text[: field.max_length - 1].rstrip() + "…"
     return text
