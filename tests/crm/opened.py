@@ -33,7 +33,14 @@ def run(
         auth = definition.oauth if oauth else definition.token
         header = "authorization" if oauth else getattr(auth, "header", "authorization")
         calls = Calls(
-            outgoing, definition.vendor, "1", url, token, header=header, scheme=getattr(auth, "scheme", "Bearer")
+            outgoing,
+            definition.vendor,
+            "1",
+            url,
+            token,
+            header=header,
+            scheme=getattr(auth, "scheme", "Bearer"),
+            forbids=definition.forbids,
         )
         mapped: dict[Kind, set[str]] = {
             kind: {rule.field for rule in rules} for kind, rules in definition.mapping.items()

@@ -1,15 +1,23 @@
 """Zoho CRM's own cases, on the server of the tests."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx2
 import pytest
 from crm.opened import run
 from crm.vendors.base import GIVEN, Answer
 from crm.vendors.zoho_server import ZohoServer, error
+from scenarios import JANE, WHO, Desk, Scenarios
 
+from addtocrm.core.errors import ApiError
+from addtocrm.core.outgoing.client import Outgoing
+from addtocrm.core.settings import Settings
+from addtocrm.crm import connections
 from addtocrm.crm.connectors.zoho import connector
 from addtocrm.crm.contract import (
     Changed,
@@ -28,6 +36,8 @@ from addtocrm.crm.contract import (
     UnknownField,
     Update,
 )
+from addtocrm.crm.setup import Setup, opened
+from addtocrm.tenants.accounts import service as accounts
 
 NASTY = [
     "O'Brien",
@@ -47,6 +57,200 @@ def zoho() -> Iterator[ZohoServer]:
     with ZohoServer() as vendor:
         yield vendor  # type: ignore[misc]
         assert vendor.refused == []
+
+
+class TestZoho(Scenarios):
+    crm = "zoho"
+    server = ZohoServer
+    creates = r"POST /crm/v8/(Contacts|Leads)$"
+    writes = r"(POST|PUT) /crm/v8/(Contacts|Leads)(/\d+)?$"
+    picklist = ("Level", "gold")
+    text_field = "Tier"
+
+    rotates = False
+    first_name_length = 40
+
+    def prepare(self, vendor: ZohoServer) -> None:
+        vendor.add_field("Tier")
+        vendor.add_field("Level", "gold", "silver")
+
+    def test_leads_are_written_where_the_account_chose_so(self, run: Any, vendor: ZohoServer) -> None:
+        async def work(desk: Desk) -> None:
+            first = await desk.write(JANE)
+            lead = vendor.records["Leads"][first.contact_id or ""]
+            assert (lead["Company"], lead["Website"]) == ("Acme", "acme.example.com")
+            assert not vendor.records["Contacts"] and not vendor.companies()
+            before = len(vendor.asked(self.writes))
+            again = await desk.write(JANE)
+            assert (again.contact_id, again.action) == (first.contact_id, "unchanged")
+            assert len(vendor.asked(self.writes)) == before
+
+        run(work, contact_object="lead")
+
+    def test_one_lead_of_twenty_writes_at_once(self, run: Any, vendor: ZohoServer) -> None:
+        forms = [JANE, *({name: JANE[name] for name in (*WHO, key)} for key in ("email", "linkedin_url"))]
+
+        async def work(desk: Desk) -> None:
+            done = await asyncio.gather(*(desk.write(forms[turn % 3], host=turn) for turn in range(20)))
+            assert {one.contact_id for one in done} == {one["id"] for one in vendor.contacts()}
+            assert (len(vendor.records["Leads"]), len(vendor.records["Contacts"])) == (1, 0)
+
+        run(work, hosts=3, contact_object="lead")
+
+    @pytest.mark.parametrize(("there", "written"), [("Leads", "contact"), ("Contacts", "lead")])
+    @pytest.mark.parametrize("key", ["email", "linkedin_url"])
+    def test_who_is_there_as_the_other_kind_is_found(
+        self, run: Any, vendor: ZohoServer, there: str, written: str, key: str
+    ) -> None:
+        async def work(desk: Desk) -> None:
+            id = vendor.put_contact(module=there, first_name="Jane", last_name="Doe", **{key: JANE[key]})
+            done = await desk.write({**JANE, "phone": "+15550100100"})
+            assert (done.contact_id, done.action, done.matched_by) == (id, "updated", key)
+            assert [(one["id"], one["phone"]) for one in vendor.contacts()] == [(id, "+15550100100")]
+            assert (await desk.write(JANE)).contact_id == id
+
+        run(work, contact_object=written)
+
+    def test_of_several_addresses_and_numbers_the_first_has_a_place(self, run: Any, vendor: ZohoServer) -> None:
+        emails = [{"email": f"jane{n}@example.org"} for n in range(3)]
+        phones = [{"number": f"+1555010010{n}"} for n in range(3)]
+        person = {**JANE, "email": None, "emails": emails, "phones": phones}
+
+        async def work(desk: Desk) -> None:
+            done = await desk.write(person)
+            there = vendor.records["Contacts"][done.contact_id or ""]
+            assert (there["Email"], there["Secondary_Email"]) == ("jane0@example.org", "jane1@example.org")
+            assert (there["Phone"], there["Other_Phone"]) == ("+15550100100", "+15550100101")
+            again = await desk.write({**WHO, "email": "jane1@example.org"})
+            assert (again.contact_id, again.matched_by) == (done.contact_id, "email")
+            assert (await desk.write(person, on_conflict="overwrite")).action == "unchanged"
+
+        run(work)
+
+    def test_a_push_keeps_within_the_requests_at_a_time(self, run: Any, vendor: ZohoServer) -> None:
+        """5 at a time is the least that an edition has."""
+        vendor.at_a_time = 5
+        people = [
+            {
+                "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
+                "full_name": f"Person Number{turn}",
+                "email": f"person{turn}@acme{turn % 30}.example.com",
+                "company": {"name": f"Acme {turn % 30}", "domain": f"acme{turn % 30}.example.com"},
+            }
+            for turn in range(300)
+        ]
+
+        async def work(desk: Desk) -> None:
+            size = connector.batch
+            chunks = [people[start : start + size] for start in range(0, len(people), size)]
+            singles = [desk.write({**JANE, "email": f"jane{n}@home.example.com"}, host=n) for n in range(6)]
+            *pushed, _, _, _, _, _, _ = await asyncio.gather(*map(desk.write_many, chunks), *singles)
+            assert [one.action for some in pushed for one in some] == ["created"] * 300
+            found = [one["email"] for one in vendor.contacts()]
+            assert len(set(found)) == len(found) == 301
+            assert (len(vendor.companies()), vendor.throttles) == (31, 0)
+            assert vendor.most_at_once > 1
+
+        run(work, hosts=2)
+
+    def test_a_scope_that_is_missing_is_no_ended_token(self, run: Any, vendor: ZohoServer) -> None:
+        async def work(desk: Desk) -> None:
+            await desk.write(JANE)
+            vendor.lacks.add("Notes")
+            error = await desk.fails("validation_error", JANE, note="Met in May")
+            assert "permission" in error.details[0].message if error.details else False
+            assert (await connections.info(desk.setup.pool, desk.account_id)).status == "connected"
+            assert len(vendor.asked("token$")) == 1
+
+        run(work, oauth=True)
+
+    def test_a_data_centre_is_learnt_and_stayed_with(
+        self, vendor: ZohoServer, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+        call = Outgoing.call
+
+        def rerouted(self: Outgoing, account: Any, method: Any, url: str, **more: Any) -> Any:
+            split = urlsplit(url)
+            asked.append(f"{split.scheme}://{split.netloc}{split.path}")
+            return call(self, account, method, urlunsplit((*urlsplit(vendor.url)[:2], *split[2:])), **more)
+
+        monkeypatch.setattr(Outgoing, "call", rerouted)
+        vendor.api_domain = "https://www.zohoapis.eu"
+        client = {"ZOHO_CLIENT_ID": GIVEN["client_id"], "ZOHO_CLIENT_SECRET": GIVEN["client_secret"]}
+        settings = Settings(data_dir=tmp_path, allow_private_networks=True, vendors=client)
+
+        async def back(setup: Setup, account_id: str, **more: str) -> None:
+            begun = await connections.begin(setup, account_id, "zoho")
+            assert begun.authorize_url.startswith("https://accounts.zoho.com/oauth/v2/auth?")
+            params = dict(parse_qsl(urlsplit(vendor.authorize(begun.authorize_url)).query))
+            await connections.finish(setup, "zoho", params | more)
+
+        async def work() -> None:
+            async with opened(database_url, settings, size=8) as setup:
+                account = await accounts.create(setup.pool, "owner@example.com")
+                desk = Desk(vendor, "zoho", account.id, [setup])
+                await back(setup, account.id, **{"location": "eu", "accounts-server": "https://accounts.zoho.eu"})
+                done = await desk.write(JANE)
+                assert done.url and done.url.startswith("https://crm.zoho.eu/crm/org700100/tab/Contacts/")
+                vendor.expire()
+                assert (await desk.write(JANE)).action == "unchanged"
+                await connections.disconnect(setup, account.id)
+                assert {one.partition("/crm/")[0] for one in asked} == {
+                    "https://accounts.zoho.eu/oauth/v2/token",
+                    "https://accounts.zoho.eu/oauth/v2/token/revoke",
+                    "https://www.zohoapis.eu",
+                }
+                assert len(vendor.revoked) == 1
+                asked.clear()
+                vendor.api_domain = "https://www.zohoapis.eu.example.test"
+                for server in ("https://accounts.zoho.eu.example.test", "http://accounts.zoho.eu", "https://x@zoho.eu"):
+                    await back(setup, account.id, **{"accounts-server": server})
+                assert {urlsplit(one).netloc for one in asked} == {"accounts.zoho.com", "www.zohoapis.com"}
+
+        asyncio.run(work())
+
+    @pytest.mark.parametrize("error", ["invalid_code", "invalid_client", "Access Denied"])
+    def test_an_error_of_the_token_endpoint(self, run: Any, vendor: ZohoServer, error: str) -> None:
+        """Errors are HTTP 200; of too many tokens, 400."""
+        answer = Answer(400 if error == "Access Denied" else 200, {"error": error})
+        type, status = {
+            "invalid_code": ("crm_token_expired", "token_expired"),
+            "invalid_client": ("crm_unavailable", "connected"),
+            "Access Denied": ("crm_rate_limit", "connected"),
+        }[error]
+
+        async def work(desk: Desk) -> None:
+            begun = await connections.begin(desk.setup, desk.account_id, "zoho")
+            params = dict(parse_qsl(urlsplit(vendor.authorize(begun.authorize_url)).query))
+            vendor.trouble("POST /oauth/v2/token", answer)
+            with pytest.raises(ApiError) as refused:
+                await connections.finish(desk.setup, "zoho", params)
+            expected = "crm_rate_limit" if error == "Access Denied" else "validation_error"
+            assert refused.value.type == expected and params["code"] not in str(refused.value)
+            vendor.expire()
+            vendor.trouble("POST /oauth/v2/token", answer)
+            await desk.fails(type, JANE)
+            assert (await connections.info(desk.setup.pool, desk.account_id)).status == status
+            if status == "connected":
+                assert (await desk.write(JANE)).action == "created"
+
+        run(work, oauth=True)
+
+    def test_a_code_of_the_self_client_connects_once(self, run: Any, vendor: ZohoServer) -> None:
+        async def work(desk: Desk) -> None:
+            code = vendor.self_code()
+            connected = await connections.connect(desk.setup, desk.account_id, "zoho", token=code)
+            assert (connected.crm, connected.account_id) == ("zoho", "700100")
+            await desk.write(JANE)
+            vendor.expire()
+            assert (await desk.write(JANE)).action == "unchanged"
+            with pytest.raises(ApiError) as refused:
+                await connections.connect(desk.setup, desk.account_id, "zoho", token=code)
+            assert refused.value.type == "validation_error" and code not in str(refused.value)
+            assert (await desk.write(JANE)).action == "unchanged"
+
+        run(work)
 
 
 def do(zoho: ZohoServer, work: Any, **more: Any) -> Any:

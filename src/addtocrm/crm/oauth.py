@@ -14,12 +14,16 @@ from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.failures import CallFailed, NotReached
 from addtocrm.core.outgoing.vendor import Account
 from addtocrm.core.settings import Settings
-from addtocrm.crm.contract import Definition, Expired, OAuth, Rejected, Unavailable
+from addtocrm.crm.contract import Definition, Expired, OAuth, RateLimited, Rejected, Unavailable
 
 EARLY_SECONDS = 120.0
 """A token that ends within these is refreshed before it is used."""
 APP_REFUSED = ("invalid_client", "unauthorized_client", "invalid_client_secret", "invalid_client_id")
 """Errors that are the operator's to mend (RFC 6749 §5.2; the last two are Zoho's)."""
+
+TOO_MANY = ("Access Denied", "slow_down")
+"""Errors of who asked for tokens too often (the first is Zoho's: ten in ten minutes)."""
+TOO_MANY_SECONDS = 60.0
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +86,7 @@ def new_verifier(definition: Definition) -> str | None:
 async def exchanged(
     outgoing: Outgoing, settings: Settings, definition: Definition, params: Mapping[str, str], verifier: str | None
 ) -> Granted:
-    """The tokens for the callback's `code`. Raises Rejected, Unavailable."""
+    """The tokens for the callback's `code`. Raises Rejected, RateLimited, Unavailable."""
     auth_url = _followed(definition, params.get(_oauth(definition).auth_key or ""))
     form = {
         "grant_type": "authorization_code",
@@ -94,7 +98,7 @@ async def exchanged(
 
 
 async def by_hand(outgoing: Outgoing, settings: Settings, definition: Definition, token: str) -> Granted:
-    """What the user's own `token` gives (see `TokenAuth.grant`). Raises Rejected, Unavailable."""
+    """What the user's own `token` gives (see `TokenAuth.grant`). Raises Rejected, RateLimited, Unavailable."""
     assert definition.token is not None
     id, colon, rest = token.partition(":")
     if definition.token.grant == "client_credentials" and colon:
@@ -117,7 +121,8 @@ async def by_hand(outgoing: Outgoing, settings: Settings, definition: Definition
 async def refreshed(
     outgoing: Outgoing, settings: Settings, definition: Definition, tokens: Tokens, auth_url: str | None
 ) -> Tokens:
-    """New tokens for the old ones. Raises Expired where the CRM takes the old ones no more, and Unavailable."""
+    """New tokens for the old ones. Raises Expired where the CRM takes the old ones no more, RateLimited and
+    Unavailable."""
     if tokens.client is not None:
         form, client = {"grant_type": "client_credentials"}, tokens.client
     elif tokens.refresh_token is not None:
@@ -180,8 +185,8 @@ async def _asked(
     client: tuple[str, str],
     auth_url: str | None,
 ) -> Granted:
-    """The token endpoint's answer. Raises Rejected (`field` is `token` where what was given is refused) and
-    Unavailable."""
+    """The token endpoint's answer. Raises Rejected (`field` is `token` where what was given is refused), RateLimited
+    and Unavailable."""
     oauth = _oauth(definition)
     assert definition.vendor is not None
     headers, named = _client(oauth, client)
@@ -204,6 +209,8 @@ async def _asked(
             raise Rejected(
                 "crm", f"{definition.label} does not accept this server's app; its operator checks its secret."
             )
+        if error in TOO_MANY:
+            raise RateLimited(TOO_MANY_SECONDS)
         if isinstance(error, str) and reply.status < 500 and error not in ("server_error", "temporarily_unavailable"):
             raise Rejected("token", f"is not accepted by {definition.label}; connect again.")
         raise Unavailable

@@ -104,7 +104,7 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     linked_ids = {link.record_id for link in recalled.values() if link.record_id}
     named = {piece.contact_id for piece in pieces if piece.contact_id}
     missing = [id for id in sorted(linked_ids | named) if id not in candidates]
-    fetched = await crm.connector.get(kind, missing) if missing else {}
+    fetched = await crm.connector.get(_asked_for(kind), missing) if missing else {}
     candidates |= {id: candidate(await crm.mapped(one.kind), one) for id, one in fetched.items()}
     gone = [id for id in sorted(linked_ids) if id not in candidates]
     await links.drop(crm, gone)
@@ -133,7 +133,12 @@ async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate
                 sought.append(Sought(piece.values, terms))
     if not sought:
         return []
-    return [candidate(await crm.mapped(one.kind), one) for one in await crm.connector.find(kind, sought)]
+    return [candidate(await crm.mapped(one.kind), one) for one in await crm.connector.find(_asked_for(kind), sought)]
+
+
+def _asked_for(kind: Kind) -> Kind:
+    """What a connector is asked for so that it looks among all `kinds`: contacts, for leads too."""
+    return "company" if kind == "company" else "contact"
 
 
 async def kinds(crm: Open, kind: Kind) -> list[Kind]:
@@ -400,7 +405,7 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
     if not isinstance(outcome, Duplicate) or (outcome.kind == "company") != (piece.kind == "company"):
         return False
     id = outcome.id
-    fresh = (await crm.connector.get(piece.kind, [id])).get(id) if id else None
+    fresh = (await crm.connector.get(_asked_for(piece.kind), [id])).get(id) if id else None
     if fresh is not None:
         there = candidate(await crm.mapped(fresh.kind), fresh)
         same: list[By] = [

@@ -4,6 +4,7 @@ Not confirmed there, and assumed: COQL compares without regard to case, a backsl
 """
 
 import re
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -99,17 +100,25 @@ def refuse(code: str, message: str, status: int = 400, **details: Any) -> Refuse
 
 
 class ZohoServer(Vendor):
-    """`unique` are the fields without duplicates, `denied` the modules that the user may not see."""
+    """`unique` are the fields without duplicates, `denied` the modules that the user may not see, `lacks` those for which
+    the token has no scope; `api_domain` is where the token answer says that the API is."""
+
+    at_a_time: int | None = None
+    """So many requests at once; the next is answered by `throttled`."""
 
     def __init__(self, *, linkedin: bool = True) -> None:
         super().__init__()
         self.fields = {module: dict(fields) for module, fields in FIELDS.items()}
         self.custom: dict[str, dict[str, str]] = {module: {} for module in FIELDS}
         for module in FIELDS if linkedin else ():
-            self.fields[module]["LinkedIn_URL"] = ("text", 255)
-            self.custom[module]["LinkedIn_URL"] = self.id()
+            self.make(module, "LinkedIn_URL", "text")
+        self.options = {module: dict(OPTIONS) for module in FIELDS}
         self.unique = {"Contacts": ["Email"], "Leads": ["Email"], "Accounts": ["Account_Name"]}
         self.denied: set[str] = set()
+        self.lacks: set[str] = set()
+        self.api_domain: str | None = None
+        self.most_at_once = 0
+        self._running: set[int] = set()
         self.records: dict[str, dict[str, dict[str, Any]]] = {module: {} for module in FIELDS}
         self.tags: dict[str, list[str]] = {module: [] for module in FIELDS}
         self.kept_notes: list[tuple[str, str]] = []
@@ -119,6 +128,17 @@ class ZohoServer(Vendor):
 
     def id(self) -> str:
         return f"5725767000{int(super().id()):09}"
+
+    def make(self, module: str, name: str, kind: str, length: int = 255) -> None:
+        """A custom field."""
+        self.fields[module][name] = (kind, length)
+        self.custom[module][name] = self.id()
+
+    def add_field(self, name: str, *options: str) -> None:
+        """Somebody makes a custom field of contacts and leads: a text, or a choice of the options."""
+        for module in ("Contacts", "Leads"):
+            self.make(module, name, "picklist" if options else "text")
+            self.options[module][name] = [*options]
 
     def stamp(self) -> str:
         """The time of a change; no two are in the same second."""
@@ -149,7 +169,7 @@ class ZohoServer(Vendor):
                 return Answer(400, {"error_description": "too many requests", "error": "Access Denied"})
             made.append(self.now())
         first = form.get("grant_type") == "authorization_code"
-        return self.grant(request._replace(form=form), refresh=first, api_domain=self.url)
+        return self.grant(request._replace(form=form), refresh=first, api_domain=self.api_domain or self.url)
 
     def grant_refused(self, error: str) -> Answer:
         return Answer(200, {"error": "invalid_code" if error == "invalid_grant" else error})
@@ -203,8 +223,7 @@ class ZohoServer(Vendor):
         name = re.sub(r"\W", "_", field["field_label"])
         if name in self.fields[module]:
             return Answer(400, {"fields": [error("DUPLICATE_DATA", "duplicate data", {"api_name": "field_label"})]})
-        self.fields[module][name] = (field["data_type"], field.get("length", 255))
-        self.custom[module][name] = self.id()
+        self.make(module, name, field["data_type"], field.get("length", 255))
         item = {"code": "SUCCESS", "details": {"id": self.custom[module][name]}, "message": "field created"}
         return Answer(201, {"fields": [item | {"status": "success"}]})
 
@@ -404,7 +423,7 @@ class ZohoServer(Vendor):
     def described(self, module: str, name: str) -> dict[str, Any]:
         kind, length = self.fields[module][name]
         writable = name not in READ_ONLY
-        options = OPTIONS.get(name, [])
+        options = self.options[module].get(name, [])
         return {
             "id": self.custom[module].get(name, "5725767000000002599"),
             "api_name": name,
@@ -439,11 +458,27 @@ class ZohoServer(Vendor):
         lookup = self.fields[module].get(name, ("", 0))[0] in ("lookup", "ownerlookup")
         return {"id": value} if lookup and value else value
 
+    def _serve(self, handler: Any) -> None:
+        one = threading.get_ident()
+        with self.lock:
+            self._running.add(one)
+            self.most_at_once = max(self.most_at_once, len(self._running))
+        super()._serve(handler)
+        with self.lock:
+            self._running.discard(one)
+
     def _answer(self, request: Request) -> Answer:
         try:
+            if self.at_a_time is not None and len(self._running) > self.at_a_time:
+                self.throttles += 1
+                return self.throttled()
+            if request.path.removeprefix("/crm/v8/").partition("/")[0] in self.lacks:
+                return Answer(401, error("OAUTH_SCOPE_MISMATCH", "invalid oauth scope to access this URL"))
             return super()._answer(request)
         except Answered as failure:
             return failure.answer
+        finally:
+            self._running.discard(threading.get_ident())
 
     # The test's view.
 

@@ -34,7 +34,6 @@ from addtocrm.crm.contract import (
     CrmList,
     Definition,
     Duplicate,
-    Expired,
     Failure,
     Field,
     Fields,
@@ -80,7 +79,6 @@ TYPES: Mapping[str, Any] = {
 }
 MADE_AS = {"text": "text", "number": "double", "boolean": "boolean", "date": "date"}
 REFUSED = ("NO_PERMISSION", "AUTHORIZATION_FAILED", "OAUTH_SCOPE_MISMATCH", "INVALID_MODULE")
-ENDED = ("INVALID_TOKEN", "AUTHENTICATION_FAILURE")
 QUOTA, DAY, NO_RECORD = "api|credit|concurren|request", "credit|day|24", "id given|given id|related id"
 LIMITS = ("TOO_MANY_REQUESTS", "API_LIMIT_EXCEEDED", "CONCURRENCY_LIMIT_EXCEEDED")
 
@@ -119,11 +117,10 @@ class Zoho:
 
     async def info(self) -> CrmAccount:
         org = _first(await self._ask("GET", "/org"), "org")
-        host = urlsplit(self._calls.url).hostname or ""
-        centre = host.partition("zohoapis.")[2]
+        centre = (urlsplit(self._calls.url).hostname or "").partition("zohoapis.")[2] or "com"
         pages = f"https://crm.{'zohocloud' if centre == 'ca' else 'zoho'}.{centre}/crm/{org.get('domain_name')}"
         name = str(org.get("company_name") or "Zoho CRM")
-        return CrmAccount(_text(org, "zgid"), name, pages if centre and org.get("domain_name") else None)
+        return CrmAccount(_text(org, "zgid"), name, pages if org.get("domain_name") else None)
 
     async def fields(self, kind: Kind) -> list[Field]:
         found = [_field(row) for row in await self._described(MODULES[kind]) if row.get("data_type") in TYPES]
@@ -473,8 +470,6 @@ class Zoho:
         if item.code in LIMITS or (item.code == "LIMIT_EXCEEDED" and re.search(QUOTA, item.message, re.I)):
             of_a_day = re.search(DAY, item.message, re.I)
             return await self._calls.limited(CREDITS_SECONDS if of_a_day else CONCURRENCY_SECONDS)
-        if item.code in ENDED:
-            return Expired()
         if item.code == "DUPLICATE_DATA":
             there = _dict(details.get("duplicate_record"))
             id = there.get("id") or details.get("id")
@@ -513,6 +508,7 @@ def _field(row: Mapping[str, Any]) -> Field:
         type=kind,
         custom=row.get("custom_field") is True,
         writable=not closed,
+        form="single" if row.get("data_type") in ("email", "phone") else None,
         max_length=row["length"] if kind == "text" and isinstance(row.get("length"), int) else None,
         options=[option for option in options if option.value != "-None-"],
     )
@@ -641,6 +637,10 @@ def _learn(headers: Mapping[str, str]) -> Lesson | None:
     return Lesson(pause=CREDITS_SECONDS) if headers.get("x-api-credits-remaining", "").strip() == "0" else None
 
 
+def _is_forbidden(body: Any) -> bool:
+    return _dict(body).get("code") == "OAUTH_SCOPE_MISMATCH"
+
+
 def _linkedin(kind: Kind) -> Field:
     return Field(
         name="LinkedIn_URL", label="LinkedIn URL", type="text", maps_to="linkedin_url", custom=True, max_length=255
@@ -660,7 +660,7 @@ PERSON = {
     "Phone": "phone",
     "Owner": "owner",
 }
-CENTRES = ("com", "eu", "in", "com.au", "com.cn", "jp", "ca", "sa", "uk")
+CENTRES = ("com", "eu", "in", "com.au", "com.cn", "jp", "ca", "sa", "uk", "ae")
 
 connector = Definition(
     name="zoho",
@@ -732,6 +732,7 @@ connector = Definition(
     },
     linkedin={kind: _linkedin(kind) for kind in MODULES},
     options={"contact_object": ("contact", "lead")},
+    forbids=_is_forbidden,
     batch=BATCH,
     open=Zoho,
 )
