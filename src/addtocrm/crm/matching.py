@@ -13,6 +13,8 @@ PERSON: tuple[By, ...] = ("linkedin_url", "email")
 COMPANY: tuple[By, ...] = ("domain", "linkedin_url")
 KEYS: dict[Kind, tuple[By, ...]] = {"contact": PERSON, "lead": PERSON, "company": COMPANY}
 """What identifies one, the strongest first."""
+OTHERS = {"email": "other_emails", "phone": "other_phones", "domain": "other_domains"}
+"""Of what one may have several: where those after the first are."""
 
 
 class Candidate(NamedTuple):
@@ -137,10 +139,10 @@ def key(name: str, values: Values) -> str:
 
 
 def keys(name: str, values: Values) -> set[str]:
-    """As `key`, with a person's other email addresses."""
-    found = {key(name, values)} - {""}
-    others = values.get("other_emails") if name == "email" else None
-    return found | {_email_key(one) for one in (others if isinstance(others, list) else ())}
+    """As `key`, with a person's other email addresses, and a company's other domains."""
+    others = values.get(OTHERS.get(name, ""))
+    several = [{name: one} for one in others] if isinstance(others, list) else []
+    return {key(name, one) for one in (values, *several)} - {""}
 
 
 def _email_key(text: str) -> str:
