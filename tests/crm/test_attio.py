@@ -10,6 +10,8 @@ import pytest
 from crm.opened import run
 from crm.vendors.attio_server import AttioServer
 from crm.vendors.base import Answer
+from scenarios import JANE as PERSON
+from scenarios import Desk, Scenarios
 
 from addtocrm.crm.connectors.attio import connector as definition
 from addtocrm.crm.contract import (
@@ -509,3 +511,34 @@ def test_html_instead_of_json(vendor: AttioServer) -> None:
     vendor.trouble("POST .*records$", Answer(200, "<html>Sign in</html>"))
     [failure] = create(vendor, JANE)
     assert isinstance(failure, Unavailable) and failure.maybe_done
+
+
+class TestAttio(Scenarios):
+    crm = "attio"
+    server = AttioServer
+    creates = r"POST /v2/objects/people/records$"
+    writes = r"POST /v2/objects/people/records$|(PATCH|PUT) /v2/objects/people/records/"
+    picklist = ("level", "gold")
+    text_field = "tier"
+    oauth_refreshes = False
+    renames_merged = True
+    owner_field = "contact_owner"
+    makes_companies = True
+
+    def prepare(self, vendor: AttioServer) -> None:
+        vendor.add_field("tier")
+        vendor.add_field("level", "select", options=("gold", "silver"))
+        vendor.add_field("contact_owner", "actor-reference")
+
+    def test_a_company_of_several_domains_is_known_by_each(self, run: Any, vendor: AttioServer) -> None:
+        domains = ["acme.example.org", "acme.example.com"]
+
+        async def work(desk: Desk) -> None:
+            there = vendor.put_company(name="Acme Group", domains=domains)
+            done = await desk.write(PERSON, on_conflict="overwrite")
+            assert done.company_id == there
+            assert [one["id"] for one in vendor.companies()] == [there]
+            held = vendor.records["companies"][there]["domains"]
+            assert sorted(one["domain"] for one in held) == sorted(domains)
+
+        run(work)
