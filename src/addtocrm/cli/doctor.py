@@ -24,6 +24,7 @@ from addtocrm.core.db.pool import open_pool
 from addtocrm.core.secrets import FILE
 from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
+from addtocrm.crm.setup import opened
 from addtocrm.mail.dns import MailDns
 from addtocrm.privacy import service as suppressions
 
@@ -60,6 +61,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
         _check("data folder", lambda: _folder(settings)),
         _check("database", lambda: _database(settings)),
         _check("secret key", lambda: _secret_key(settings)),
+        _check("crm", lambda: _crms(settings)),
         _check("valkey", lambda: _valkey(settings)),
         _check("mail", lambda: asyncio.run(_mail(settings))),
     ]
@@ -173,6 +175,28 @@ async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
         return await connections.sealed(pool, settings)
     finally:
         await pool.close()
+
+
+def _crms(settings: Settings) -> str:
+    """Asks every account's active CRM whether it takes our access."""
+    url = settings.database_url or postmaster.url(settings.data_dir / "postgres")
+    if not settings.database_url and not postmaster.answers(settings.data_dir / "postgres"):
+        raise NotChecked("the database does not answer")
+    asked, troubles = asyncio.run(_asked(url, settings))
+    if troubles:
+        raise Problem("; ".join(troubles))
+    return (
+        f"{asked} connections to CRMs work" if asked else "no account is connected to another CRM than the built-in one"
+    )
+
+
+async def _asked(url: str, settings: Settings) -> tuple[int, list[str]]:
+    if not await is_up_to_date(url):
+        raise NotChecked("the database has an older schema")
+    async with opened(url, settings) as setup:
+        rows = await connections.outside(setup.pool)
+        found = [(email, *one) for email, id in rows for one in await connections.check(setup, id)]
+    return len(found), [f"{email}: {crm.name}: {trouble}" for email, crm, trouble in found if trouble]
 
 
 def _valkey(settings: Settings) -> str:

@@ -310,11 +310,18 @@ async def active_id(pool: Pool, account_id: str) -> str:
     return (await opening.active(pool, account_id))["id"]
 
 
+async def outside(pool: Pool) -> list[tuple[str, str]]:
+    """(email, id) of the accounts that have connected another CRM than the built-in one."""
+    return [(row["email"], row["account_id"]) for row in await store.outside(pool)]
+
+
 async def check(setup: Setup, account_id: str) -> list[tuple[Connection, str]]:
-    """Asks each of the account's CRMs whether it works: "" where it does, else why not."""
+    """Asks each of the account's CRMs of others whether it works: "" where it does, else why not."""
     found: list[tuple[Connection, str]] = []
     for row in await store.connections(setup.pool, account_id):
         trouble = ""
+        if row["secret"] is None:
+            continue
         try:
             calls = await opening.calls_of(setup, row)
             access = Access(

@@ -33,6 +33,14 @@ async def connections(db: Connection | Pool, account_id: str) -> list[asyncpg.Re
     )
 
 
+async def outside(db: Connection | Pool) -> list[asyncpg.Record]:
+    """(email, account_id) of the accounts that have a connection to another CRM than the built-in one."""
+    return await db.fetch(
+        """select email, id as account_id from accounts
+           where id in (select account_id from crm_connections where secret is not null) order by email"""
+    )
+
+
 async def connect(db: Connection, values: Mapping[str, Any]) -> None:
     """Makes this the account's active connection; one of the same account at the CRM is replaced, and keeps its
     mapping. `values` are columns with their values."""
@@ -156,13 +164,15 @@ async def recall(
 async def link(
     db: Connection | Pool, connection_id: str, kind: str, links: Sequence[tuple[bytes, str, str | None, str | None]]
 ) -> None:
-    """Keeps (identity, name, record_id, record_kind); where `record_id` is None, none that is known is lost."""
+    """Keeps (identity, name, record_id, record_kind) of nobody who asked to be forgotten; where `record_id` is None,
+    none that is known is lost."""
     known = {one[0]: one for one in links}
     identities, names, ids, kinds = zip(*(known[one] for one in sorted(known)), strict=True)
     await db.execute(
         """insert into crm_links (connection_id, kind, identity, name, record_id, record_kind)
            select $1, $2, identity, name, record_id, record_kind
            from unnest($3::bytea[], $4::text[], $5::text[], $6::text[]) as l (identity, name, record_id, record_kind)
+           where not exists (select from suppressions where hash = suppression_hash(identity))
            on conflict (connection_id, kind, identity) do update
            set record_id = excluded.record_id, record_kind = excluded.record_kind, at = excluded.at
            where excluded.record_id is not null or crm_links.record_id is null""",

@@ -162,7 +162,7 @@ async def _sweep(connection: Connection) -> int:
     async for key, people in _answers(connection):
         answers.setdefault(key, []).extend(people)
     told = await _of_suppressed(connection, answers)
-    return removed + await store.drop_answers(connection, told)
+    return removed + await store.drop_links(connection) + await store.drop_answers(connection, told)
 
 
 async def _of_suppressed(connection: Connection, rows: Mapping[K, Iterable[Individual]]) -> list[K]:
@@ -212,6 +212,7 @@ async def forget(pool: Pool, identifier: str, *, shared_too: bool = False) -> Fo
             if again.digests != search.digests:
                 await store.add(connection, again.digests)
             removed = {place: await store.clear(connection, place, keys) for place, keys in again.rows.items()}
+            removed["crm_links"] = await store.drop_links(connection, again.digests)
             removed["idempotency"] = await _clear_answers(connection, again)
             mentions = [Mention(**row) for row in await store.mentions(connection, again.digests)]
     shown = sorted(one.removeprefix("email:") for one in again.shared)

@@ -212,6 +212,21 @@ async def drop_answers(connection: Connection, keys: Sequence[tuple[str, str]]) 
     return len(keys)
 
 
+async def drop_links(connection: Connection, digests: Sequence[bytes] | None = None) -> int:
+    """Forgets which records of CRMs are those of people with these `digests`, else of all who are on the list."""
+    found = (
+        "identity = any($1)" if digests is not None else "suppression_hash(identity) in (select hash from suppressions)"
+    )
+    done = await connection.execute(
+        f"""with theirs as (select connection_id, identity, record_id from crm_links where {found})
+            delete from crm_links l using theirs t
+            where l.connection_id = t.connection_id and (l.identity = t.identity or l.record_id = t.record_id)""",
+        *([list(digests)] if digests is not None else []),
+        timeout=SECONDS,
+    )
+    return int(done.rpartition(" ")[2])
+
+
 async def mentions(connection: Connection, digests: Sequence[bytes]) -> list[asyncpg.Record]:
     """(account_id, place, id) of the rows whose free texts mention somebody with one of `digests`."""
     return await connection.fetch(MENTIONS, digests, timeout=SECONDS)

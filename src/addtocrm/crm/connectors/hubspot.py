@@ -25,7 +25,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -713,6 +713,12 @@ def _learn(headers: Mapping[str, str]) -> Lesson | None:
     return Lesson(quota=Quota((Window(int(most), int(millis) / 1000),)))
 
 
+def _throttled(headers: Mapping[str, str], body: Any) -> float:
+    """For how long a 429 grants nothing: it names its policy in the body."""
+    said = cast(dict[str, Any], body) if isinstance(body, dict) else {}
+    return DAY_USED_UP if said.get("policyName") == "DAILY" else WINDOW_USED_UP
+
+
 def _rules(pairs: str) -> tuple[Rule, ...]:
     """Of `theirs=ours`."""
     return tuple(Rule(field=theirs, from_=(ours,)) for theirs, ours in (pair.split("=") for pair in pairs.split()))
@@ -738,7 +744,7 @@ MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
 connector = Definition(
     name="hubspot",
     label="HubSpot",
-    vendor=Vendor(name="hubspot", quota=Quota((Window(100, 10.0),)), learn=_learn),
+    vendor=Vendor(name="hubspot", quota=Quota((Window(100, 10.0),)), learn=_learn, throttled=_throttled),
     api_url="https://api.hubapi.com",
     token=TokenAuth(where="HubSpot: Settings, Integrations, Private apps; or Development, Keys, Service keys."),
     oauth=OAuth(

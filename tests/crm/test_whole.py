@@ -1,0 +1,234 @@
+"""A CRM of another's, from the command line to the push: as an operator connects it and callers use it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from harness import ADDTOCRM, Account, Server, cli, jobs_process, until
+from scenarios import JANE
+from vendors.hubspot_server import HubSpotServer
+from vendors.pipedrive_server import PipedriveServer
+
+SECRETS = ("hush-app-secret", "private-token-1", "access-", "refresh-", "code-")
+
+
+@pytest.fixture
+def vendors() -> Iterator[tuple[HubSpotServer, PipedriveServer]]:
+    with HubSpotServer() as hubspot, PipedriveServer() as pipedrive:
+        yield hubspot, pipedrive
+
+
+@pytest.fixture
+def server(new_server: Callable[..., Server], vendors: Any) -> Server:
+    hubspot, pipedrive = vendors
+    apps = {
+        f"ADDTOCRM_{name}_{part}": value
+        for name, vendor in (("HUBSPOT", hubspot), ("PIPEDRIVE", pipedrive))
+        for part, value in (("URL", vendor.url), ("CLIENT_ID", "app-1"), ("CLIENT_SECRET", "hush-app-secret"))
+    }
+    return new_server(ADDTOCRM_ALLOW_PRIVATE_NETWORKS="true", **apps)
+
+
+@pytest.fixture
+def account(server: Server) -> Account:
+    return server.account()
+
+
+def connect(account: Account, vendor: Any, crm: str) -> Any:
+    """Begins on the command line, which waits; the browser comes back to the server."""
+    begun = subprocess.Popen(
+        [ADDTOCRM, "crm", "connect", account.email, crm, "--json"],
+        env=account.server.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert begun.stderr is not None and begun.stdout is not None
+    line = next(line for line in begun.stderr if "http" in line)
+    back = vendor.authorize(line.strip())
+    page = httpx.get(back)
+    assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html")
+    out, _ = begun.communicate(timeout=60)
+    return json.loads(out)
+
+
+def push(account: Account, people: list[dict[str, Any]], **options: Any) -> str:
+    client = account.client
+    list_id = client.post("/v1/lists", json={"name": "Leads"}).json()["data"]["id"]
+    for start in range(0, len(people), 1000):
+        client.post(f"/v1/lists/{list_id}/members", json={"people": people[start : start + 1000]}).raise_for_status()
+    pushed = client.post(f"/v1/lists/{list_id}/push", json=options)
+    assert pushed.status_code == 202, pushed.text
+    return pushed.json()["data"]["id"]
+
+
+def job(account: Account, id: str) -> dict[str, Any]:
+    return account.client.get(f"/v1/jobs/{id}").json()["data"]
+
+
+def people(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
+            "full_name": f"Person Number{turn}",
+            "email": f"person{turn}@acme{turn % 7}.example.com",
+            "company": {"name": f"Acme {turn % 7}", "domain": f"acme{turn % 7}.example.com"},
+        }
+        for turn in range(count)
+    ]
+
+
+def test_connected_by_oauth_and_written_to(account: Account, vendors: Any) -> None:
+    hubspot, _ = vendors
+    connected = connect(account, hubspot, "hubspot")
+    assert (connected["crm"], connected["status"]) == ("hubspot", "connected")
+    info = account.client.get("/v1/crm/info").json()["data"]
+    assert info == connected
+    made = account.client.post("/v1/crm/contacts", json={"person": JANE, "expected_crm": "hubspot"})
+    assert (made.status_code, made.json()["data"]["matched_by"]) == (201, None)
+    again = account.client.post("/v1/crm/contacts", json={"person": JANE})
+    assert (again.status_code, again.json()["data"]["action"]) == (200, "unchanged")
+    fields = account.client.get("/v1/crm/fields", params={"object": "contact"}).json()["data"]
+    assert {one["name"]: one["maps_to"] for one in fields}["jobtitle"] == "job_title"
+    mapped = account.client.get("/v1/crm/mapping").json()["data"]
+    assert mapped["is_default"] and {"email", "jobtitle"} <= {one["field"] for one in mapped["rules"]}
+    assert hubspot.refused == []
+
+
+def test_a_callback_that_nobody_began(server: Server, account: Account, vendors: Any) -> None:
+    for query in ("", "?code=x&state=y", "?error=access_denied&state=%00", "?state[]=1"):
+        page = httpx.get(f"{server.url}/oauth/crm/hubspot/callback{query}")
+        assert page.status_code == 400
+        assert "begin again" in page.text
+    assert httpx.get(f"{server.url}/oauth/crm/nothing/callback").status_code in (401, 404)
+    begun = cli("crm", "connect", account.email, "hubspot", "--no-wait", environment=server.environment)
+    back = vendors[0].authorize(begun["authorize_url"])
+    other = back.replace("/crm/hubspot/", "/crm/pipedrive/")
+    assert httpx.get(other).status_code == 400
+    assert httpx.get(back).status_code == 200
+    assert httpx.get(back).status_code == 400
+
+
+def test_one_is_active_and_the_others_are_kept(account: Account, vendors: Any) -> None:
+    pipedrive = vendors[1]
+    environment = account.server.environment
+    cli("crm", "connect", account.email, "hubspot", "--token-stdin", environment=environment, input="private-token-1\n")
+    connect(account, pipedrive, "pipedrive")
+    wrong = account.client.post("/v1/crm/contacts", json={"person": JANE, "expected_crm": "hubspot"})
+    assert (wrong.status_code, wrong.json()["error"]["type"]) == (400, "validation_error")
+    assert account.client.post("/v1/crm/contacts", json={"person": JANE}).json()["data"]["crm"] == "pipedrive"
+    assert cli("crm", "switch", account.email, "hubspot", environment=environment)["crm"] == "hubspot"
+    assert account.client.post("/v1/crm/contacts", json={"person": JANE}).json()["data"]["crm"] == "hubspot"
+    assert [one["crm"] for one in cli("crm", "info", account.email, "--all", environment=environment)] == [
+        "hubspot",
+        "pipedrive",
+    ]
+    cli("crm", "disconnect", account.email, "pipedrive", environment=environment)
+    assert pipedrive.asked("revoke")
+    assert account.client.get("/v1/crm/info").json()["data"]["crm"] == "hubspot"
+    cli("crm", "disconnect", account.email, environment=environment)
+    assert account.client.get("/v1/crm/info").json()["error"]["type"] == "crm_not_connected"
+    until(lambda: account.events()[-1]["type"] == "crm.disconnected")
+    told = [one["type"] for one in account.events()]
+    assert [one for one in told if one.endswith(("connected", "switched"))] == [
+        "crm.connected",
+        "crm.switched",
+        "crm.switched",
+        "crm.disconnected",
+        "crm.disconnected",
+    ]
+
+
+def test_a_push_through_three_kills_makes_each_contact_once(account: Account, vendors: Any) -> None:
+    hubspot, _ = vendors
+    hubspot.lag = 1
+    connect(account, hubspot, "hubspot")
+    count = 400
+    id = push(account, people(count))
+    for part in (40, 150, 280):
+        until(lambda part=part: len(hubspot.contacts()) >= part)
+        os.kill(jobs_process(account.server), signal.SIGKILL)
+    until(lambda: job(account, id)["status"] == "completed", 240)
+    contacts = hubspot.contacts()
+    assert len({one["email"] for one in contacts}) == len(contacts) == count
+    assert len(hubspot.companies()) == 7
+    assert job(account, id)["failed"] == 0
+    told = until(
+        lambda: (
+            [one for one in account.events() if one["type"] == "job.completed"]
+            and [one["data"]["contact_id"] for one in account.events() if one["type"] == "crm.contact.created"]
+        )
+    )
+    assert sorted(set(told)) == sorted(one["id"] for one in contacts)
+
+
+def test_a_switch_in_the_middle_of_a_push_splits_it_over_no_two_crms(account: Account, vendors: Any) -> None:
+    hubspot, pipedrive = vendors
+    connect(account, hubspot, "hubspot")
+    hubspot.trouble("batch/create", after=1.5, times=1000)
+    id = push(account, people(1000))
+    until(lambda: len(hubspot.contacts()) >= 50)
+    connect(account, pipedrive, "pipedrive")
+    until(lambda: job(account, id)["status"] == "completed", 120)
+    assert pipedrive.contacts() == []
+    results = account.client.get(f"/v1/jobs/{id}/results", params={"format": "csv"}).text
+    errors = set(re.findall(r"was switched to \w+", results))
+    assert errors == {"was switched to pipedrive"}
+
+
+def test_a_batch_of_bodies(account: Account, vendors: Any) -> None:
+    hubspot, _ = vendors
+    connect(account, hubspot, "hubspot")
+    items: list[Any] = [{"person": one, "list": "Fair"} for one in people(40)]
+    items[3] = {"person": {}}
+    items[4]["dry_run"] = True
+    made = account.client.post("/v1/batch/crm-contacts", json={"items": items})
+    assert made.status_code == 202, made.text
+    id = made.json()["data"]["id"]
+    until(lambda: job(account, id)["status"] == "completed")
+    results = account.client.get(f"/v1/jobs/{id}/results", params={"limit": 1000}).json()["data"]
+    assert [one["status"] for one in results].count("failed") == 1
+    assert results[3]["error"]["type"] == "validation_error"
+    assert len(hubspot.contacts()) == 38
+    assert len(hubspot.members("Fair")) == 38
+
+
+def test_no_secret_is_anywhere(account: Account, vendors: Any, tmp_path: Path) -> None:
+    hubspot, _ = vendors
+    connect(account, hubspot, "hubspot")
+    account.client.post("/v1/crm/contacts", json={"person": JANE, "note": "Hello"})
+    hubspot.expire()
+    account.client.post("/v1/crm/contacts", json={"person": {**JANE, "phone": "+15550100100"}})
+    hubspot.forget_grants()
+    error = account.client.post("/v1/crm/contacts", json={"person": JANE})
+    assert error.json()["error"]["type"] == "crm_token_expired"
+    dump = tmp_path / "dump.sql"
+    cli("db", "backup", str(dump), environment=account.server.environment)
+    said = [
+        account.server.log.read_text(),
+        json.dumps(account.events()),
+        error.text,
+        httpx.get(f"{account.server.url}/metrics").text,
+        *(
+            str(row)
+            for table in tables(account.server)
+            for row in account.server.query(f'select t::text from "{table}" t')
+        ),
+    ]
+    issued = {*hubspot.tokens, *hubspot.refresh_tokens, *hubspot.codes}
+    for text in said:
+        assert not re.search("hush-app-secret|(access|refresh|code)-[0-9a-f]{16}", text)
+        assert not any(token in text for token in issued)
+    assert "hush-app-secret" not in json.dumps(cli("settings", environment=account.server.environment))
+
+
+def tables(server: Server) -> list[str]:
+    rows = server.query("select table_name from information_schema.tables where table_schema = 'public'")
+    return [row["table_name"] for row in rows]
