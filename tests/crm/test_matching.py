@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addtocrm.crm import matching
-from addtocrm.crm.contract import Kind, Record
+from addtocrm.crm import mapping, matching
+from addtocrm.crm.contract import Field, Kind, Record, Rule
 from addtocrm.crm.matching import Candidate
 
 U1, U2 = "https://www.linkedin.com/in/jane-1", "https://www.linkedin.com/in/jane-2"
@@ -187,3 +187,16 @@ def test_who_could_be_the_same_shares_a_lock(one: dict[str, Any], other: dict[st
     if matching.choose("contact", one, candidates("contact", other)).found:
         locks = [set(matching.locks("acc", "builtin", "contact", values)) for values in (one, other)]
         assert locks[0] & locks[1]
+
+
+def test_a_list_has_the_domain_first_and_others_after_it() -> None:
+    rule, field = Rule(field="domains", from_=("domain",)), Field(name="domains", label="Domains", type="list")
+    record = Record(kind="company", id="1", url=None, fields={"domains": ["acme.example.org", "acme.example.com"]})
+    there = matching.Candidate(record, mapping.known_as([rule], record))
+    assert there.values["domain"] == "acme.example.org"
+    choice = matching.choose("company", {"domain": "acme.example.com"}, [there])
+    assert (choice.found, choice.by) == (there, "domain")
+    assert mapping.equal(rule, field, ["acme.example.com"], record.fields["domains"])
+    assert mapping.with_theirs(rule, ["new.example.com"], record.fields["domains"]) == [
+        *("new.example.com", "acme.example.org", "acme.example.com")
+    ]

@@ -10,6 +10,7 @@ import msgspec
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
 from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Value, Values
+from addtocrm.crm.matching import OTHERS
 from addtocrm.crm.merge import is_empty
 
 Shape = Callable[[str], str]
@@ -127,7 +128,7 @@ def known_as(rules: Sequence[Rule], record: Record) -> dict[str, Any]:
         if isinstance(value, list) and joined(rule):
             first, *rest = (_normal(name, one) for one in value)
             found[name] = first
-            found |= {names[1]: rest} if rest else {}
+            found |= {(names[1:] or [OTHERS[name]])[0]: rest} if rest else {}
         elif isinstance(value, str) and name in LISTS:
             found.setdefault(name, [one.strip() for one in value.split(";") if one.strip()])
         else:
@@ -290,19 +291,19 @@ def equal(rule: Rule | None, field: Field, ours: Value, theirs: Value | None) ->
 
 
 def joined(rule: Rule | None) -> bool:
-    """Whether the rule's list has several of our fields, so that what else is in it stays."""
-    return rule is not None and len(rule.from_) > 1
+    """Whether the rule's list is of more than one field of ours, so that what else is in it stays."""
+    return rule is not None and (len(rule.from_) > 1 or any(name in OTHERS for name in rule.from_))
 
 
 def said(rule: Rule | None, field: Field, ours: Any, theirs: Value | None) -> bool:
-    """Whether a list of several of our fields has what one of them, `ours`, says."""
+    """Whether such a list has what one of our fields, `ours`, says."""
     if not joined(rule) or ours is None or theirs is None:
         return False
     return equal(rule, field, _several(ours), theirs)
 
 
 def with_theirs(rule: Rule | None, ours: Value, theirs: Value | None) -> Value:
-    """What is written over `theirs`: of a list of several of our fields, nothing is lost."""
+    """What is written over `theirs`: of such a list nothing is lost."""
     if not joined(rule) or not isinstance(ours, list) or not isinstance(theirs, list):
         return ours
     return _unique([*ours, *theirs])
