@@ -210,6 +210,8 @@ async def _put_companies(crm: OpenForWriting, entries: Sequence[_Entry], dry_run
     async with crm.briefly(numbers) if numbers and not dry_run else nullcontext():
         for group in matching.rounds(groups, _companies_known_by):
             await _put_some_companies(crm, group, dry_run)
+        # Before somebody else may look for them.
+        await crm.flush()
 
 
 def _companies_known_by(some: Sequence[_Entry]) -> list[bytes]:

@@ -31,7 +31,8 @@ async def recall(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]
     if crm.pool is None or not identities:
         return {}
     rows = await store.recall(crm.pool, crm.id, _sort(kind), [one.digest for one in identities])
-    return {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
+    kept = {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
+    return kept | {one.digest: crm.recent[one.digest] for one in identities if one.digest in crm.recent}
 
 
 async def attempt(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]) -> None:
@@ -40,14 +41,23 @@ async def attempt(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity
         await store.link(crm.pool, crm.id, _sort(kind), [(one.digest, one.name, None, None) for one in identities])
 
 
-async def keep(crm: OpenForWriting, kind: Kind, records: Sequence[tuple[Record, Sequence[Identity]]]) -> None:
-    """Notes which records these are."""
-    links = [(one.digest, one.name, record.id, record.kind) for record, known_by in records for one in known_by]
-    if crm.pool is not None and links:
-        await store.link(crm.pool, crm.id, _sort(kind), links)
+def keep(crm: OpenForWriting, kind: Kind, records: Sequence[tuple[Record, Sequence[Identity]]]) -> None:
+    """Notes which records these are, when the feed is told of them: an attempt lasts until then."""
+    if crm.pool is None:
+        return
+    links = {
+        one.digest: Link(one.name, record.id, record.kind, 0.0) for record, known_by in records for one in known_by
+    }
+    crm.recent.update(links)
+    rows = [(digest, link.name, link.record_id, link.record_kind) for digest, link in links.items()]
+    if rows:
+        crm.told.append(lambda db: store.link(db, crm.id, _sort(kind), rows))
 
 
 async def drop(crm: OpenForWriting, ids: Sequence[str] = (), attempts: Sequence[Identity] = ()) -> None:
     """Forgets links to records that are gone, and attempts that failed for certain."""
+    for digest, link in list(crm.recent.items()):
+        if link.record_id in ids:
+            del crm.recent[digest]
     if crm.pool is not None and (ids or attempts):
         await store.unlink(crm.pool, crm.id, ids=ids, pending=[one.digest for one in attempts])

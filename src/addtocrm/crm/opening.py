@@ -96,14 +96,17 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     it, also where a later step fails. `hold(numbers)` keeps what identifies a record (see `matching.locks`) for this
     work alone, `briefly(numbers)` for a part of it, and both raise Unavailable where others keep it too long; `check()`
     raises it where it may be theirs by now. To be held: people all at once, then companies all at once.
-    `pool` keeps the links, None for the built-in CRM, which needs none.
+    `flush()` tells what is to be told so far at once, where there is no transaction. `pool` has the links, None for the
+    built-in CRM, which needs none; `recent` are those of this work by what they are known by.
     """
 
     told: list[Told]
     hold: Callable[[Sequence[int]], Awaitable[None]]
     briefly: Callable[[Sequence[int]], AbstractAsyncContextManager[None]]
     check: Callable[[], None]
+    flush: Callable[[], Awaitable[None]]
     pool: Pool | None
+    recent: dict[bytes, Any] = msgspec.field(default_factory=dict[bytes, Any])
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -159,6 +162,7 @@ async def writing(
                     hold=partial(_lock, db),
                     briefly=partial(_locked, db),
                     check=lambda: None,
+                    flush=_nothing,
                     pool=None,
                 )
                 await _tell(db, told)
@@ -173,12 +177,11 @@ async def writing(
                     hold=kept.hold,
                     briefly=kept.briefly,
                     check=kept.check,
+                    flush=partial(_flush, setup.pool, told),
                     pool=setup.pool,
                 )
             finally:
-                if told:
-                    telling = asyncio.create_task(surely(lambda: _tell_alone(setup.pool, told)))
-                    await asyncio.shield(telling)
+                await _flush(setup.pool, told)
     except Failure as failure:
         raise await failed(setup, row, failure, path) from None
 
@@ -241,6 +244,17 @@ async def _locked(db: Database, numbers: Sequence[int]) -> AsyncIterator[None]:
 async def _tell(db: Database, told: Sequence[Told]) -> None:
     for tell in told:
         await tell(db)
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _flush(pool: Pool, told: list[Told]) -> None:
+    if told:
+        telling = asyncio.create_task(surely(partial(_tell_alone, pool, told.copy())))
+        await asyncio.shield(telling)
+        told.clear()
 
 
 async def _tell_alone(pool: Pool, told: Sequence[Told]) -> None:

@@ -35,7 +35,7 @@ from addtocrm.crm.contract import (
 from addtocrm.crm.matching import By, Candidate, Choice, Identity
 from addtocrm.crm.merge import OnConflict, is_empty, writes
 from addtocrm.crm.model import Action
-from addtocrm.crm.opening import Open, OpenForWriting, surely
+from addtocrm.crm.opening import Open, OpenForWriting
 
 TRIES = 3
 """So often a record is read and written again that somebody else changes meanwhile."""
@@ -231,7 +231,7 @@ async def write(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) 
         piece.failure = piece.failure or Unavailable(retry_after=1)
     done = [(piece.record, piece.own_identities) for piece in pieces if piece.record and piece.failure is None]
     if done:
-        await surely(lambda: links.keep(crm, pieces[0].kind, done))
+        links.keep(crm, pieces[0].kind, done)
 
 
 async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | None] | None:

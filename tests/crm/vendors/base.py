@@ -1,4 +1,4 @@
-"""A CRM vendor as a small stateful HTTP server on loopback, which refuses what the vendor's documentation does not allow."""
+"""A CRM vendor as a small stateful HTTP server on loopback, which refuses what its documentation does not allow."""
 
 import base64
 import hashlib
@@ -78,8 +78,8 @@ def route(method: str, template: str, *, public: bool = False) -> Callable[[F], 
 class Vendor:
     """The server, to be used as a context: `with HubSpotServer() as vendor: … vendor.url`.
 
-    A test makes things happen by `trouble`, `expire`, `lag`, and looks at `seen` and `refused`. Subclasses serve routes,
-    say how an error looks, and give the test its own view of the records (see the methods that raise
+    A test makes things happen by `trouble`, `expire`, `lag`, and looks at `seen` and `refused`. Subclasses serve
+    routes, say how an error looks, and give the test its own view of the records (see the methods that raise
     NotImplementedError).
     """
 
