@@ -100,8 +100,8 @@ def refuse(code: str, message: str, status: int = 400, **details: Any) -> Refuse
 
 
 class ZohoServer(Vendor):
-    """`unique` are the fields without duplicates, `denied` the modules that the user may not see, `lacks` those for which
-    the token has no scope; `api_domain` is where the token answer says that the API is."""
+    """`unique` are the fields without duplicates, `denied` the modules that the user may not see; for those in `lacks`
+    the token has no scope. `api_domain` is where the token answer says that the API is."""
 
     at_a_time: int | None = None
     """So many requests at once; the next is answered by `throttled`."""
