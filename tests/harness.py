@@ -238,3 +238,13 @@ def stopped(server: Server) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+def jobs_process(server: Server) -> int:
+    """The process id of the server's jobs process."""
+    assert server.process is not None
+    for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
+        for child in thread.read_text().split():
+            if "main.jobs" in Path(f"/proc/{child}/cmdline").read_text():
+                return int(child)
+    raise AssertionError("no jobs process")

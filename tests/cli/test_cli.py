@@ -49,6 +49,12 @@ def test_an_accounts_life(environment: dict[str, str]) -> None:
     assert cli("accounts", "set-plan", "cli@example.com", "free", environment=environment)["plan"] == "free"
     connected = cli("crm", "connect", "cli@example.com", "builtin", environment=environment)
     assert connected["crm"] == "builtin"
+    assert cli("crm", "switch", "cli@example.com", "builtin", environment=environment) == connected
+    assert cli("crm", "info", "cli@example.com", "--all", environment=environment) == [connected]
+    fields = cli("crm", "fields", "cli@example.com", "--object", "company", environment=environment)
+    assert {"name", "domain"} <= {one["maps_to"] for one in fields}
+    mapping = cli("crm", "map", "cli@example.com", environment=environment)
+    assert {"field": "job_title", "from": ["job_title"]}.items() <= mapping["rules"][6].items()
     assert cli("crm", "disconnect", "cli@example.com", environment=environment)["connected"] is False
 
 
@@ -157,9 +163,44 @@ BAD_INPUT = {
     "import companies": ["missing.csv", "."],
     "people forget": ["nobody", ""],
     "verify": ["missing.csv", ".", "missing.csv --output missing.csv"],
-    "crm connect": ["pro@example.com nocrm", "missing@example.com builtin"],
-    "crm disconnect": ["missing@example.com"],
-    "crm info": ["pro@example.com", "missing@example.com"],
+    "crm connect": [
+        "pro@example.com nocrm",
+        "missing@example.com builtin",
+        "pro@example.com builtin --token t",
+        "pro@example.com builtin --contact-object lead",
+        "pro@example.com hubspot",
+        "pro@example.com hubspot --no-wait",
+        "pro@example.com hubspot --token-stdin",
+        "pro@example.com hubspot --token t\xf6k",
+        "pro@example.com hubspot --token t --contact-object lead",
+        "pro@example.com salesforce --contact-object person",
+    ],
+    "crm switch": [
+        "pro@example.com builtin",
+        "crm@example.com hubspot",
+        "crm@example.com \udcff",
+        "missing@example.com x",
+    ],
+    "crm disconnect": ["missing@example.com", "pro@example.com", "crm@example.com hubspot"],
+    "crm info": ["pro@example.com", "missing@example.com", "missing@example.com --all"],
+    "crm fields": [
+        "pro@example.com",
+        "missing@example.com",
+        "crm@example.com --object nothing",
+        "crm@example.com --object lead",
+    ],
+    "crm map": [
+        "pro@example.com",
+        "missing@example.com",
+        "crm@example.com --object lead",
+        "crm@example.com nonsense",
+        "crm@example.com full_name=job_title",
+        "crm@example.com --reset",
+        "crm@example.com --create-linkedin-field",
+        "crm@example.com --file missing.json",
+        "crm@example.com --file .",
+        "crm@example.com --file /etc/hostname",
+    ],
     "crm export": ["pro@example.com out.csv", "pro@example.com out.txt", "missing@example.com /missing/x.csv"],
     "crm rotate-key": ["surplus"],
     "db migrate": ["surplus"],
@@ -185,7 +226,9 @@ def test_every_command_is_tried_with_bad_input() -> None:
 
 
 def test_bad_input_ends_with_a_sentence(environment: dict[str, str]) -> None:
-    cli("accounts", "create", "pro@example.com", "--plan", "pro", environment=environment)
+    for email in ("pro@example.com", "crm@example.com"):
+        cli("accounts", "create", email, "--plan", "pro", environment=environment)
+    cli("crm", "connect", "crm@example.com", "builtin", environment=environment)
     tried = [[*command.split(), *(one.split() or [""])] for command, many in BAD_INPUT.items() for one in many]
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("each.py")],

@@ -2,29 +2,36 @@
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
-from addtocrm.crm import matching
 from addtocrm.crm.contract import (
-    CUSTOM,
     Access,
+    Changed,
     CrmAccount,
     CrmList,
     Definition,
     Expired,
     Failure,
     Field,
+    Fields,
     Kind,
     NotFound,
     Owner,
     Record,
+    Rule,
+    Sought,
     Task,
+    Term,
     TokenAuth,
-    Values,
+    UnknownField,
+    Update,
 )
 
-FIELDS: dict[Kind, tuple[str, ...]] = {
+NAMES: dict[Kind, tuple[str, ...]] = {
     "contact": (
         "linkedin_url",
         "email",
@@ -40,19 +47,34 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     ),
     "company": ("name", "domain", "employee_count", "city"),
 }
+"""Our names of what it has; it calls them `m_<name>`."""
+CUSTOM_FIELDS = (
+    Field(name="tier", label="Tier", type="text", custom=True),
+    Field(name="score", label="Score", type="number", custom=True),
+    Field(name="vip", label="VIP", type="boolean", custom=True),
+    Field(name="tags", label="Tags", type="list", custom=True),
+)
 TOKEN = "memory-token-1"
+TYPES: dict[str, Any] = {"employee_count": "number", "company_id": "reference", "owner": "reference"}
 
 
 class Store:
-    """What the vendor has."""
+    """What the vendor has. `failure` is what becomes of all but finding records."""
 
     def __init__(self) -> None:
+        self.fields: dict[Kind, dict[str, Field]] = {
+            kind: {f"m_{name}": Field(name=f"m_{name}", label=name, type=TYPES.get(name, "text")) for name in names}
+            for kind, names in NAMES.items()
+        }
+        self.fields["contact"] |= {field.name: field for field in CUSTOM_FIELDS}
         self.records: dict[Kind, dict[str, dict[str, Any]]] = {"contact": {}, "company": {}}
         self.notes: list[tuple[str, str]] = []
         self.members: set[tuple[str, str]] = set()
         self.ids = itertools.count(1)
         self.calls: list[str] = []
         self.failure: Failure | None = None
+        self.after_create: asyncio.Event | None = None
+        """Answers to a `create` wait for this, after it was done."""
 
 
 class MemoryCrm:
@@ -64,21 +86,22 @@ class MemoryCrm:
         await asyncio.sleep(0.002)
         if self._token != TOKEN:
             raise Expired
-        if self._store.failure and name not in ("info", "find"):
+        if self._store.failure and name not in ("info", "fields", "find"):
             raise self._store.failure
         return self._store
 
     def _record(self, kind: Kind, id: str) -> Record:
-        return Record(id, f"https://memory.example.com/{id}", dict(self._store.records[kind][id]))
+        fields = dict(self._store.records[kind][id])
+        return Record(
+            kind=kind, id=id, url=f"https://memory.example.com/{id}", fields=fields, version=str(sorted(fields.items()))
+        )
 
     async def info(self) -> CrmAccount:
         await self._call("info")
         return CrmAccount("portal-1", "Memory of example.com")
 
     async def fields(self, kind: Kind) -> list[Field]:
-        await self._call("fields")
-        standard = [Field(f"m_{name}", name, "text", maps_to=name) for name in FIELDS[kind]]
-        return [*standard, Field("tier", "Tier", "text", custom=True)]
+        return list((await self._call("fields")).fields[kind].values())
 
     async def owners(self) -> list[Owner]:
         await self._call("owners")
@@ -88,21 +111,18 @@ class MemoryCrm:
         await self._call("lists")
         return [CrmList("l1", "Newsletter")]
 
-    async def find(self, kind: Kind, values: Values) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
         store = await self._call("find")
+        terms = [term for one in sought for term in one.terms]
+        return [
+            self._record(kind, id)
+            for id, there in store.records[kind].items()
+            if any(_holds(term, there) for term in terms)
+        ]
 
-        def could_be(there: dict[str, Any]) -> bool:
-            keys = [(matching.key(name, values), matching.key(name, there)) for name in matching.KEYS[kind]]
-            keys.append((matching.name_key(kind, values), matching.name_key(kind, there)))
-            return any(wanted and wanted == has for wanted, has in keys)
-
-        return [self._record(kind, id) for id, there in store.records[kind].items() if could_be(there)]
-
-    async def get(self, kind: Kind, id: str) -> Record:
+    async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         store = await self._call("get")
-        if id not in store.records[kind]:
-            raise NotFound(f"{kind} {id}")
-        return self._record(kind, id)
+        return {id: self._record(kind, id) for id in ids if id in store.records[kind]}
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
         store = await self._call("page")
@@ -110,52 +130,87 @@ class MemoryCrm:
         start = ids.index(after) + 1 if after else 0
         return [self._record(kind, id) for id in ids[start : start + limit]]
 
-    async def create(self, kind: Kind, values: Values) -> Record:
+    async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
         store = await self._call("create")
-        id = str(next(store.ids))
-        store.records[kind][id] = {
-            name: value for name, value in values.items() if name in FIELDS[kind] or name.startswith(CUSTOM)
-        }
-        return self._record(kind, id)
+        outcomes: list[Record | Failure] = []
+        for row in rows:
+            if unknown := [name for name in row if name not in store.fields[kind]]:
+                outcomes.append(UnknownField(unknown[0], "is no field."))
+                continue
+            id = str(next(store.ids))
+            store.records[kind][id] = dict(row)
+            outcomes.append(self._record(kind, id))
+        if store.after_create:
+            await store.after_create.wait()
+        return outcomes
 
-    async def update(self, kind: Kind, id: str, values: Values) -> Record:
-        await self.get(kind, id)
+    async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         store = await self._call("update")
-        store.records[kind][id].update(values)
-        return self._record(kind, id)
+        outcomes: list[Record | Failure] = []
+        for one in updates:
+            there = store.records[kind].get(one.record.id)
+            if there is None:
+                outcomes.append(NotFound(f"{kind} {one.record.id}"))
+            elif one.guarded and self._record(kind, one.record.id).version != one.record.version:
+                outcomes.append(Changed())
+            else:
+                changed = {**there, **one.changes}
+                store.records[kind][one.record.id] = {name: of for name, of in changed.items() if of is not None}
+                outcomes.append(self._record(kind, one.record.id))
+        return outcomes
+
+    async def create_field(self, kind: Kind, field: Field) -> Field:
+        (await self._call("create_field")).fields[kind][field.name] = field
+        return field
+
+    async def _require(self, contact_id: str) -> None:
+        if not await self.get("contact", [contact_id]):
+            raise NotFound(f"contact {contact_id}")
 
     async def add_note(self, contact_id: str, text: str) -> str:
-        await self.get("contact", contact_id)
-        self._store.notes.append((contact_id, text))
+        await self._require(contact_id)
+        (await self._call("add_note")).notes.append((contact_id, text))
         return str(next(self._store.ids))
 
     async def has_note(self, contact_id: str, text: str) -> bool:
         return (contact_id, text) in (await self._call("has_note")).notes
 
     async def add_task(self, contact_id: str, task: Task) -> str:
-        await self.get("contact", contact_id)
-        return str(next(self._store.ids))
+        await self._require(contact_id)
+        return str(next((await self._call("add_task")).ids))
 
     async def create_list(self, name: str) -> CrmList:
         raise NotImplementedError
 
-    async def in_list(self, list_id: str, contact_id: str) -> bool:
-        return (list_id, contact_id) in (await self._call("in_list")).members
+    async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:
+        members = (await self._call("in_list")).members
+        return {id for id in contact_ids if (list_id, id) in members}
 
-    async def add_to_list(self, list_id: str, contact_id: str) -> None:
-        (await self._call("add_to_list")).members.add((list_id, contact_id))
+    async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
+        (await self._call("add_to_list")).members.update((list_id, id) for id in contact_ids)
 
 
-def definition(store: Store, name: str = "memory") -> Definition:
+def _holds(term: Term, there: dict[str, Any]) -> bool:
+    return all(
+        str(there.get(field, "")).lower() in {one.lower() for one in texts} and field in there
+        for field, texts in term.items()
+    )
+
+
+def definition(store: Store, name: str = "memory", **more: Any) -> Definition:
     def open(access: Access) -> MemoryCrm:
-        return MemoryCrm(store, access.secret)
+        assert access.calls
+        return MemoryCrm(store, access.calls.token)
 
-    return Definition(
+    made = Definition(
         name=name,
         label="Memory",
-        auth=TokenAuth("Settings, Private apps."),
+        token=TokenAuth(where="Settings, Private apps."),
         vendor=Vendor(name="memory", quota=Quota((Window(100, 10),))),
         capabilities=("contacts", "companies", "notes", "tasks", "owners", "lists", "custom_fields"),
-        mapping={kind: {name: f"m_{name}" for name in names} for kind, names in FIELDS.items()},
+        mapping={
+            kind: tuple(Rule(field=f"m_{name}", from_=(name,)) for name in names) for kind, names in NAMES.items()
+        },
         open=open,
     )
+    return msgspec.structs.replace(made, **more)

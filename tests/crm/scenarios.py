@@ -83,6 +83,8 @@ class Scenarios:
     """A custom field of contacts with options, and one of these; the server of the tests has it."""
     text_field: str
     """A custom text field of contacts."""
+    secondary: Rule | None = None
+    """What an account adds to the usual rules to keep other addresses, where the vendor has no field of its own."""
     oauth_refreshes = True
     renames_merged = False
     """Whether a merge gives the record a new id."""
@@ -90,6 +92,12 @@ class Scenarios:
     """Whether a refresh token may be good for one refresh only."""
     first_name_length: int | None = None
     """The characters of a first name that the vendor holds, where a hard one has more."""
+    one_name = False
+    """Whether a contact's name is one field, of which the vendor itself makes the first and the last name."""
+    owner_field: str | None = None
+    """The account's own field for the owner of a contact, where the CRM has none by itself."""
+    makes_companies = False
+    """Whether the CRM itself makes a company of the domain of a new person's address."""
 
     @pytest.fixture
     def vendor(self) -> Iterator[Any]:
@@ -205,6 +213,10 @@ class Scenarios:
 
     def test_a_secondary_address_finds_the_contact(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
+            if self.secondary:
+                usual = await mappings.get(desk.setup, desk.account_id, "contact")
+                rules = MappingWrite(object="contact", rules=[*usual.rules, self.secondary])
+                await mappings.put(desk.setup, desk.account_id, rules)
             there = vendor.put_contact(
                 **WITHOUT_FULL, email="old@example.org", other_emails=["jane.doe@acme.example.com"]
             )
@@ -463,8 +475,12 @@ class Scenarios:
             assert by_name.contact_id == first.contact_id
             [there] = vendor.contacts()
             most = self.first_name_length
-            assert there["first_name"] == (HARD if most is None else HARD[: most - 1].rstrip() + "…")
-            assert len(vendor.companies()) == 1
+            if self.one_name:
+                assert f"{there['first_name']} {there['last_name']}" == f"{HARD} {HARD}'s"
+            else:
+                assert there["first_name"] == (HARD if most is None else HARD[: most - 1].rstrip() + "…")
+            by_itself = [one for one in vendor.companies() if self.makes_companies and one["domain"]]
+            assert len(vendor.companies()) - len(by_itself) == 1
 
         run(work)
 
@@ -503,6 +519,10 @@ class Scenarios:
         async def work(desk: Desk) -> None:
             [owner, *_], _ = await service.owners(desk.setup, desk.account_id, None, 50)
             assert owner.email
+            if self.owner_field:
+                usual = await mappings.get(desk.setup, desk.account_id, "contact")
+                rules = [*usual.rules, Rule(field=self.owner_field, from_=("owner",))]
+                await mappings.put(desk.setup, desk.account_id, MappingWrite(object="contact", rules=rules))
             assert "owner" in (await desk.write(JANE, owner=owner.email.upper())).fields_written
             assert (await desk.write(JANE, owner=owner.id)).action == "unchanged"
             await desk.fails("validation_error", JANE, owner="nobody@example.com")

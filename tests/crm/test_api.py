@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from harness import Account, Server, cli
+from harness import Account, Server, cli, until
 
 JANE: dict[str, Any] = {
     "id": "per_example",
@@ -299,6 +299,55 @@ def test_export(server: Server, account: Account, tmp_path: Any) -> None:
     done = cli("crm", "export", account.email, str(file), environment=server.environment)
     assert done == {"file": str(file), "contacts": 1}
     assert file.read_bytes().decode() == cards.text
+
+
+def test_a_batch_of_people_is_a_job_whose_items_fail_alone(account: Account) -> None:
+    people: list[dict[str, Any]] = [{"person": {"full_name": f"Jane {n}", "company_name": "Acme"}} for n in range(20)]
+    items = [
+        *people,
+        {"person": {"headline": "Nobody"}},
+        {"person": {"full_name": "Bob"}, "list": "cli_0199d0c1b2a37c4d8e5f60718293a4b5"},
+        {"person": {"full_name": "Ann"}, "expected_crm": "hubspot"},
+        {"person": {"full_name": "Cy"}, "dry_run": True},
+        people[0],
+    ]
+    answer = account.client.post("/v1/batch/crm-contacts", json={"items": items})
+    assert answer.status_code == 202, answer.text
+    id = answer.json()["data"]["id"]
+    job: Any = until(
+        lambda: (one := account.client.get(f"/v1/jobs/{id}").json()["data"])["status"] == "completed" and one
+    )
+    assert (job["total"], job["succeeded"], job["failed"]) == (25, 22, 3)
+    results = account.client.get(f"/v1/jobs/{id}/results", params={"limit": 100}).json()["data"]
+    assert [one["status"] for one in results] == ["succeeded"] * 20 + ["failed"] * 3 + ["succeeded"] * 2
+    assert [one["error"]["type"] for one in results[20:23]] == ["validation_error"] * 3
+    done = [one["data"] for one in results if one["status"] == "succeeded"]
+    assert done[20]["contact_id"] is None and done[20]["values"]["full_name"] == "Cy"
+    assert {done[0]["contact_id"], done[21]["contact_id"]} == {done[0]["contact_id"]}
+    assert sorted([done[0]["action"], done[21]["action"]]) == ["created", "unchanged"]
+    there = account.client.get("/v1/crm/contacts", params={"limit": 100}).json()["data"]
+    assert sorted(one["full_name"] for one in there) == sorted(f"Jane {n}" for n in range(20))
+    assert len({one["company_id"] for one in there}) == 1
+    assert crm_events(account).count("crm.contact.created") == 20
+
+
+def test_a_batch_for_a_crm_that_was_disconnected_writes_nothing(account: Account) -> None:
+    bare = account.server.account()
+    answer = bare.client.post("/v1/batch/crm-contacts", json={"items": [{"person": JANE}]})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (409, "crm_not_connected")
+    refused = account.client.post("/v1/batch/crm-contacts", json={"items": [{"person": JANE, "surprise": 1}]})
+    assert refused.json()["error"]["details"][0]["path"] == "items[0].surprise"
+    assert account.client.post("/v1/batch/crm-contacts", json={"items": []}).status_code == 400
+
+
+def test_the_mapping_of_the_builtin_crm_is_shown_and_stays(account: Account) -> None:
+    shown = account.client.get("/v1/crm/mapping", params={"object": "company"}).json()["data"]
+    assert (shown["crm"], shown["object"], shown["is_default"]) == ("builtin", "company", True)
+    assert {"field": "domain", "from": ["domain"]}.items() <= shown["rules"][1].items()
+    rules = [{"field": "full_name", "from": ["full_name"]}]
+    answer = account.client.put("/v1/crm/mapping", json={"rules": rules})
+    assert (answer.status_code, answer.json()["error"]["details"][0]["path"]) == (400, "rules")
+    assert account.client.get("/v1/crm/mapping", params={"object": "lead"}).status_code == 400
 
 
 def test_connecting_and_disconnecting(server: Server, account: Account) -> None:

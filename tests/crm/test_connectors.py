@@ -6,26 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract_suite import ConnectorContract, Run
+from contract_suite import SAMPLES, ConnectorContract, Run
 from memory_crm import TOKEN, MemoryCrm, Store, definition
 
 from addtocrm.core.db.pool import open_pool
-from addtocrm.core.outgoing.client import Outgoing
-from addtocrm.core.outgoing.quotas import MemoryQuotas
 from addtocrm.core.settings import Settings
 from addtocrm.crm import registry
 from addtocrm.crm.connectors import builtin
-from addtocrm.crm.contract import Access, Connector
+from addtocrm.crm.contract import Access, Connector, Update
 from addtocrm.tenants.accounts import service as accounts
 
 
 @pytest.fixture(scope="module")
 def database(new_database: Callable[[], str]) -> str:
     return new_database()
-
-
-OUTGOING = Outgoing(Settings(), MemoryQuotas())
-"""Our own CRM calls nobody."""
 
 
 class TestBuiltin(ConnectorContract):
@@ -48,9 +42,8 @@ class TestBuiltin(ConnectorContract):
         def run(work: Callable[[Connector], Awaitable[Any]]) -> Any:
             async def opened(pool: Any) -> Any:
                 async with pool.acquire() as db, db.transaction():
-                    access = Access(
-                        account.id, account.id, Settings(data_dir=Path("/nowhere")), None, OUTGOING, db, writing=True
-                    )
+                    settings = Settings(data_dir=Path("/nowhere"))
+                    access = Access(account_id=account.id, settings=settings, db=db, writing=True)
                     return await work(builtin.connector.open(access))
 
             return asyncio.run(on_pool(opened))
@@ -58,28 +51,30 @@ class TestBuiltin(ConnectorContract):
         return run
 
     def test_another_account_sees_nothing(self, run: Run[Any], database: str) -> None:
-        made = run(lambda crm: crm.create("contact", self.sample("contact")))
+        made = self.made(run, "contact", self.sample("contact"))
 
         async def other() -> Any:
             pool = await open_pool(database, size=2)
-            crm = builtin.connector.open(Access("acc_other", "acc_other", Settings(), None, OUTGOING, pool))
-            found = await crm.find("contact", self.sample("contact")), await crm.page("contact", None, 10)
+            crm = builtin.connector.open(Access(account_id="acc_other", settings=Settings(), db=pool))
+            sought = self.sought("contact", **SAMPLES["contact"])
+            assert await crm.find("contact", sought) == await crm.page("contact", None, 10) == []
+            assert await crm.get("contact", [made.id]) == {}
             with pytest.raises(builtin.NotFound):
-                await crm.get("contact", made.id)
+                await crm.update("contact", [Update(made, {"city": "Shelbyville"})])
             with pytest.raises(builtin.NotFound):
                 await crm.add_note(made.id, "text")
             await pool.close()
-            return found
 
-        assert asyncio.run(other()) == ([], [])
+        asyncio.run(other())
+        assert self.there(run, "contact", made.id) == made
 
     def test_a_key_of_two_records_is_rejected_by_its_name(self, run: Run[Any]) -> None:
-        run(lambda crm: crm.create("contact", {"full_name": "Jane", "email": "jane@example.com"}))
+        self.made(run, "contact", {"full_name": "Jane", "email": "jane@example.com"})
         with pytest.raises(builtin.Rejected) as caught:
-            run(lambda crm: crm.create("contact", {"full_name": "Joan", "email": "Jane@example.com"}))
+            self.made(run, "contact", {"full_name": "Joan", "email": "Jane@example.com"})
         assert caught.value.field == "email"
         with pytest.raises(builtin.Rejected) as caught:
-            run(lambda crm: crm.create("contact", {"full_name": "Joan", "owner": "cow_none"}))
+            self.made(run, "contact", {"full_name": "Joan", "owner": "cow_none"})
         assert caught.value.field == "owner"
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addtocrm.crm import matching
-from addtocrm.crm.contract import Kind, Record
+from addtocrm.crm import mapping, matching
+from addtocrm.crm.contract import Field, Kind, Record, Rule
+from addtocrm.crm.matching import Candidate
 
 U1, U2 = "https://www.linkedin.com/in/jane-1", "https://www.linkedin.com/in/jane-2"
 E1, E2 = "jane@acme.example.com", "jane@example.org"
@@ -28,6 +29,13 @@ def person(
         "company_domain": domain,
     }
     return {field: value for field, value in values.items() if value}
+
+
+def candidates(kind: Kind, *there: dict[str, Any]) -> list[Candidate]:
+    """Records of the CRM, the oldest first."""
+    return [
+        Candidate(Record(kind=kind, id=str(number), url=None, fields={}), values) for number, values in enumerate(there)
+    ]
 
 
 CONTACTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int | None, set[str]]] = {
@@ -142,9 +150,8 @@ COMPANIES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int | None, set
 )
 def test_choice(kind: Kind, case: tuple[dict[str, Any], list[dict[str, Any]], int | None, set[str]]) -> None:
     sent, there, index, taken = case
-    candidates = [Record(str(number), None, values) for number, values in enumerate(there)]
-    choice = matching.choose(kind, sent, candidates)
-    assert (choice.record and int(choice.record.id)) == index
+    choice = matching.choose(kind, sent, candidates(kind, *there))
+    assert (choice.found and int(choice.found.record.id)) == index
     assert choice.taken == taken
 
 
@@ -159,24 +166,37 @@ PEOPLE = st.builds(
 
 @given(PEOPLE, st.lists(PEOPLE, max_size=5))
 def test_two_that_disagree_are_never_one(sent: dict[str, Any], there: list[dict[str, Any]]) -> None:
-    candidates = [Record(str(number), None, values) for number, values in enumerate(there)]
-    record, taken = matching.choose("contact", sent, candidates)
-    if record is None:
+    known = candidates("contact", *there)
+    choice = matching.choose("contact", sent, known)
+    if choice.found is None:
         return
-    has = record.values
+    has = choice.found.values
     urls = (sent.get("linkedin_url"), has.get("linkedin_url"))
     assert None in urls or urls[0] == urls[1]
     if urls[0] is None or urls[0] != urls[1]:
         emails = (sent.get("email"), has.get("email"))
         assert None in emails or emails[0] == emails[1]
-    for other in candidates:
+    for other in known:
         for key in ("linkedin_url", "email"):
-            if other is not record and sent.get(key) and other.values.get(key) == sent[key]:
-                assert key in taken
+            if other is not choice.found and sent.get(key) and other.values.get(key) == sent[key]:
+                assert key in choice.taken
 
 
 @given(PEOPLE, PEOPLE)
 def test_who_could_be_the_same_shares_a_lock(one: dict[str, Any], other: dict[str, Any]) -> None:
-    if matching.choose("contact", one, [Record("1", None, other)]).record:
+    if matching.choose("contact", one, candidates("contact", other)).found:
         locks = [set(matching.locks("acc", "builtin", "contact", values)) for values in (one, other)]
         assert locks[0] & locks[1]
+
+
+def test_a_list_has_the_domain_first_and_others_after_it() -> None:
+    rule, field = Rule(field="domains", from_=("domain",)), Field(name="domains", label="Domains", type="list")
+    record = Record(kind="company", id="1", url=None, fields={"domains": ["acme.example.org", "acme.example.com"]})
+    there = matching.Candidate(record, mapping.known_as([rule], record))
+    assert there.values["domain"] == "acme.example.org"
+    choice = matching.choose("company", {"domain": "acme.example.com"}, [there])
+    assert (choice.found, choice.by) == (there, "domain")
+    assert mapping.equal(rule, field, ["acme.example.com"], record.fields["domains"])
+    assert mapping.with_theirs(rule, ["new.example.com"], record.fields["domains"]) == [
+        *("new.example.com", "acme.example.org", "acme.example.com")
+    ]

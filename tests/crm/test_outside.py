@@ -20,8 +20,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.outgoing import leases
 from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
-from addtocrm.crm import connections, registry, service, setup
-from addtocrm.crm.calling import ask
+from addtocrm.crm import connections, contacts, registry, service, setup
 from addtocrm.crm.contract import Access, Definition, OAuth
 from addtocrm.crm.model import ContactWrite
 from addtocrm.crm.oauth import Tokens
@@ -34,13 +33,13 @@ VENDOR = Vendor(name="outside", connections=1000, read_seconds=120, connect_seco
 class OutsideCrm(MemoryCrm):
     """The CRM in memory, behind an HTTP server that is asked before each answer."""
 
-    def __init__(self, store: Store, access: Access, url: str) -> None:
+    def __init__(self, store: Store, access: Access) -> None:
         super().__init__(store, TOKEN)
-        self._access, self._url = access, url
+        assert access.calls
+        self._calls = access.calls
 
     async def _call(self, name: str) -> Store:
-        headers = {"authorization": f"Bearer {self._access.secret}"}
-        await ask(self._access, VENDOR, "GET", f"{self._url}/{name}", headers=headers, within=120)
+        await self._calls.ask("GET", f"/{name}", within=120)
         return await super()._call(name)
 
 
@@ -116,11 +115,14 @@ async def opened(url: str, settings: Settings, hosts: int, size: int) -> AsyncIt
 
 
 def outside(vendor: Outside, url: str) -> Definition:
-    return msgspec.structs.replace(
-        definition(vendor.store, "outside"),
-        auth=OAuth(f"{url}/authorize", f"{url}/token", ("contacts",)),
+    return definition(
+        vendor.store,
+        "outside",
+        token=None,
+        oauth=OAuth(authorize_url=f"{url}/authorize", token_url=f"{url}/token", scopes=("contacts",)),
         vendor=VENDOR,
-        open=lambda access: OutsideCrm(vendor.store, access, url),
+        api_url=url,
+        open=lambda access: OutsideCrm(vendor.store, access),
     )
 
 
@@ -128,8 +130,8 @@ async def connect(crm: setup.Setup, account_id: str, tokens: Tokens) -> None:
     secret = msgspec.json.encode(tokens).decode()
     sealed = secrets.seal(crm.settings.data_dir, secret, f"crm connection of {account_id}")
     await crm.pool.execute(
-        """insert into crm_connections (account_id, crm, name, crm_account_id, crm_account_name, secret)
-           values ($1, 'outside', 'Outside', 'portal-1', 'Portal of example.com', $2)""",
+        """insert into crm_connections (id, account_id, crm, name, crm_account_id, crm_account_name, secret)
+           values ('ccn_1', $1, 'outside', 'Outside', 'portal-1', 'Portal of example.com', $2)""",
         account_id,
         sealed,
     )
@@ -138,7 +140,7 @@ async def connect(crm: setup.Setup, account_id: str, tokens: Tokens) -> None:
 async def write(crm: setup.Setup, caller: Caller, name: str, **more: Any) -> str:
     person = {"full_name": name, "email": f"{name.lower().replace(' ', '.')}@example.com"}
     body = msgspec.convert({"person": person, **more}, ContactWrite)
-    return (await service.upsert_contact(crm, caller, body)).action
+    return (await contacts.upsert(crm, caller, body)).action
 
 
 async def refused(work: Awaitable[Any]) -> str:
@@ -147,8 +149,8 @@ async def refused(work: Awaitable[Any]) -> str:
     return caught.value.type
 
 
-FRESH = Tokens("access-1", "refresh-1", time.time() + 3600)
-ENDING = Tokens("access-1", "refresh-1", time.time() + 10)
+FRESH = Tokens(access_token="access-1", refresh_token="refresh-1", expires_at=time.time() + 3600)
+ENDING = msgspec.structs.replace(FRESH, expires_at=time.time() + 10)
 
 
 def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(run: Callable[..., None]) -> None:
@@ -194,12 +196,23 @@ def test_a_token_that_ends_is_refreshed_once_for_all_hosts(run: Callable[..., No
     run(work, ENDING, hosts=2)
 
 
-def test_a_token_that_was_taken_back_early_is_refreshed_and_the_next_try_passes(run: Callable[..., None]) -> None:
-    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+def test_a_token_that_was_taken_back_early_is_refreshed_and_the_call_repeated(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, *crms: setup.Setup) -> None:
         vendor.good = {"another"}
-        assert await refused(write(crm, caller, "Jane Doe")) == "crm_unavailable"
-        assert await write(crm, caller, "Jane Doe") == "created"
+        people = [write(crm, caller, f"Jane {place} {n}") for place, crm in enumerate(crms) for n in range(5)]
+        assert await asyncio.gather(*people) == ["created"] * 10
         assert len(vendor.refreshes) == 1
+        assert len(vendor.store.records["contact"]) == 10
+
+    run(work, FRESH, hosts=2)
+
+
+def test_a_token_that_is_refused_also_when_it_is_new_ends_the_connection(run: Callable[..., None]) -> None:
+    async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
+        vendor.trouble = (401, b"{}", {})
+        assert await refused(write(crm, caller, "Jane Doe")) == "crm_unavailable", "the tokens are other ones by now"
+        assert await refused(write(crm, caller, "Jane Doe")) == "crm_unavailable"
+        assert len(vendor.refreshes) == 2
 
     run(work, FRESH)
 
@@ -283,7 +296,7 @@ def test_a_refusal_of_old_tokens_does_not_end_the_connection_that_has_new_ones(r
         writer = asyncio.create_task(refused(write(crm, caller, "Jane Doe")))
         while not vendor.refreshes:
             await asyncio.sleep(0.01)
-        new = msgspec.json.encode(Tokens("access-1", "refresh-9", time.time() + 3600)).decode()
+        new = msgspec.json.encode(msgspec.structs.replace(FRESH, refresh_token="refresh-9")).decode()
         sealed = secrets.seal(crm.settings.data_dir, new, f"crm connection of {caller.account_id}")
         await crm.pool.execute("update crm_connections set secret = $1", sealed)
         vendor.answering.set()
@@ -323,15 +336,14 @@ def test_what_was_made_while_the_database_was_away_is_told_when_it_is_back(
         parts = urlsplit(database_url)
         name = parts.path.removeprefix("/")
         operator = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
+        vendor.waits_at = "/create"
         vendor.released.clear()
         writer = asyncio.create_task(write(crm, caller, "Jane Doe"))
-        while "/find" not in vendor.asked:
+        while "/create" not in vendor.asked:
             await asyncio.sleep(0.01)
         await operator.execute(f'alter database "{name}" allow_connections false')
         await operator.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
         vendor.released.set()
-        while "/create" not in vendor.asked:
-            await asyncio.sleep(0.01)
         await asyncio.sleep(1)
         assert not writer.done()
         await operator.execute(f'alter database "{name}" allow_connections true')

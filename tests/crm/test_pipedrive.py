@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from crm.opened import run
 from crm.vendors.base import Answer
-from crm.vendors.pipedrive_server import PipedriveServer, key_of
+from crm.vendors.pipedrive_server import PipedriveServer, custom, key_of
+from scenarios import Scenarios
 
 from addtocrm.crm.connectors import pipedrive
 from addtocrm.crm.contract import (
@@ -96,14 +98,14 @@ def test_account_owners_and_fields(vendor: PipedriveServer) -> None:
         ("2", "bo@example.com", False),
     ]
     named = {one.name: one for one in contact}
-    assert named["emails"].type == "list" and named["emails"].maps_to == "email"
+    assert named["emails"].type == "list"
     assert named["org_id"].type == named["owner_id"].type == "reference"
     assert not named["first_name"].writable and not named["organization.name"].writable
     assert named["label_ids"].options[0] == Option("41", "Customer")
     assert named[LINKEDIN].custom and named[LINKEDIN].max_length == 255
     assert named[key_of("Tier")].options == [Option("41", "Gold"), Option("42", "Silver")]
     assert named[key_of("Topics")].type == "choices" and named[key_of("Score")].type == "number"
-    assert named["postal_address.locality"].maps_to == "city"
+    assert named["postal_address.locality"].type == "text"
     assert "open_deals_count" not in named and len(named) == len(contact)
     assert {one.name for one in company} >= {"name", "website", "linkedin", "employee_count", "address.country"}
 
@@ -453,10 +455,25 @@ def test_throttled_once_is_waited_for(vendor: PipedriveServer) -> None:
 
 def test_quota_is_learnt_from_headers() -> None:
     lesson = pipedrive.learn({"x-ratelimit-limit": "480"})
-    assert lesson and lesson.pause is None and lesson.quota and lesson.quota.windows[0].requests == 480
+    assert lesson and lesson.quota and lesson.quota.windows[0].requests == 480
     for odd in ("", "0", "-1", "many", "99999"):
-        lesson = pipedrive.learn({"x-ratelimit-limit": odd, "x-daily-ratelimit-token-remaining": odd})
-        assert lesson and lesson.quota is None and (lesson.pause is not None) == (odd in ("0", "-1"))
+        assert pipedrive.learn({"x-ratelimit-limit": odd}) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-reset": "2"}, 2),
+        ({"x-ratelimit-reset": "1", "x-daily-ratelimit-token-remaining": "29000"}, 1),
+        ({"x-ratelimit-reset": "1", "x-daily-ratelimit-token-remaining": "0"}, 3600),
+        ({"x-daily-ratelimit-token-remaining": "-12"}, 3600),
+        ({"x-ratelimit-reset": "1790000000"}, None),
+        ({"x-ratelimit-reset": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_what_a_429_says(headers: dict[str, str], seconds: float | None) -> None:
+    assert pipedrive.throttled(headers, None) == seconds
 
 
 @pytest.mark.parametrize(
@@ -546,3 +563,47 @@ def test_closed_account_is_said(vendor: PipedriveServer) -> None:
     vendor.trouble("GET", Answer(402, {"success": False, "error": "Payment required"}))
     with pytest.raises(Rejected, match="subscription"):
         do(vendor, lambda crm: crm.info())
+
+
+# In the product.
+
+
+class TestPipedrive(Scenarios):
+    crm = "pipedrive"
+    server = PipedriveServer
+    creates = r"POST /api/v2/persons$"
+    writes = r"(POST|PATCH) /api/v2/persons"
+    picklist = (key_of("Tier"), "Gold")
+    text_field = key_of("Grade")
+    one_name = True
+
+    def prepare(self, vendor: PipedriveServer) -> None:
+        vendor.metadata["persons"].append(custom("Grade", "varchar"))
+
+    def test_three_hundred_at_the_quota(self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        seconds = 0.2
+        vendor.quota, vendor.search_quota = (20, seconds), (10, seconds)
+        monkeypatch.setattr(pipedrive, "WINDOW_SECONDS", seconds)
+        search = msgspec.structs.replace(pipedrive.SEARCH, quota=pipedrive.within(10))
+        monkeypatch.setattr(pipedrive, "SEARCH", search)
+        people = [
+            {
+                "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
+                "full_name": f"Person Number{turn}",
+                "email": f"person{turn}@acme{turn % 3}.example.com",
+                "company": {"name": f"Acme {turn % 3}", "domain": f"acme{turn % 3}.example.com"},
+            }
+            for turn in range(300)
+        ]
+
+        async def work(desk: Any) -> None:
+            size = pipedrive.connector.batch
+            for at in range(0, len(people), size):
+                done = await desk.write_many(people[at : at + size])
+                assert [one.action for one in done] == ["created"] * size
+            emails = sorted(one["email"] for one in vendor.contacts())
+            assert emails == sorted(one["email"] for one in people)
+            assert len(vendor.companies()) == 3
+            assert vendor.throttles == 0
+
+        run(work)

@@ -8,10 +8,14 @@ import pytest
 from crm import opened
 from crm.vendors.base import Answer
 from crm.vendors.salesforce_server import SalesforceServer, error
+from lead_scenarios import LeadScenarios
+from scenarios import JANE, WHO, Desk, Scenarios
 
 from addtocrm.crm import contract as c
+from addtocrm.crm import mappings
 from addtocrm.crm.connectors.salesforce import connector as salesforce
-from addtocrm.crm.connectors.salesforce import soql
+from addtocrm.crm.connectors.salesforce import parts
+from addtocrm.crm.model import MappingWrite
 
 T = TypeVar("T")
 Work = Callable[[c.Connector], Awaitable[T]]
@@ -64,11 +68,10 @@ def test_finds_by_every_key_contacts_and_leads_the_oldest_first(run: Any, vendor
         assert await found(crm, {"LinkedIn_URL__c": (URL + "x", URL + "jane")}) == [jane]
         assert await found(crm, {"Second_Email__c": ("jd@home.test",)}) == [jane]
         assert await found(crm, {"FirstName": ("jane",), "LastName": ("doe",)}) == [jane, lead]
-        assert await found(crm, {"LastName": ("doe",), "Account.Name": ("acme",)}) == [jane, lead]
-        assert await found(crm, {"LastName": ("doe",), "Account.Website": ("acme.test",)}) == [jane]
-        assert await found(crm, {"LastName": ("doe",), "Company": ("acme",)}, kind="lead") == [jane, lead]
+        at_acme = {"LastName": ("doe",), "Account.Name": ("acme",)}, {"LastName": ("doe",), "Company": ("acme",)}
+        assert await found(crm, *at_acme) == await found(crm, *at_acme, kind="lead") == [jane, lead]
         assert await found(crm, {"AccountId": (company,)}) == [jane]
-        assert await found(crm, {"Website": ("acme.test",)}, kind="company") == [company]
+        assert await found(crm, {"Website": ("HTTPS://www.acme.test/",)}, kind="company") == [company]
         assert await found(crm, {"Name": ("ACME",)}, {"Website": ("no.test",)}, kind="company") == [company]
         [record] = await crm.find("contact", sought({"LinkedIn_URL__c": (URL + "jane",)}))
         assert record.fields["Account.Name"] == "Acme"
@@ -529,5 +532,68 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
 
 
 def test_parts_keep_order_and_size() -> None:
-    assert soql.parts([1, 2, 3], 2) == [(1, 2), (3,)]
-    assert soql.parts(["a" * 9, "b", "c"], 5, len) == [("a" * 9,), ("b", "c")]
+    assert parts([1, 2, 3], 2) == [(1, 2), (3,)]
+    assert parts(["a" * 9, "b", "c"], 5, len) == [("a" * 9,), ("b", "c")]
+
+
+class TestSalesforce(LeadScenarios, Scenarios):
+    crm = "salesforce"
+    server = SalesforceServer
+    creates = r"POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
+    writes = r"PATCH |POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
+    picklist = ("Tier__c", "gold")
+    text_field = "Level__c"
+    first_name_length = 40
+    secondary = c.Rule(field="Second_Email__c", from_=("other_emails",))
+
+    def prepare(self, vendor: SalesforceServer) -> None:
+        vendor.add_field("Level__c")
+
+    def no_such_id(self, id: str) -> str:
+        return id[:12] + "zzz" + id[15:]
+
+    def put_person(self, vendor: SalesforceServer, kind: str, company: str, **fields: Any) -> str:
+        if kind == "lead":
+            return vendor.put_contact(lead=True, Company=company, **fields)
+        return vendor.put_contact(company_id=vendor.put_company(name=company), **fields)
+
+    def kind_of(self, vendor: SalesforceServer, id: str) -> str:
+        return {"003": "contact", "00Q": "lead"}[id[:3]]
+
+    def test_another_address_goes_to_a_field_of_the_accounts_own(self, run: Any, vendor: SalesforceServer) -> None:
+        emails = [{"email": f"{name}@acme.example.com"} for name in ("jane.doe", "jd", "j")]
+
+        async def work(desk: Desk) -> None:
+            usual = await mappings.get(desk.setup, desk.account_id, "contact")
+            rules = MappingWrite(object="contact", rules=[*usual.rules, self.secondary])
+            await mappings.put(desk.setup, desk.account_id, rules)
+            first = await desk.write({**JANE, "emails": emails})
+            assert vendor.contacts()[0]["other_emails"] == ["jd@acme.example.com"]
+            assert (await desk.write({**JANE, "emails": emails})).action == "unchanged"
+            await desk.setup.pool.execute("delete from crm_links")
+            found = await desk.write({**WHO, "email": "jd@acme.example.com"})
+            assert (found.contact_id, found.matched_by) == (first.contact_id, "email")
+
+        run(work)
+
+    def test_a_push_of_300_takes_few_of_the_days_requests(self, run: Any, vendor: SalesforceServer) -> None:
+        people = [
+            {
+                "linkedin_url": f"{URL}person-{turn}",
+                "full_name": f"Person Number{turn}",
+                "email": f"person{turn}@acme{turn % 30}.example.com",
+                "company": {"name": f"Acme {turn % 30}", "domain": f"acme{turn % 30}.example.com"},
+            }
+            for turn in range(300)
+        ]
+
+        async def work(desk: Desk) -> None:
+            vendor.quota = (40, 86_400)
+            for at in range(0, 300, salesforce.batch):
+                done = await desk.write_many(people[at : at + salesforce.batch])
+                assert {one.action for one in done} == {"created"}
+            again = await desk.write_many(people[: salesforce.batch])
+            assert {one.action for one in again} == {"unchanged"}
+            assert (len(vendor.contacts()), len(vendor.companies()), vendor.throttles) == (300, 30, 0)
+
+        run(work)

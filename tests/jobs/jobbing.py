@@ -1,9 +1,8 @@
 """Jobs as a caller has them: made, waited for, and counted."""
 
-from pathlib import Path
 from typing import Any
 
-from harness import Account, Server, until
+from harness import Account, until
 
 ENDED = ("completed", "failed", "cancelled")
 
@@ -78,12 +77,3 @@ def charges(account: Account) -> int:
     return account.server.query(
         "select count(*)::int as n from ledger where account_id = $1 and kind = 'charge'", account.id
     )[0]["n"]
-
-
-def jobs_process(server: Server) -> int:
-    assert server.process is not None
-    for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
-        for child in thread.read_text().split():
-            if "main.jobs" in Path(f"/proc/{child}/cmdline").read_text():
-                return int(child)
-    raise AssertionError("no jobs process")

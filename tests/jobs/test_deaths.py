@@ -4,8 +4,8 @@ import os
 import signal
 from typing import Any
 
-from harness import Server, until
-from jobbing import charges, ended, enrich, job, jobs_process, push, results, verify
+from harness import Server, jobs_process, until
+from jobbing import charges, ended, enrich, job, push, results, verify
 from world import WorldBeside
 
 

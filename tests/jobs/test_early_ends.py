@@ -7,13 +7,12 @@ import time
 from typing import Any
 
 import pytest
-from harness import Server, until, with_pool
+from harness import Server, jobs_process, until, with_pool
 from jobbing import (
     charges,
     counted,
     ended,
     job,
-    jobs_process,
     push,
     results,
     shown,

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from harness import Server, until, with_pool
-from jobbing import charges, counted, ended, enrich, jobs_process, push, shown, until_done, verify
+from harness import Server, jobs_process, until, with_pool
+from jobbing import charges, counted, ended, enrich, push, shown, until_done, verify
 from world import WorldBeside
 
 

@@ -155,7 +155,10 @@ def map_(
             return before
         new = None if reset else before.rules if not before.is_default else None
         if file:
-            new = msgspec.json.decode(file.read_bytes(), type=list[Rule])
+            try:
+                new = msgspec.json.decode(file.read_bytes(), type=list[Rule])
+            except msgspec.DecodeError as error:
+                raise invalid("--file", f"is no JSON array of rules: {error}.") from None
         for rule in rules or ():
             new = _with_rule(new if new is not None else before.rules, rule)
         write = MappingWrite(object=object, rules=new, create_linkedin_field=create_linkedin_field)

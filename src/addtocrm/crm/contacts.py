@@ -10,7 +10,7 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import matching, opening, values, writer
-from addtocrm.crm.contract import Failure
+from addtocrm.crm.contract import Failure, Rejected
 from addtocrm.crm.merge import left_behind, of_employment
 from addtocrm.crm.model import ContactWrite, WriteResult
 from addtocrm.crm.opening import Expected, OpenForWriting, writing
@@ -86,6 +86,8 @@ async def upsert_many(setup: Setup, account_id: str, expected: Expected, asked: 
                     await _put(crm, some, dry_run)
         for place, entry in entries.items():
             lost = entry.lost
+            if lost and crm.definition.vendor is None:
+                raise lost  # Its one transaction ends with it: nothing was written.
             outcomes[place] = _told(lost) if lost else _result(crm, entry)
     return outcomes
 
@@ -226,7 +228,9 @@ async def _put_some_companies(crm: OpenForWriting, groups: Sequence[Sequence[_En
             tell(crm, some[0].caller, "company", piece, dry_run=dry_run)
         for entry in some:
             entry.company_piece = piece
-            if not piece.failure:
+            if isinstance(piece.failure, Rejected):
+                entry.failure = opening.told(piece.failure, "company" if entry.write.company else "person.company")
+            elif not piece.failure:
                 entry.piece.values["company_id"] = piece.id or TO_BE_MADE
 
 

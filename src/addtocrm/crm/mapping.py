@@ -10,6 +10,7 @@ import msgspec
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
 from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Value, Values
+from addtocrm.crm.matching import OTHERS
 from addtocrm.crm.merge import is_empty
 
 Shape = Callable[[str], str]
@@ -127,7 +128,7 @@ def known_as(rules: Sequence[Rule], record: Record) -> dict[str, Any]:
         if isinstance(value, list) and joined(rule):
             first, *rest = (_normal(name, one) for one in value)
             found[name] = first
-            found |= {names[1]: rest} if rest else {}
+            found |= {(names[1:] or [OTHERS[name]])[0]: rest} if rest else {}
         elif isinstance(value, str) and name in LISTS:
             found.setdefault(name, [one.strip() for one in value.split(";") if one.strip()])
         else:
@@ -144,12 +145,15 @@ def terms(rules: Sequence[Rule], kind: Kind, values: Values, by: Collection[str]
     values = whole_name(values) if kind != "company" else values
     field_of = {rule.from_[0]: rule.field for rule in rules if rule.from_}
     found: list[dict[str, tuple[str, ...]]] = []
-    for name in ("linkedin_url", "email", "domain"):
+    for name in ("linkedin_url", "domain"):
         if name in by and name in values and name in field_of:
             found.append({field_of[name]: tuple(FORMS[name](str(values[name])))})
-    others = values.get("other_emails")
-    if "email" in by and "email" in field_of and isinstance(others, list) and others:
-        found.append({field_of["email"]: tuple(one.lower() for one in others)})
+    if "email" in by:
+        given = [one for name in ("email", "other_emails") if name in values for one in _several(values[name])]
+        addresses = tuple(str(one).lower() for one in given)
+        held = [rule.field for rule in rules if rule.from_[:1] == ("email",)]
+        held += [rule.field for rule in rules if rule.from_[:1] == ("other_emails",) and not rule.read_only]
+        found += [{field: addresses} for field in held if addresses]
     if "domain" in by and "domain" in values and "website" in field_of and "domain" not in field_of:
         found.append({field_of["website"]: tuple(_domain_forms(str(values["domain"])))})
     if "name" in by:
@@ -186,7 +190,6 @@ def _domain_forms(domain: str) -> list[str]:
 
 FORMS: Mapping[str, Callable[[str], list[str]]] = {
     "linkedin_url": linkedin_forms,
-    "email": lambda email: [email.lower()],
     "domain": _domain_forms,
 }
 
@@ -288,19 +291,19 @@ def equal(rule: Rule | None, field: Field, ours: Value, theirs: Value | None) ->
 
 
 def joined(rule: Rule | None) -> bool:
-    """Whether the rule's list has several of our fields, so that what else is in it stays."""
-    return rule is not None and len(rule.from_) > 1
+    """Whether the rule's list is of more than one field of ours, so that what else is in it stays."""
+    return rule is not None and (len(rule.from_) > 1 or any(name in OTHERS for name in rule.from_))
 
 
 def said(rule: Rule | None, field: Field, ours: Any, theirs: Value | None) -> bool:
-    """Whether a list of several of our fields has what one of them, `ours`, says."""
+    """Whether such a list has what one of our fields, `ours`, says."""
     if not joined(rule) or ours is None or theirs is None:
         return False
     return equal(rule, field, _several(ours), theirs)
 
 
 def with_theirs(rule: Rule | None, ours: Value, theirs: Value | None) -> Value:
-    """What is written over `theirs`: of a list of several of our fields, nothing is lost."""
+    """What is written over `theirs`: of such a list nothing is lost."""
     if not joined(rule) or not isinstance(ours, list) or not isinstance(theirs, list):
         return ours
     return _unique([*ours, *theirs])

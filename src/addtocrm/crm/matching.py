@@ -13,6 +13,13 @@ PERSON: tuple[By, ...] = ("linkedin_url", "email")
 COMPANY: tuple[By, ...] = ("domain", "linkedin_url")
 KEYS: dict[Kind, tuple[By, ...]] = {"contact": PERSON, "lead": PERSON, "company": COMPANY}
 """What identifies one, the strongest first."""
+OTHERS = {
+    "email": "other_emails",
+    "phone": "other_phones",
+    "domain": "other_domains",
+    "company_domain": "other_company_domains",
+}
+"""Of what one may have several: where those after the first are."""
 
 
 class Candidate(NamedTuple):
@@ -58,6 +65,13 @@ def linked(kind: Kind, values: Values, candidate: Candidate, name: By) -> bool:
     if name in ("email", "name"):
         return same_name(name_key(kind, values), name_key(kind, candidate.values))
     return not _contradicts((name,), values, candidate.values)
+
+
+def is_ambiguous(kind: Kind, values: Values, candidate: Candidate, candidates: Sequence[Candidate]) -> bool:
+    """Whether the name of `values` does not say that they are `candidate`: it has keys, and others are so called."""
+    others = [one for one in candidates if one.record.id != candidate.record.id]
+    keyed = any(key(name, candidate.values) for name in KEYS[kind])
+    return keyed and any(_same_name(kind, values, one.values) for one in others)
 
 
 def taken(kind: Kind, values: Values, candidates: Sequence[Candidate], found: Candidate | None) -> frozenset[str]:
@@ -114,9 +128,9 @@ def _same_company(values: Values, there: Values) -> bool:
     """The same domain, or the same name where not both domains are known. None at all is the same as none."""
     if not has_company(values) or not has_company(there):
         return has_company(values) == has_company(there)
-    domains = (values.get("company_domain"), there.get("company_domain"))
-    if all(domains):
-        return domains[0] == domains[1]
+    ours, theirs = keys("company_domain", values), keys("company_domain", there)
+    if ours and theirs:
+        return not ours.isdisjoint(theirs)
     return bool(company_key(values)) and company_key(values) == company_key(there)
 
 
@@ -137,10 +151,10 @@ def key(name: str, values: Values) -> str:
 
 
 def keys(name: str, values: Values) -> set[str]:
-    """As `key`, with a person's other email addresses."""
-    found = {key(name, values)} - {""}
-    others = values.get("other_emails") if name == "email" else None
-    return found | {_email_key(one) for one in (others if isinstance(others, list) else ())}
+    """As `key`, with a person's other email addresses, and a company's other domains."""
+    others = values.get(OTHERS.get(name, ""))
+    several = [{name: one} for one in others] if isinstance(others, list) else []
+    return {key(name, one) for one in (values, *several)} - {""}
 
 
 def _email_key(text: str) -> str:

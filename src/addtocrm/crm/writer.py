@@ -35,7 +35,7 @@ from addtocrm.crm.contract import (
 from addtocrm.crm.matching import By, Candidate, Choice, Identity
 from addtocrm.crm.merge import OnConflict, is_empty, writes
 from addtocrm.crm.model import Action
-from addtocrm.crm.opening import Open, OpenForWriting
+from addtocrm.crm.opening import Open, OpenForWriting, surely
 
 TRIES = 3
 """So often a record is read and written again that somebody else changes meanwhile."""
@@ -80,6 +80,11 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     @property
     def identities(self) -> list[Identity]:
         return matching.identities(self.kind, self.values)
+
+    @property
+    def own_identities(self) -> list[Identity]:
+        """Those that are no other record's."""
+        return [one for one in self.identities if one.name not in self.choice.taken]
 
     def also(self, field: str) -> None:
         """Counts something written beside the record's own fields."""
@@ -195,6 +200,8 @@ def _choose(
     for identity, link in known_by:
         there = by_id.get(link.record_id or "")
         allowed = piece.by is None or identity.name in piece.by
+        if there and identity.name == "name" and matching.is_ambiguous(piece.kind, piece.values, there, candidates):
+            continue
         if there and allowed and matching.linked(piece.kind, piece.values, there, identity.name):
             taken = matching.taken(piece.kind, piece.values, candidates, there)
             piece.choice = Choice(there, identity.name, taken | piece.taken)
@@ -222,9 +229,9 @@ async def write(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) 
             break
     for piece in todo:
         piece.failure = piece.failure or Unavailable(retry_after=1)
-    done = [(piece.record, piece.identities) for piece in pieces if piece.record and piece.failure is None]
+    done = [(piece.record, piece.own_identities) for piece in pieces if piece.record and piece.failure is None]
     if done:
-        await links.keep(crm, pieces[0].kind, done)
+        await surely(lambda: links.keep(crm, pieces[0].kind, done))
 
 
 async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | None] | None:
@@ -294,7 +301,7 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
     if not pieces:
         return []
     kind = pieces[0].kind
-    await links.attempt(crm, kind, [one for piece in pieces for one in piece.identities])
+    await links.attempt(crm, kind, [one for piece in pieces for one in piece.own_identities])
     rows = [{name: value for name, value in piece.sent.items() if value is not None} for piece in pieces]
     try:
         outcomes: Sequence[Record | Failure] = await crm.connector.create(kind, rows)
@@ -310,7 +317,7 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
                 piece.failure = outcome
                 lost.append(piece)
             case _:
-                await links.drop(crm, attempts=piece.identities)
+                await links.drop(crm, attempts=piece.own_identities)
                 if await _there_already(crm, piece, outcome) or await _field_gone(crm, piece, outcome):
                     again.append(piece)
                 else:
@@ -340,7 +347,7 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
             break
     if crm.definition.search_lag == 0 and lost:
         # Its search knows at once what it has: these were not made.
-        await links.drop(crm, attempts=[one for piece in lost for one in piece.identities])
+        await links.drop(crm, attempts=[one for piece in lost for one in piece.own_identities])
         for piece in lost:
             piece.failure, piece.choice = None, Choice(None, None, piece.choice.taken)
         found += lost
@@ -357,7 +364,10 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
     for piece, update in plans:
         by_kind.setdefault(update.record.kind, []).append((piece, update))
     for kind, some in by_kind.items():
-        outcomes = await crm.connector.update(kind, [update for _, update in some])
+        try:
+            outcomes = await crm.connector.update(kind, [update for _, update in some])
+        except Failure as failure:
+            outcomes = [failure] * len(some)
         for (piece, update), outcome in zip(some, outcomes, strict=True):
             match outcome:
                 case Record():

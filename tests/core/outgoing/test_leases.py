@@ -85,6 +85,73 @@ def test_five_hundred_waiters_hold_no_connection(database_url: str) -> None:
     run(test)
 
 
+def test_several_in_different_orders_never_deadlock(database_url: str) -> None:
+    async def test() -> None:
+        names = [f"contact {number}" for number in range(5)]
+        async with process(database_url) as one, process(database_url) as two:
+            held: set[str] = set()
+            done = 0
+
+            async def work(leases: Leases, wanted: list[str]) -> None:
+                nonlocal done
+                async with leases.hold(wanted, 60) as leased:
+                    leased.check()
+                    assert not held.intersection(wanted)
+                    held.update(wanted)
+                    await asyncio.sleep(0.002)
+                    held.difference_update(wanted)
+                    done += 1
+
+            turns = [names[shift:] + names[:shift] for shift in range(5)]
+            wanted = [*turns, *(turn[::-1] for turn in turns), *([name, name] for name in names)]
+            await asyncio.gather(*(work(p.leases, some) for some in wanted for p in (one, two)))
+            assert done == 30
+            assert await one.pool.fetchval("select count(*) from leases") == 0
+
+    run(test)
+
+
+def test_one_of_several_that_is_held_is_waited_for(database_url: str) -> None:
+    async def test() -> None:
+        async with process(database_url) as one, process(database_url) as two:
+            for other in (one, two):
+                entered = asyncio.Event()
+
+                async def work(entered: asyncio.Event = entered) -> None:
+                    async with one.leases.hold(["c", "a", "b"], 60):
+                        entered.set()
+
+                async with other.leases.hold("b", 60):
+                    waiter = asyncio.create_task(work())
+                    await asyncio.sleep(0.3)
+                    assert not entered.is_set()
+                    with pytest.raises(Busy):
+                        async with two.leases.hold(["b", "d"], 0.1):
+                            pass
+                    async with two.leases.hold("d", 5):
+                        pass
+                await waiter
+                assert entered.is_set()
+            assert await one.pool.fetchval("select count(*) from leases") == 0
+
+    run(test)
+
+
+def test_several_that_one_lost_are_all_known_to_be_lost(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROLONG_SECONDS", 0.05)
+
+    async def test() -> None:
+        async with process(database_url) as one, one.leases.hold(["a", "b"], 5) as leased:
+            leased.check()
+            await one.pool.execute("delete from leases where name = 'b'")
+            with pytest.raises(Lost):
+                while True:
+                    leased.check()
+                    await asyncio.sleep(0.05)
+
+    run(test)
+
+
 def test_who_waits_too_long_is_told(database_url: str) -> None:
     async def test() -> None:
         async with process(database_url) as one, process(database_url) as two:

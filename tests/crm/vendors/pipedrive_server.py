@@ -273,9 +273,7 @@ class PipedriveServer(Vendor):
             return self._add_activity(request.json)
         if not request.json.get("name"):
             raise invalid("name", "is required")
-        raw: dict[str, Any] = {"id": int(self.id()), "add_time": now(), "owner_id": 1, "visible_to": 3}
-        raw |= {"is_deleted": False, "label_ids": [], "custom_fields": {}}
-        return self._write(entity, raw, request.json)
+        return self._write(entity, blank(self.id(), now()), request.json)
 
     @route("GET", "/api/v2/{entity}/{id}")
     def one(self, request: Request, entity: str, id: str) -> Answer:
@@ -373,18 +371,18 @@ class PipedriveServer(Vendor):
         raw["update_time"] = LONG_AGO if since is not None else now()
         self.records[entity][id] = raw
         types = {one["field_code"]: one["field_type"] for one in self.metadata[entity]}
-        texts: dict[str, list[str]] = {
+        texts = {
             "name": [raw["name"]],
             "other": [raw.get("website") or "", raw.get("linkedin") or ""],
+            "email": [one["value"] for one in raw.get("emails") or []],
+            "phone": [one["value"] for one in raw.get("phones") or []],
+            "address": [(raw.get("address") or {}).get("value") or ""],
+            "custom_fields": [
+                str(value["value"] if isinstance(value, dict) else value)
+                for key, value in raw["custom_fields"].items()
+                if value is not None and types.get(key) in SEARCHABLE
+            ],
         }
-        texts["email"] = [one["value"] for one in raw.get("emails") or []]
-        texts["phone"] = [one["value"] for one in raw.get("phones") or []]
-        texts["address"] = [(raw.get("address") or {}).get("value") or ""]
-        texts["custom_fields"] = [
-            str(value["value"] if isinstance(value, dict) else value)
-            for key, value in raw["custom_fields"].items()
-            if value is not None and types.get(key) in SEARCHABLE
-        ]
         self.index.setdefault(id, []).append((self.now() if since is None else since, texts))
 
     def _add_field(self, body: dict[str, Any], entity: str) -> Answer:
@@ -481,8 +479,7 @@ class PipedriveServer(Vendor):
 
     def put_contact(self, **fields: Any) -> str:
         id = self.id()
-        raw: dict[str, Any] = {"id": int(id), "add_time": LONG_AGO, "owner_id": 1, "is_deleted": False}
-        raw |= {"label_ids": [], "custom_fields": {}, "name": "", "emails": [], "phones": []}
+        raw = blank(id, LONG_AGO) | {"name": "", "emails": [], "phones": []}
         self._typed(raw, fields)
         self._keep("persons", raw, since=float("-inf"))
         return id
@@ -490,8 +487,7 @@ class PipedriveServer(Vendor):
     def put_company(self, **fields: Any) -> str:
         id = self.id()
         website = f"https://{fields['domain']}" if fields.get("domain") else None
-        raw = {"id": int(id), "name": fields["name"], "website": website, "add_time": LONG_AGO, "owner_id": 1}
-        raw |= {"is_deleted": False, "label_ids": [], "custom_fields": {}}
+        raw = blank(id, LONG_AGO) | {"name": fields["name"], "website": website}
         self._keep("organizations", raw, since=float("-inf"))
         return id
 
@@ -551,6 +547,12 @@ class PipedriveServer(Vendor):
         labels = next(one for one in self.metadata["persons"] if one["field_code"] == "label_ids")
         ids = [one["id"] for one in labels["options"] if one["label"] == list_name]
         return [id for id, raw in every(self.records["persons"]) if set(ids) & set(raw["label_ids"])]
+
+
+def blank(id: str, added: str) -> dict[str, Any]:
+    """A record that has only what Pipedrive gives every one."""
+    given = {"id": int(id), "add_time": added, "owner_id": 1, "visible_to": 3}
+    return given | {"is_deleted": False, "label_ids": [], "custom_fields": {}}
 
 
 def now() -> str:

@@ -515,6 +515,11 @@ class SalesforceServer(Vendor):
         kept = {field: row[field] for field in self.objects["Contact"] if field in row and field not in ("Id", "Name")}
         return self._put("Contact", kept)
 
+    def add_field(self, name: str) -> None:
+        """Somebody makes a text field of contacts and leads."""
+        for kind in ("Contact", "Lead"):
+            self.objects[kind] |= self._fields(f"{name}:string:255")
+
     def remove_field(self, name: str) -> None:
         for kind in ("Contact", "Lead"):
             del self.objects[kind][name]

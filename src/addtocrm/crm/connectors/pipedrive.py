@@ -6,8 +6,11 @@ Reference of both API versions, with the cost of each endpoint in tokens: https:
   issues/651; `Unknown key '…'` is seen in public clients). Shapes, soft deletion, channels, `participants`:
   https://pipedrive.readme.io/docs/pipedrive-api-v2-migration-guide.
 - Quotas: https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting. From 20 requests in 2 s (API token, Lite) to
-  480 (OAuth, Ultimate), as `x-ratelimit-limit` says; search 10 in 2 s; a day's budget of 30,000 tokens × plan × seats.
+  480 (OAuth, Ultimate), as `x-ratelimit-limit` says; `x-ratelimit-reset` are seconds (seen: https://github.com/
+  DavidRouyer/pipedrive-dotnet/issues/36); a day's budget of 30,000 tokens × plan × seats.
   `x-daily-ratelimit-token-remaining` is seen, not documented; when the day ends for the vendor is not told.
+- Search has a quota of its own, 10 in 2 s, and only the other endpoints keep to the general one:
+  https://developers.pipedrive.com/changelog/post/announcing-search-api-rate-limit.
 - Tokens last 60 minutes, refresh tokens 60 days since their last use and stay the same; `api_domain`, Basic:
   https://pipedrive.readme.io/docs/marketplace-oauth-authorization; revoking: …/docs/app-uninstallation. The scopes are
   those of the app; that a `scope` parameter is ignored is not confirmed.
@@ -87,26 +90,16 @@ TYPES: Mapping[str, Literal["text", "number", "date", "choice", "choices"]] = {
 LENGTHS: Mapping[str, int] = {"varchar": 255, "varchar_auto": 255, "text": 65_000}
 MADE: Mapping[str, str] = {"text": "varchar", "number": "double", "date": "date", "choice": "enum", "choices": "set"}
 ADDRESS = ("locality", "admin_area_level_1", "country")
-SENT = frozenset(
-    [
-        "value",
-        "until",
-        "currency",
-        "timezone_name",
-        *ADDRESS,
-        "admin_area_level_2",
-        "sublocality",
-        "route",
-        "street_number",
-        "subpremise",
-        "postal_code",
-    ]
+OTHER_PARTS = (
+    "value until currency timezone_name admin_area_level_2 sublocality route street_number subpremise postal_code"
 )
+SENT = frozenset((*ADDRESS, *OTHER_PARTS.split()))
 """The parts of composites that can be written."""
 LONGEST_TERM = 255
 AT_ONCE = 4
 PAGE = 100
 RECENT = timedelta(minutes=5)
+WINDOW_SECONDS = 2.0
 DAY_SECONDS = 3600.0
 """So long it rests when the day's budget is used up; when its day ends is not told, and more can be bought."""
 
@@ -136,9 +129,6 @@ MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
         Rule(field="address.country", from_=("country",)),
         Rule(field="owner_id", from_=("owner",)),
     ),
-}
-OURS: Mapping[Kind, Mapping[str, str]] = {
-    kind: {rule.field: rule.from_[0] for rule in rules} for kind, rules in MAPPING.items()
 }
 ALWAYS: Mapping[str, tuple[Field, ...]] = {
     "contact": (
@@ -239,7 +229,6 @@ class Pipedrive:
         self._calls, self._reads = access.calls, access.reads
         self._page_url = access.page_url
         self._metas: dict[str, list[Meta]] = {}
-        self._cursors: dict[tuple[str, str], str] = {}
 
     async def info(self) -> CrmAccount:
         me = convert((await self._ask("GET", "/api/v1/users/me")).data, User)
@@ -250,9 +239,7 @@ class Pipedrive:
         return CrmAccount(str(me.company_id), me.company_name or domain, page)
 
     async def fields(self, kind: Kind) -> list[Field]:
-        listed = [field for meta in await self._described(kind) for field in described(kind, meta)]
-        always = [msgspec.structs.replace(one, maps_to=OURS[kind].get(one.name)) for one in ALWAYS[kind]]
-        return always + listed
+        return [*ALWAYS[kind], *(field for meta in await self._described(kind) for field in described(kind, meta))]
 
     async def owners(self) -> list[Owner]:
         users = convert((await self._ask("GET", "/api/v1/users")).data, list[User])
@@ -279,18 +266,14 @@ class Pipedrive:
         return {record.id: record for record in await self._records(kind, await self._read(kind, ids))}
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
-        cursor = self._cursors.get((kind, after)) if after else None
         rows: list[Raw] = []
+        query = {"limit": str(500 if after else min(limit, 500))}
         while len(rows) < limit:
-            size = 500 if after and cursor is None else limit - len(rows)
-            answer = await self._list(kind, limit=str(min(size, 500)), **({"cursor": cursor} if cursor else {}))
-            there = raws_of(answer.data)
-            cursor = next_cursor(answer)
-            if there and cursor:
-                self._cursors[kind, str(there[-1]["id"])] = cursor
-            rows += [raw for raw in there if after is None or raw["id"] > int(after)]
-            if cursor is None:
+            answer = await self._list(kind, **query)
+            rows += [raw for raw in raws_of(answer.data) if after is None or raw["id"] > int(after)]
+            if not (cursor := next_cursor(answer)):
                 break
+            query["cursor"] = cursor
         return await self._records(kind, rows[:limit])
 
     async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
@@ -337,8 +320,9 @@ class Pipedrive:
             body["owner_id"] = number("owner", task.owner)
         if task.due_at:
             due = task.due_at.astimezone(UTC)
-            body |= {"due_date": due.strftime("%Y-%m-%d")}
-            body |= {"due_time": due.strftime("%H:%M")} if due.hour or due.minute else {}
+            body["due_date"] = due.strftime("%Y-%m-%d")
+            if due.hour or due.minute:
+                body["due_time"] = due.strftime("%H:%M")
         try:
             answer = await self._ask("POST", "/api/v2/activities", json=body, what=f"contact {contact_id}")
         except Rejected as refusal:
@@ -580,18 +564,15 @@ def asked(term: Term) -> list[Question]:
     """The searches of which one finds whatever the term holds for; none where search cannot look for its fields."""
     if "name" not in term and "first_name" in term and "last_name" in term:
         term = {**term, "name": tuple(f"{a} {b}" for a in term["first_name"] for b in term["last_name"])}
-    names = sorted((name for name in term if KEY.fullmatch(name.partition(".")[0]) or name in SEARCHED), key=rank)
-    if not names:
+    custom = next((name for name in term if KEY.fullmatch(name.partition(".")[0])), None)
+    by = custom or next((name for name in SEARCHED if name in term), None)
+    if by is None:
         return []
-    texts = {text.strip().lower() for text in term[names[0]]} - {""}
+    texts = {text.strip().lower() for text in term[by]} - {""}
     short = {one for one in texts if not any(two != one and two in one for two in texts)}
     exact = short == texts
-    where = SEARCHED.get(names[0], "custom_fields")
+    where = SEARCHED.get(by, "custom_fields")
     return [Question(where, text, exact) for text in short if (1 if exact else 2) <= len(text) <= LONGEST_TERM]
-
-
-def rank(name: str) -> int:
-    return list(SEARCHED).index(name) if name in SEARCHED else -1
 
 
 def holds(term: Term, fields: Fields) -> bool:
@@ -680,7 +661,6 @@ def described(kind: Kind, meta: Meta) -> list[Field]:
             name=name,
             label=label,
             type=type,
-            maps_to=OURS[kind].get(name),
             custom=meta.is_custom_field,
             writable=meta.is_writable,
             max_length=LENGTHS.get(meta.field_type),
@@ -692,7 +672,6 @@ def described(kind: Kind, meta: Meta) -> list[Field]:
             name=f"{name}.{part.field_code}",
             label=f"{label}: {part.field_code.replace('_', ' ')}",
             type="number" if meta.field_type == "monetary" and part.field_code == "value" else "text",
-            maps_to=OURS[kind].get(f"{name}.{part.field_code}"),
             custom=meta.is_custom_field,
             writable=meta.is_writable and part.field_code in SENT,
         )
@@ -709,26 +688,29 @@ def plain(content: str) -> str:
     return " ".join(html.unescape(TAG.sub(" ", content)).split())
 
 
-def spent(headers: Mapping[str, str]) -> Lesson | None:
-    """The day's budget is used up."""
-    left = headers.get("x-daily-ratelimit-token-remaining", "")
-    return Lesson(pause=DAY_SECONDS) if re.fullmatch(r"0|-\d+", left) else None
-
-
 def learn(headers: Mapping[str, str]) -> Lesson | None:
-    lesson = spent(headers) or Lesson()
     limit = headers.get("x-ratelimit-limit", "")
-    if re.fullmatch(r"[1-9]\d{0,3}", limit):
-        lesson = msgspec.structs.replace(lesson, quota=Quota((Window(int(limit), 2.0),)))
-    return lesson
+    return Lesson(within(int(limit))) if re.fullmatch(r"[1-9]\d{0,3}", limit) else None
 
 
-SEARCH = Vendor(name="pipedrive-search", quota=Quota((Window(10, 2.0),)), learn=spent)
+def throttled(headers: Mapping[str, str], _: Any) -> float | None:
+    """When a 429 ends: with the window, or, where the day's budget is used up, at some time that is not told."""
+    if re.fullmatch(r"0|-\d+", headers.get("x-daily-ratelimit-token-remaining", "")):
+        return DAY_SECONDS
+    reset = headers.get("x-ratelimit-reset", "")
+    return float(reset) if re.fullmatch(r"\d{1,3}(\.\d+)?", reset) else None
+
+
+def within(requests: int) -> Quota:
+    return Quota((Window(requests, WINDOW_SECONDS),))
+
+
+SEARCH = Vendor(name="pipedrive-search", quota=within(10), throttled=throttled)
 
 connector = Definition(
     name="pipedrive",
     label="Pipedrive",
-    vendor=Vendor(name="pipedrive", quota=Quota((Window(20, 2.0),)), learn=learn),
+    vendor=Vendor(name="pipedrive", quota=within(20), learn=learn, throttled=throttled),
     api_url="https://api.pipedrive.com",
     hosts=(".pipedrive.com",),
     token=TokenAuth(where="Pipedrive: Personal preferences, API.", header="x-api-token", scheme=""),

@@ -32,6 +32,7 @@ from addtocrm.crm.connectors.attio.values import (
     COMPANY,
     KINDS,
     MAPPING,
+    OF_COMPANY,
     STANDARD,
     Attribute,
     Ids,
@@ -42,7 +43,6 @@ from addtocrm.crm.connectors.attio.values import (
     fields_of,
     joined,
     of_company,
-    ours,
     read,
     slug_of,
     texts_of,
@@ -112,7 +112,6 @@ class Attio:
         self._calls: Calls = access.calls
         self._reads, self._page_url = access.reads, access.page_url
         self._schemas: dict[Kind, Schema] = {}
-        self._unknown: set[tuple[Kind, str]] = set()
 
     async def _query(self, path: str, body: Mapping[str, Any]) -> Reply:
         return await self._calls.ask("POST", f"/v2/{path}/query", json=body, idempotent=True)
@@ -147,10 +146,7 @@ class Attio:
         found = [
             field for one, some in zip(attributes, options, strict=True) for field in fields_of(kind, one, _sure(some))
         ]
-        for name in COMPANY if kind == "contact" else ():
-            label = name.replace(".", " ").capitalize()
-            found.append(Field(name=name, label=label, type="text", maps_to=ours(kind, name), writable=False))
-        return found
+        return [*found, *(OF_COMPANY if kind == "contact" else ())]
 
     async def _options(self, kind: Kind, attribute: Attribute) -> list[contract.Option]:
         if KINDS.get(attribute.type) != "choice":
@@ -191,34 +187,26 @@ class Attio:
     async def find(self, kind: Kind, sought: Sequence[contract.Sought]) -> list[Record]:
         terms = list({repr(term): term for one in sought for term in one.terms if all(term.values())}.values())
         schema = await self._schema(kind, [name for term in terms for name in term])
-        parts = await _each(_chunks(terms, TERMS), lambda some: self._search(kind, schema, some))
+        known = [term for term in terms if all(slug_of(name) in schema for name in term)]
+        parts = await _each(_chunks(known, TERMS), lambda some: self._search(kind, schema, some))
         rows = {row.id.record_id: row for part in parts for row in _sure(part)}
-        oldest = sorted(rows.values(), key=lambda row: (row.created_at, row.id.record_id))
-        return await self._records(kind, oldest, {text for term in terms for text in term.get("company.domain", ())})
+        return await self._records(kind, sorted(rows.values(), key=lambda row: (row.created_at, row.id.record_id)))
 
     async def _search(
         self, kind: Kind, schema: Schema, terms: Sequence[contract.Term], exact: bool = False
     ) -> list[Row]:
         """What the terms find. Where that is too much for one answer, each of them has its own; a term alone has
         NAMESAKES by its words, and as many that are written just so."""
-        known = [term for term in terms if not any((kind, slug_of(name)) in self._unknown for name in term)]
-        if not known:
-            return []
-        limit = NAMESAKES if len(known) == 1 else PAGE
-        any_of = {"$or": [condition(schema, term, exact) for term in known]}
-        reply = await self._query(
-            f"objects/{OBJECTS[kind]}/records", {"filter": any_of, "sorts": OLDEST, "limit": limit}
-        )
-        if (slug := _unknown_slug(reply)) and any(slug_of(name) == slug for term in known for name in term):
-            self._unknown.add((kind, slug))
-            return await self._search(kind, schema, known, exact)
-        rows = _data(reply, list[Row])
+        limit = NAMESAKES if len(terms) == 1 else PAGE
+        any_of = {"$or": [condition(schema, term, exact) for term in terms]}
+        body = {"filter": any_of, "sorts": OLDEST, "limit": limit}
+        rows = _data(await self._query(f"objects/{OBJECTS[kind]}/records", body), list[Row])
         if len(rows) < limit:
             return rows
-        if len(known) == 1:
-            return rows if exact else rows + await self._search(kind, schema, known, exact=True)
-        middle = len(known) // 2
-        halves = [await self._search(kind, schema, some, exact) for some in (known[:middle], known[middle:])]
+        if len(terms) == 1:
+            return rows if exact else rows + await self._search(kind, schema, terms, exact=True)
+        middle = len(terms) // 2
+        halves = [await self._search(kind, schema, some) for some in (terms[:middle], terms[middle:])]
         return halves[0] + halves[1]
 
     async def _by_id(self, kind: Kind, ids: Sequence[str]) -> list[Row]:
@@ -256,7 +244,7 @@ class Attio:
                 break
         return await self._records(kind, rows[:limit])
 
-    async def _records(self, kind: Kind, rows: Sequence[Row], sought: Iterable[str] = ()) -> list[Record]:
+    async def _records(self, kind: Kind, rows: Sequence[Row]) -> list[Record]:
         names = self._reads.get(kind, set())
         schema = await self._schema(kind, names)
         records = [self._record(kind, schema, row) for row in rows]
@@ -264,8 +252,7 @@ class Attio:
         if kind != "contact" or not linked or not names & COMPANY.keys():
             return records
         companies = {row.id.record_id: row for row in await self._by_id("company", linked)}
-        given = [of_company(companies.get(str(one.fields.get("company"))), sought) for one in records]
-        return [_with(one, more) for one, more in zip(records, given, strict=True)]
+        return [_with(one, of_company(companies.get(str(one.fields.get("company"))))) for one in records]
 
     def _record(self, kind: Kind, schema: Schema, row: Row) -> Record:
         page = "person" if kind == "contact" else "company"
@@ -412,12 +399,6 @@ def _problem(reply: Reply) -> Problem:
         return msgspec.convert(reply.data, Problem) if reply.status >= 400 else Problem()
     except msgspec.ValidationError:
         return Problem()
-
-
-def _unknown_slug(reply: Reply) -> str | None:
-    problem = _problem(reply)
-    found = re.search(r"Unknown attribute slug: ([\w-]+)", problem.message)
-    return found[1] if found and problem.code == "unknown_filter_attribute_slug" else None
 
 
 def _failure(reply: Reply, what: str = "record", schema: Schema | None = None, sent: Changes | None = None) -> Failure:

@@ -1,6 +1,7 @@
 """Attio's values: how they are described, read, written and sought, by the types of attributes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -28,8 +29,12 @@ KINDS: Mapping[str, Literal["number", "boolean", "date", "choice", "reference"]]
     **dict.fromkeys(("record-reference", "actor-reference"), "reference"),
     "checkbox": "boolean",
 }
-COMPANY: Mapping[str, tuple[str, str]] = {"company.name": ("name", "value"), "company.domain": ("domains", "domain")}
+COMPANY: Mapping[str, str] = {"company.name": "name", "company.domain": "domains"}
 """Fields of a contact that are its company's."""
+OF_COMPANY = (
+    Field(name="company.name", label="Company name", type="text", maps_to="company_name", writable=False),
+    Field(name="company.domain", label="Company domains", type="list", maps_to="company_domain", writable=False),
+)
 
 
 class Attribute(msgspec.Struct, frozen=True):
@@ -166,15 +171,10 @@ def read(schema: Schema, row: Row) -> dict[str, Value]:
     return fields
 
 
-def of_company(company: Row | None, sought: Iterable[str]) -> dict[str, Value]:
-    """A contact's fields that are its company's; of several domains, one that is sought or the first."""
-    found: dict[str, Value] = {}
-    for name, (slug, property) in COMPANY.items():
-        held = company.values.get(slug, []) if company else []
-        texts = [str(one[property]) for one in held if one.get(property)]
-        if texts:
-            found[name] = next((text for text in texts if text in sought), texts[0])
-    return found
+def of_company(company: Row | None) -> dict[str, Value]:
+    """A contact's fields that are its company's."""
+    held = read(STANDARD["company"], company) if company else {}
+    return {name: held[slug] for name, slug in COMPANY.items() if slug in held}
 
 
 def _plain(form: str, held: Mapping[str, Any]) -> Any:
@@ -253,22 +253,18 @@ def condition(schema: Schema, term: contract.Term, exact: bool) -> dict[str, Any
 
 def _conditions(schema: Schema, name: str, texts: Sequence[str], exact: bool) -> list[dict[str, Any]]:
     slug, _, part = name.partition(".")
-    type = schema[slug].type if slug in schema else "text"
-    if name in COMPANY:
-        type, part = ("text" if name == "company.name" else "domain"), COMPANY[name][1]
-    loose = type in ("text", *PARTS) and not exact
-    if loose:
-        lower = {text.lower(): text for text in texts}
-        texts = [text for low, text in lower.items() if not any(one != low and one in low for one in lower)]
-    found: list[dict[str, Any]] = []
-    for text in texts:
-        operator = "$contains" if loose else "$eq"
-        holds = {operator: text.lower() if type in ("email-address", "domain") else text}
-        only = {part or PROPERTY.get(type, "value"): holds}
-        if name in COMPANY:
-            found.append({"path": [["people", "company"], ["companies", COMPANY[name][0]]], "constraints": only})
-        elif type == "record-reference":
-            found.append({slug: {"target_object": "companies", "target_record_id": text}})
-        else:
-            found.append({slug: text if KINDS.get(type) else holds if type == "phone-number" else only})
-    return found
+    type = schema[slug].type
+    property = part or PROPERTY.get(type, "value")
+    if type == "record-reference":
+        return [{slug: {"target_object": "companies", "target_record_id": text}} for text in texts]
+    if type in KINDS:
+        return [{slug: text} for text in texts]
+    if type == "domain":
+        texts = list(dict.fromkeys(re.sub(r"^https?://|/.*", "", text.lower()) for text in texts))
+    if type == "email-address":
+        texts = [text.lower() for text in texts]
+    if exact or type not in ("text", *PARTS):
+        return [{slug: {property: {"$eq": text}}} for text in texts]
+    lower = {text.lower(): text for text in texts}
+    shortest = [text for low, text in lower.items() if not any(one != low and one in low for one in lower)]
+    return [{slug: {property: {"$contains": text}}} for text in shortest]

@@ -1,0 +1,180 @@
+"""Several connections of an account, one of them active: switching, disconnecting, and each one's mapping."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from memory_crm import Store, definition
+from test_service import World, refused
+
+from addtocrm.crm import connections, mappings, registry, service
+from addtocrm.crm.contract import Field, Option, Rule
+from addtocrm.crm.model import FieldMapping, MappingWrite
+
+LINKEDIN = Field(name="m_linkedin_url", label="LinkedIn", type="text", custom=True)
+JANE = {"full_name": "Jane Doe", "email": "jane@acme.example.com"}
+
+
+@pytest.fixture
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    store = Store()
+    capabilities = (*definition(store).capabilities, "create_fields")
+    known = registry.load()
+    known["memory"], known["second"] = (
+        definition(store, name, linkedin={"contact": LINKEDIN}, capabilities=capabilities)
+        for name in ("memory", "second")
+    )
+    yield World(database_url, tmp_path, store)
+    del known["memory"], known["second"]
+
+
+async def crms(world: World) -> list[str]:
+    return [one.crm for one in await connections.all_of(world.pool, world.caller.account_id)]
+
+
+async def put(world: World, *rules: Any, **more: Any) -> FieldMapping:
+    body = {**({"rules": list(rules)} if rules else {}), **more}
+    return await mappings.put(world.crm, world.caller.account_id, msgspec.convert(body, MappingWrite))
+
+
+async def rules(world: World) -> FieldMapping:
+    return await mappings.get(world.crm, world.caller.account_id, "contact")
+
+
+def test_a_crm_that_was_connected_before_is_switched_to_again(world: World) -> None:
+    async def work(world: World) -> None:
+        account_id = world.caller.account_id
+        await world.connect(crm="second")
+        assert await crms(world) == ["second", "memory"]
+        assert (await connections.switch(world.pool, account_id, "memory")).crm == "memory"
+        assert await crms(world) == ["memory", "second"]
+        assert (await connections.switch(world.pool, account_id, "memory")).crm == "memory"
+        assert (await world.write(JANE)).crm == "memory"
+        assert (await refused(connections.switch(world.pool, account_id, "third"))).type == "crm_not_connected"
+        told = [one for one in await world.events() if not one.startswith("crm.contact")]
+        assert told == ["crm.connected", "crm.switched", "crm.switched"], "the second time nothing changed"
+
+    world.run(work)
+
+
+def test_a_kept_crm_is_disconnected_and_the_active_one_stays(world: World) -> None:
+    async def work(world: World) -> None:
+        account_id = world.caller.account_id
+        await world.connect(crm="second")
+        assert (await connections.disconnect(world.crm, account_id, "memory")).crm == "memory"
+        assert await crms(world) == ["second"]
+        assert (await connections.info(world.pool, account_id)).crm == "second"
+        assert (await refused(connections.disconnect(world.crm, account_id, "memory"))).type == "crm_not_connected"
+        await world.connect()
+        assert (await connections.disconnect(world.crm, account_id)).crm == "memory"
+        assert (await refused(world.write(JANE))).type == "crm_not_connected", "the kept one does not step in"
+        assert (await connections.switch(world.pool, account_id, "second")).crm == "second"
+        assert (await world.write(JANE)).crm == "second"
+        told = [one for one in await world.events() if one.endswith("connected")]
+        assert told == ["crm.connected", "crm.disconnected", "crm.disconnected"]
+
+    world.run(work)
+
+
+def test_a_connection_keeps_its_mapping_and_links_until_it_is_ended(world: World) -> None:
+    async def work(world: World) -> None:
+        made = await world.write(JANE)
+        await put(world, {"field": "tier", "constant": "gold"})
+        await world.connect(crm="second")
+        assert (await rules(world)).is_default
+        await world.connect()
+        assert [rule.field for rule in (await rules(world)).rules] == ["tier"]
+        assert (await world.write(JANE)).contact_id == made.contact_id
+        await connections.disconnect(world.crm, world.caller.account_id)
+        assert await world.pool.fetchval("select count(*) from crm_links") == 0
+        await world.connect()
+        assert (await rules(world)).is_default
+
+    world.run(work)
+
+
+def test_own_rules_say_what_is_written(world: World) -> None:
+    world.store.fields["contact"]["size"] = Field(
+        name="size",
+        label="Size",
+        type="choice",
+        custom=True,
+        options=[Option("s", "Small"), Option("l", "Large")],
+    )
+
+    async def work(world: World) -> None:
+        usual = await rules(world)
+        assert usual.is_default and Rule(field="m_email", from_=("email",)) in usual.rules
+        own = await put(
+            world,
+            {"field": "m_full_name", "from": ["full_name"]},
+            {"field": "m_email", "from": ["email"]},
+            {"field": "tier", "constant": "gold"},
+            {"field": "m_job_title", "from": ["job_title", "headline"]},
+            {"field": "size", "from": ["seniority"], "values": {"junior": "s", "senior": "Large"}},
+        )
+        assert not own.is_default and len(own.rules) == 5
+        first = await world.write({**JANE, "job_title": " ", "headline": "Sells", "seniority": "Senior", "phone": "1"})
+        there = world.store.records["contact"]
+        assert there[first.contact_id or ""] == {
+            "m_full_name": "Jane Doe",
+            "m_email": JANE["email"],
+            "tier": "gold",
+            "m_job_title": "Sells",
+            "size": "l",
+        }
+        second = await world.write(
+            {"full_name": "Bob Roe", "job_title": "CTO", "headline": "Leads", "seniority": "junior"}
+        )
+        assert there[second.contact_id or ""]["m_job_title"] == "CTO"
+        assert there[second.contact_id or ""]["size"] == "s"
+        assert (await world.write({"full_name": "Bob Roe", "job_title": "CTO"})).action == "unchanged"
+        there[second.contact_id or ""]["tier"] = "silver"
+        kept = await world.write({"full_name": "Bob Roe"})
+        assert (kept.action, kept.fields_kept) == ("unchanged", []), "a constant fills, and nobody sent it"
+        error = await refused(world.write({"full_name": "Ann Poe", "seniority": "owner"}))
+        assert error.details[0].path == "person.seniority" and "Small, Large" in error.message
+        assert (await put(world)).is_default
+        assert (await world.write({"full_name": "Cy Coe", "phone": "1"})).fields_written[-1] == "phone"
+
+    world.run(work)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        ({"field": "nope", "from": ["email"]}, "rules[1].field"),
+        ({"field": "m_full_name", "from": ["full_name"]}, "rules[1].field"),
+        ({"field": "locked", "from": ["email"]}, "rules[1].field"),
+        ({"field": "m_email", "from": ["mail"]}, "rules[1].from"),
+        ({"field": "m_email"}, "rules[1]"),
+        ({"field": "score", "constant": "many"}, "rules[1].constant"),
+        ({"field": "vip", "from": ["seniority"], "values": {"owner": "perhaps"}}, "rules[1].values"),
+    ],
+)
+def test_a_rule_that_the_crm_cannot_have_is_refused_by_its_path(world: World, rule: Any, path: str) -> None:
+    world.store.fields["contact"]["locked"] = Field(name="locked", label="Locked", type="text", writable=False)
+
+    async def work(world: World) -> None:
+        error = await refused(put(world, {"field": "m_full_name", "from": ["full_name"]}, rule))
+        assert (error.type, error.details[0].path) == ("validation_error", path)
+        assert (await rules(world)).is_default
+
+    world.run(work)
+
+
+def test_a_field_for_linkedin_urls_is_made_on_request(world: World) -> None:
+    del world.store.fields["contact"]["m_linkedin_url"]
+
+    async def work(world: World) -> None:
+        assert not any("linkedin_url" in rule.from_ for rule in (await rules(world)).rules)
+        made = await put(world, create_linkedin_field=True)
+        assert made.is_default and Rule(field="m_linkedin_url", from_=("linkedin_url",)) in made.rules
+        assert (await put(world, create_linkedin_field=True)).rules == made.rules
+        assert world.store.calls.count("create_field") == 1
+        fields, _ = await service.fields(world.crm, world.caller.account_id, "contact", None, 100)
+        assert [one.name for one in fields if one.maps_to == "linkedin_url"] == ["m_linkedin_url"]
+
+    world.run(work)
