@@ -58,6 +58,7 @@ def opened(store: Store) -> OpenForWriting:
         hold=hold,
         briefly=lambda _: nullcontext(),
         check=lambda: None,
+        flush=nothing,
         pool=None,
     )
 

@@ -223,7 +223,7 @@ def test_a_token_that_is_refused_also_when_it_is_new_ends_the_connection(run: Ca
     [
         ((400, b'{"error":"invalid_grant"}'), "crm_token_expired", "token_expired"),
         ((401, b'{"error":"invalid_client"}'), "crm_unavailable", "connected"),
-        ((503, b"{}"), "crm_unavailable", "connected"),
+        ((500, b"{}"), "crm_unavailable", "connected"),
         ((200, b"{}"), "crm_unavailable", "connected"),
     ],
 )

@@ -172,8 +172,8 @@ def test_a_push_through_three_kills_makes_each_contact_once(account: Account, ve
 def test_a_switch_in_the_middle_of_a_push_splits_it_over_no_two_crms(account: Account, vendors: Any) -> None:
     hubspot, pipedrive = vendors
     connect(account, hubspot, "hubspot")
-    hubspot.trouble("batch/create", after=4, times=1000)
-    id = push(account, people(1000))
+    hubspot.trouble("batch/create", after=3, times=1000)
+    id = push(account, people(800))
     until(lambda: len(hubspot.contacts()) >= 50)
     connect(account, pipedrive, "pipedrive")
     until(lambda: job(account, id)["status"] == "completed", 120)

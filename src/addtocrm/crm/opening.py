@@ -188,10 +188,10 @@ async def writing(
 
 def check_expected(row: asyncpg.Record, expected: Expected) -> None:
     """Raises ApiError where the connection is another than `expected`."""
-    if expected.crm is not None and expected.crm != row["crm"]:
-        raise invalid("expected_crm", f"the active CRM is {row['crm']}; nothing was written.")
     if expected.connection is not None and expected.connection != row["id"]:
         raise invalid("expected_crm", f"the active CRM was switched to {row['crm']} meanwhile; nothing was written.")
+    if expected.crm is not None and expected.crm != row["crm"]:
+        raise invalid("expected_crm", f"the active CRM is {row['crm']}; nothing was written.")
 
 
 class Kept:

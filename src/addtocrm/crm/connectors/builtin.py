@@ -31,6 +31,7 @@ from addtocrm.crm.contract import (
     Value,
     Values,
 )
+from addtocrm.crm.mapping import LISTS
 from addtocrm.crm.values import COMPANY_FIELDS, CONTACT_FIELDS
 from addtocrm.privacy.service import mentions
 
@@ -38,7 +39,6 @@ TABLE: Mapping[Kind, str] = {"contact": "crm_contacts", "company": "crm_companie
 PREFIX: Mapping[Kind, str] = {"contact": "cco", "company": "cca"}
 PAGE: Mapping[Kind, str] = {"contact": "contacts", "company": "companies"}
 FIELDS: Mapping[Kind, tuple[str, ...]] = {"contact": CONTACT_FIELDS, "company": COMPANY_FIELDS}
-LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
 NUMBERS = frozenset({"employee_count", "founded_year"})
 FREE_TEXTS = frozenset({"headline", "description"})
 REFERENCES = frozenset({"company_id", "owner"})

@@ -17,9 +17,9 @@ precedes it), how a batch answers ALREADY_MODIFIED, and the codes of used-up quo
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -63,8 +63,7 @@ NAMESAKES, MATCHES = 100, 2000
 CREDITS_SECONDS, CONCURRENCY_SECONDS = 300.0, 5.0
 REFERENCES = {"Contacts": {"Account_Name", "Owner"}, "Leads": {"Owner"}, "Accounts": {"Parent_Account", "Owner"}}
 COMPANY_NAME, COMPANY_WEBSITE = "Account_Name.Account_Name", "Account_Name.Website"
-IN_LEADS = {COMPANY_NAME: "Company", COMPANY_WEBSITE: "Website"}
-SECOND = {"Email": "Secondary_Email"}
+SECOND_EMAIL = "Secondary_Email"
 NO_NAME, ID = "-", r"\d{1,20}"
 OWN = ("id", "Modified_Time", "Converted__s")
 REQUIRED = {"Contacts": "Last_Name", "Leads": "Last_Name", "Accounts": "Account_Name"}
@@ -167,35 +166,25 @@ class Zoho:
 
     async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
         module = MODULES[kind]
-        made: list[Record | Failure] = []
-        for some in _chunks(rows, BATCH):
-            missing = [await self._missing(module, row) for row in some]
-            good = [row for row, failure in zip(some, missing, strict=True) if failure is None]
-            bodies = [{REQUIRED[module]: NO_NAME} | self._body(module, row) for row in good]
-            results: list[Record | Failure] = []
-            for row, item in zip(
-                good, await self._sent("POST", f"/{module}", bodies, module, made, idempotent=False), strict=True
-            ):
-                results.append(
-                    item if isinstance(item, Failure) else self._record(module, _id(item), row, _modified(item))
-                )
-            left = iter(results)
-            made += [failure or next(left) for failure in missing]
-        return made
+
+        async def send(some: Sequence[Fields]) -> list[Record | Failure]:
+            bodies = [{REQUIRED[module]: NO_NAME} | self._body(module, row) for row in some]
+            items = await self._sent("POST", f"/{module}", bodies, module, idempotent=False)
+            return [self._outcome(module, None, row, item) for row, item in zip(some, items, strict=True)]
+
+        return await self._in_batches(module, rows, rows, send)
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         done: dict[int, Record | Failure] = {}
         groups: dict[tuple[str, bool], list[int]] = {}
         for place, one in enumerate(updates):
-            if failure := await self._missing(MODULES[one.record.kind], one.changes):
-                done[place] = failure
-            else:
-                guarded = one.guarded and one.record.version is not None
-                groups.setdefault((MODULES[one.record.kind], guarded), []).append(place)
+            guarded = one.guarded and one.record.version is not None
+            groups.setdefault((MODULES[one.record.kind], guarded), []).append(place)
         for (module, guarded), places in groups.items():
-            for some in _chunks(places, BATCH):
-                results = await self._put(module, [updates[place] for place in some], guarded, done)
-                done |= dict(zip(some, results, strict=True))
+            some = [updates[place] for place in places]
+            send = partial(self._put, module, guarded)
+            results = await self._in_batches(module, some, [one.changes for one in some], send)
+            done |= dict(zip(places, results, strict=True))
         return [done[place] for place in range(len(updates))]
 
     async def create_field(self, kind: Kind, field: Field) -> Field:
@@ -281,17 +270,15 @@ class Zoho:
 
     def _terms(self, module: str, one: Sought) -> Iterator[dict[str, list[str]]]:
         """The terms as the module has them, without those on fields that it has not."""
-        usable = (self._named(module) | set(SECOND.values())) - self._absent[module]
+        usable = (self._named(module) | {SECOND_EMAIL}) - self._absent[module]
         for term in one.terms:
-            there = {IN_LEADS.get(n, n) if module == "Leads" else n: texts for n, texts in term.items()}
-            if not there or not usable.issuperset(there):
-                continue
-            forms = {name: _forms(name, texts) for name, texts in there.items()}
-            if all(forms.values()):
-                yield forms
-            for name, second in SECOND.items():
-                if list(forms) == [name] and second in usable:
-                    yield {second: forms[name]}
+            short = {
+                name: [text for text in texts if text and len(text) <= LONGEST_TEXT] for name, texts in term.items()
+            }
+            if short and usable.issuperset(short) and all(short.values()):
+                yield short
+                if list(short) == ["Email"] and SECOND_EMAIL in usable:
+                    yield {SECOND_EMAIL: short["Email"]}
 
     async def _select(self, module: str, where: str, most: int) -> list[Record]:
         """Up to `most` records, the oldest first."""
@@ -304,7 +291,7 @@ class Zoho:
             query = f"select id, {', '.join(sorted(columns))} from {module} where {where} order by id asc {page}"
             answer = await self._ask("POST", "/coql", json={"select_query": query}, idempotent=True)
             rows += _rows(answer, "data")
-            more = _more(answer)
+            more = _has_more(answer)
         self._known[module] |= columns
         kept = [row for row in rows if row.get("Converted__s") is not True]
         return [self._record(module, _text(row, "id"), row, row.get("Modified_Time")) for row in kept]
@@ -362,21 +349,27 @@ class Zoho:
             answer = await self._ask("GET", path, params={**params, "page": str(page), "per_page": str(PAGE)})
             for row in _rows(answer, key):
                 yield row
-            if not _more(answer):
+            if not _has_more(answer):
                 return
             page += 1
 
     # Writing.
 
-    async def _missing(self, module: str, row: Mapping[str, Any]) -> UnknownField | None:
-        """Zoho drops fields that it does not know without a word."""
-        if set(row) - self._known[module]:
+    async def _in_batches(
+        self,
+        module: str,
+        items: Sequence[T],
+        values: Sequence[Mapping[str, Any]],
+        send: Callable[[Sequence[T]], Awaitable[list[Record | Failure]]],
+    ) -> list[Record | Failure]:
+        """Sends the items but for those whose values have an unknown field, which Zoho would drop without a word."""
+        if not set().union(*values) <= self._known[module]:
             self._known[module].clear()
             await self._described(module)
-        for name in row:
-            if name not in self._known[module]:
-                return UnknownField(name, "is not a field of this Zoho CRM.")
-        return None
+        unknown = [next((name for name in row if name not in self._known[module]), None) for row in values]
+        good = [item for item, name in zip(items, unknown, strict=True) if name is None]
+        sent = iter([outcome for some in _chunks(good, BATCH) for outcome in await send(some)])
+        return [UnknownField(name, "is not a field of this Zoho CRM.") if name else next(sent) for name in unknown]
 
     def _body(self, module: str, row: Mapping[str, Any]) -> dict[str, Any]:
         body: dict[str, Any] = {}
@@ -386,40 +379,34 @@ class Zoho:
             body[name] = {"id": value} if reference else empty if value is None else value
         return body
 
-    async def _put(
-        self, module: str, updates: Sequence[Update], guarded: bool, done: Collection[object]
-    ) -> list[Record | Failure]:
+    async def _put(self, module: str, guarded: bool, updates: Sequence[Update]) -> list[Record | Failure]:
         """A batch has one time for all its records: the newest version, which every later change exceeds."""
         bodies = [{"id": one.record.id} | self._body(module, one.changes) for one in updates]
         headers = {"if-unmodified-since": max((str(u.record.version) for u in updates), key=_time)} if guarded else {}
         path = f"/{module}/{updates[0].record.id}" if len(updates) == 1 else f"/{module}"
-        items = await self._sent("PUT", path, bodies, module, done, headers=headers)
+        items = await self._sent("PUT", path, bodies, module, headers=headers)
         if len(updates) > 1 and all(isinstance(item, Changed) for item in items):
-            return [(await self._put(module, [one], guarded, [*done, one]))[0] for one in updates]
-        results: list[Record | Failure] = []
-        for one, item in zip(updates, items, strict=True):
-            after = {n: v for n, v in {**one.record.fields, **one.changes}.items() if v is not None}
-            version = None if isinstance(item, Failure) else _modified(item)
-            results.append(item if isinstance(item, Failure) else self._record(module, one.record.id, after, version))
-        return results
+            return [(await self._put(module, guarded, [one]))[0] for one in updates]
+        return [
+            self._outcome(module, one.record.id, {**one.record.fields, **one.changes}, item)
+            for one, item in zip(updates, items, strict=True)
+        ]
+
+    def _outcome(self, module: str, id: str | None, row: Mapping[str, Any], item: Item | Failure) -> Record | Failure:
+        if isinstance(item, Failure):
+            return item
+        try:
+            return self._record(module, id or _id(item), row, item.details.get("Modified_Time"))
+        except Unavailable as failure:
+            return failure
 
     async def _sent(
-        self,
-        method: Method,
-        path: str,
-        bodies: list[dict[str, Any]],
-        module: str,
-        done: Collection[object],
-        **call: Any,
+        self, method: Method, path: str, bodies: list[dict[str, Any]], module: str, **call: Any
     ) -> list[Item | Failure]:
-        """What came of each record. What fails as a whole is raised only where nothing was `done` before it."""
+        """What came of each record; a failure of the whole is that of each."""
         try:
-            if not bodies:
-                return []
             return await self._judged(await self._ask(method, path, json={"data": bodies}, **call), len(bodies), module)
         except Failure as failure:
-            if not done:
-                raise
             return [failure] * len(bodies)
 
     async def _judged(self, answer: Mapping[str, Any] | None, count: int, module: str) -> list[Item | Failure]:
@@ -431,7 +418,7 @@ class Zoho:
         return [item if item.status == "success" else await self._failure(item, module) for item in items]
 
     async def _added(self, path: str, body: dict[str, Any], module: str) -> str:
-        (item,) = await self._sent("POST", path, [body], module, (), idempotent=False)
+        (item,) = await self._sent("POST", path, [body], module, idempotent=False)
         if isinstance(item, Failure):
             raise item
         return _id(item)
@@ -514,16 +501,6 @@ def _field(row: Mapping[str, Any]) -> Field:
     )
 
 
-def _forms(name: str, texts: Iterable[str]) -> list[str]:
-    """The texts as the field may have them: a domain as the address of a website too."""
-    short = [text for text in texts if text and len(text) <= LONGEST_TEXT]
-    if name.rpartition(".")[2] != "Website":
-        return short
-    ways = [f"{scheme}{www}" for scheme in ("", "http://", "https://") for www in ("", "www.")]
-    plain = [re.sub(r"^(https?://)?(www\.)?|/$", "", text, flags=re.I) for text in short]
-    return list(dict.fromkeys([*short, *(w + text + end for text in plain for w in ways for end in ("", "/"))]))
-
-
 def _wheres(terms: Sequence[Mapping[str, list[str]]]) -> Iterator[str]:
     """The terms in as few queries as may be. Those on the same fields are put together, so more may be found."""
     merged: dict[tuple[str, ...], list[dict[str, list[str]]]] = {}
@@ -587,15 +564,13 @@ def _parts(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return _rows(row, key) if row.get(key) else []
 
 
-def _more(answer: Mapping[str, Any] | None) -> bool:
-    return answer is not None and _dict(answer.get("info")).get("more_records") is True
+def _has_more(answer: Mapping[str, Any] | None) -> bool:
+    return _dict((answer or {}).get("info")).get("more_records") is True
 
 
 def _first(answer: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
     rows = _rows(answer, key)
-    if not rows:
-        raise Unavailable()
-    return rows[0]
+    return rows[0] if rows else {}
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:
@@ -620,10 +595,6 @@ def _id(item: Item) -> str:
     if not isinstance(id, str):
         raise Unavailable(maybe_done=True)
     return id
-
-
-def _modified(item: Item) -> str | None:
-    return item.details.get("Modified_Time")
 
 
 def _time(version: str) -> float:
