@@ -347,11 +347,8 @@ class AttioServer(Vendor):
         for id, held in self.records["companies"].items():
             if any(domain == one["domain"] for one in held.get("domains", [])):
                 return id
-        name, domains = (
-            [{"value": domain.partition(".")[0].capitalize()}],
-            self._values("companies", {"domains": [domain]}),
-        )
-        return self._create("companies", {"name": name, **domains})
+        named = {"name": domain.partition(".")[0].capitalize(), "domains": [domain]}
+        return self._create("companies", self._values("companies", named))
 
     def _unique(self, object: str, values: dict[str, list[dict[str, Any]]], id: str) -> None:
         for slug, given in values.items():
@@ -452,11 +449,9 @@ class AttioServer(Vendor):
             raise refuse("a query has filter, sorts, limit up to 500, and offset")
         found = [id for id, _ in every(self.records[object]) if self._holds(object, id, body.get("filter", {}))]
         for sort in reversed(body.get("sorts", [])):
-            if sort.get("direction") not in ("asc", "desc") or sort.get("attribute") not in ("created_at", "record_id"):
+            if sort.get("direction") != "asc" or sort.get("attribute") not in ("created_at", "record_id"):
                 raise refuse(f"no sort of these tests: {sort}")
             found.sort(key=lambda id: self.records[object][id][sort["attribute"]][0]["value"])
-            if sort["direction"] == "desc":
-                found.reverse()
         first = body.get("offset", 0)
         return [self._shown(object, id) for id in found[first : first + body.get("limit", 500)]]
 
@@ -470,8 +465,6 @@ class AttioServer(Vendor):
             if key in ("$and", "$or"):
                 each = [self._holds(object, id, one, (*at, key, str(n))) for n, one in enumerate(wanted)]
                 results.append(all(each) if key == "$and" else any(each))
-            elif key == "$not":
-                results.append(not self._holds(object, id, wanted, (*at, key)))
             elif key not in self.attributes[object]:
                 raise unknown(key, *at)
             else:
