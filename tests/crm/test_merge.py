@@ -43,6 +43,9 @@ def merged(there: dict[str, Any], sent: dict[str, Any], way: OnConflict) -> tupl
     return piece, {name: has[name] for name in FIELDS if name in has}
 
 
+async def nothing() -> None: ...
+
+
 def opened(store: Store) -> OpenForWriting:
     async def hold(numbers: Any) -> None: ...
 
