@@ -93,6 +93,7 @@ class Vendor:
         self.lag = 0.0
         """Seconds that search is behind writes."""
         self.seen: list[Request] = []
+        self._seen_at: list[float] = []
         self.refused: list[str] = []
         self.throttles = 0
         self.tokens: dict[str, float] = {"private-token-1": float("inf")}
@@ -166,6 +167,11 @@ class Vendor:
     def asked(self, where: str) -> list[Request]:
         """The requests whose `METHOD /path` matches."""
         return [one for one in self.seen if re.search(where, f"{one.method} {one.path}")]
+
+    def times_of(self, where: str) -> list[float]:
+        """When they came (seconds)."""
+        pairs = zip(self.seen, self._seen_at, strict=True)
+        return [at for one, at in pairs if re.search(where, f"{one.method} {one.path}")]
 
     def authorize(self, address: str, **more: str) -> str:
         """What the user's browser does at the authorization address: consents, and gives the address it is sent to."""
@@ -301,6 +307,7 @@ class Vendor:
         called = f"{request.method} {request.path}"
         with self.lock:
             self.seen.append(request)
+            self._seen_at.append(time.monotonic())
             trouble = next((one for one in self.troubles if one.where.search(called)), None)
             if trouble:
                 trouble.times -= 1

@@ -716,7 +716,7 @@ def _learn(headers: Mapping[str, str]) -> Lesson | None:
 def _throttled(headers: Mapping[str, str], body: Any) -> float:
     """For how long a 429 grants nothing: it names its policy in the body."""
     said = cast(dict[str, Any], body) if isinstance(body, dict) else {}
-    return DAY_USED_UP if said.get("policyName") == "DAILY" else WINDOW_USED_UP
+    return {"DAILY": DAY_USED_UP, "SECONDLY": 1.0}.get(str(said.get("policyName")), WINDOW_USED_UP)
 
 
 def _rules(pairs: str) -> tuple[Rule, ...]:
