@@ -1,6 +1,7 @@
 """Connections to checked addresses only: each name is resolved here, and what is connected to is what was checked."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Iterable
@@ -82,7 +83,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     def __init__(self, network: CheckedNetwork, *, connections: int, http2: bool) -> None:
         resetting.install()
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_trusted(http2),
+            ssl_context=_trusted(http2, os.environ.get("SSL_CERT_FILE")),
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
@@ -93,8 +94,8 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
 
 
 @cache
-def _trusted(http2: bool) -> ssl.SSLContext:
-    """One for all vendors of a protocol, which httpcore2 sets in it: reading the certificates takes long."""
+def _trusted(http2: bool, authorities: str | None) -> ssl.SSLContext:
+    """One for all vendors of a protocol, which httpcore2 sets in it: reading the `authorities` takes long."""
     return httpx2.create_ssl_context()
 
 
