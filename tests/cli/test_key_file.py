@@ -35,8 +35,8 @@ def test_one_of_another_host(new_server: Callable[..., Server], tmp_path: Path) 
     (tmp_path / "other").mkdir()
     sealed = seal(tmp_path / "other", "a token", "anything")
     server.query(
-        """insert into crm_connections (account_id, crm, name, crm_account_id, crm_account_name, secret)
-           values ($1, 'builtin', 'B', '1', 'A', $2) returning 1""",
+        """insert into crm_connections (id, account_id, crm, name, crm_account_id, crm_account_name, secret)
+           values ('ccn_1', $1, 'builtin', 'B', '1', 'A', $2) returning 1""",
         account.id,
         sealed,
     )
@@ -53,8 +53,8 @@ def test_the_key_of_the_list_is_not_replaced_where_a_token_waits_for_its_key_fil
     account = server.account()
     server.stop()
     server.query(
-        """insert into crm_connections (account_id, crm, name, crm_account_id, crm_account_name, secret)
-           values ($1, 'builtin', 'B', '1', 'A', $2) returning 1""",
+        """insert into crm_connections (id, account_id, crm, name, crm_account_id, crm_account_name, secret)
+           values ('ccn_1', $1, 'builtin', 'B', '1', 'A', $2) returning 1""",
         account.id,
         seal(tmp_path, "a token", "anything"),
     )

@@ -44,7 +44,7 @@ def merged(there: dict[str, Any], sent: dict[str, Any], way: OnConflict) -> tupl
 
 
 def opened(store: Store) -> OpenForWriting:
-    async def hold(numbers: Any) -> None: ...
+    async def hold(numbers: Any = ()) -> None: ...
 
     return OpenForWriting(
         id="ccn_1",
@@ -58,6 +58,7 @@ def opened(store: Store) -> OpenForWriting:
         hold=hold,
         briefly=lambda _: nullcontext(),
         check=lambda: None,
+        flush=hold,
         pool=None,
     )
 
