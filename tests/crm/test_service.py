@@ -14,7 +14,7 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
-from addtocrm.crm import connections, contacts, registry, service, setup
+from addtocrm.crm import connections, contacts, opening, registry, service, setup
 from addtocrm.crm.contract import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.model import CompanyWrite, ContactWrite, NoteWrite, WriteResult
 from addtocrm.events import service as events
@@ -209,6 +209,29 @@ def test_what_the_crm_has_no_place_for_is_left_out(world: World) -> None:
                 assert error.details[0].path == path
         done = await world.write(JANE, custom_fields={"tier": "gold"}, owner="REP@example.com")
         assert sorted(done.fields_written) == ["custom_fields.tier", "owner"]
+
+    world.run(work)
+
+
+def test_what_is_told_while_the_caller_leaves_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell, entered, released = opening._tell_alone, asyncio.Event(), asyncio.Event()
+
+    async def slow(*what: Any) -> None:
+        entered.set()
+        await released.wait()
+        await tell(*what)
+
+    monkeypatch.setattr(opening, "_tell_alone", slow)
+
+    async def work(world: World) -> None:
+        writer = asyncio.create_task(world.write())
+        await entered.wait()
+        writer.cancel()
+        released.set()
+        await asyncio.gather(writer, return_exceptions=True)
+        while "crm.company.created" not in await world.events():
+            await asyncio.sleep(0.05)
+        assert (await world.events()).count("crm.company.created") == 1
 
     world.run(work)
 

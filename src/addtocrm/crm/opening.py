@@ -252,9 +252,9 @@ async def _nothing() -> None:
 
 async def _flush(pool: Pool, told: list[Told]) -> None:
     if told:
-        telling = asyncio.create_task(surely(partial(_tell_alone, pool, told.copy())))
-        await asyncio.shield(telling)
-        told.clear()
+        now = told.copy()
+        told.clear()  # First: who is called off while it is told must not tell it again.
+        await asyncio.shield(asyncio.create_task(surely(partial(_tell_alone, pool, now))))
 
 
 async def _tell_alone(pool: Pool, told: Sequence[Told]) -> None:
