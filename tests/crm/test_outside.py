@@ -27,7 +27,7 @@ from addtocrm.crm.oauth import Tokens
 from addtocrm.events import service as events
 from addtocrm.tenants.accounts import service as accounts
 
-VENDOR = Vendor(name="outside", connections=1000, read_seconds=120, connect_seconds=60)
+VENDOR = Vendor(name="outside", connections=1000, account_connections=1000, read_seconds=120, connect_seconds=60)
 
 
 class OutsideCrm(MemoryCrm):

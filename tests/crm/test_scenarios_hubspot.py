@@ -1,5 +1,13 @@
-from scenarios import Scenarios
+import asyncio
+from typing import Any
+
+import pytest
+from scenarios import JANE, Desk, Scenarios
+from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
+
+from addtocrm.crm import connections, known
+from addtocrm.privacy import service as privacy
 
 
 class TestHubSpot(Scenarios):
@@ -13,3 +21,40 @@ class TestHubSpot(Scenarios):
     def prepare(self, vendor: HubSpotServer) -> None:
         vendor.add_field("tier")
         vendor.add_field("level", "gold", "silver")
+
+    def test_a_field_that_was_just_made_there_is_known(
+        self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(known, "FRESH_SECONDS", 0.0)
+
+        async def work(desk: Desk) -> None:
+            await desk.write(JANE)
+            vendor.add_field("brandnew", "Gold")
+            assert (await desk.write(JANE, custom_fields={"brandnew": "gold"})).action == "updated"
+            await desk.fails("validation_error", JANE, custom_fields={"no_such": "x"})
+
+        run(work)
+
+    def test_who_disconnects_in_the_middle_of_a_write_loses_no_event(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(self.creates, after=1.0)
+            writing = asyncio.create_task(desk.write(JANE))
+            while not vendor.asked(self.creates):
+                await asyncio.sleep(0.01)
+            await connections.disconnect(desk.setup, desk.account_id)
+            assert (await writing).action == "created"
+            assert (await desk.events()).count("crm.contact.created") == 1
+
+        run(work)
+
+    def test_forgetting_leaves_no_attempt_and_no_link(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            await desk.write({**JANE, "linkedin_url": "https://www.linkedin.com/in/jane-2", "email": "j2@example.com"})
+            vendor.trouble(self.creates, Answer(500, "oops"), times=10)
+            await desk.fails("crm_unavailable", JANE)
+            assert await desk.setup.pool.fetchval("select count(*) from crm_links where record_id is null") > 0
+            for identifier in (JANE["email"], "https://www.linkedin.com/in/jane-2"):
+                await privacy.forget(desk.setup.pool, identifier)
+            assert await desk.setup.pool.fetchval("select count(*) from crm_links where kind = 'contact'") == 0
+
+        run(work)

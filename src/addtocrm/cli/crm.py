@@ -52,6 +52,8 @@ def connect(
     """
     if token_stdin:
         token = sys.stdin.readline().strip()
+    if token is not None and not token:
+        raise invalid("TOKEN", "is empty.")
     options = {"contact_object": contact_object} if contact_object else {}
 
     async def work(setup: Setup) -> Connection | Authorization:

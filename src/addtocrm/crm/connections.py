@@ -28,6 +28,7 @@ from addtocrm.privacy import service as suppressions
 log = structlog.get_logger()
 
 WAIT_POLL_SECONDS = 0.5
+FAILED = "something failed on our side; begin again."
 USED_UP = "this sign-in was used already, took longer than 10 minutes or was never begun; begin again."
 
 
@@ -137,6 +138,9 @@ async def finish(setup: Setup, crm: str, params: Mapping[str, str]) -> Connectio
         log.error("secret_closed", account_id=account_id, reason=str(error))
         await store.end_authorization(setup.pool, state, opening.CLOSED)
         raise ApiError("crm_unavailable", opening.CLOSED, retry_after_seconds=30) from None
+    except Exception:
+        await store.end_authorization(setup.pool, state, FAILED)
+        raise
     await store.end_authorization(setup.pool, state, "")
     return connected
 

@@ -85,6 +85,10 @@ class UnknownField(Rejected):
     """The CRM has no field `field` (any more)."""
 
 
+class Unlisted(Rejected):
+    """The CRM had no such field or option when it was asked a short while ago."""
+
+
 class NotFound(Failure):
     """The CRM has no record with this id. `what` says what was looked for: `contact cco_…`."""
 
@@ -124,8 +128,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 
     `pkce`: with S256 (RFC 7636). `basic`: the app names itself to `token_url` by HTTP Basic, else in the body. `extra`
     are further parameters of the authorization request. `api_key` is the name under which the token answer has the
-    address to go on at, `auth_key` that under which the callback has the address of the token endpoint. `revoke`: how
-    `revoke_url` takes the token: as RFC 7009 says, or in the address in place of `{token}`.
+    address to go on at, `auth_key` that under which the callback has the address of the token endpoint. `revoke_url`
+    takes a token back (RFC 7009).
     """
 
     authorize_url: str
@@ -139,7 +143,6 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     auth_key: str | None = None
     revoke_url: str | None = None
-    revoke_method: Literal["POST", "DELETE"] = "POST"
 
 
 class CrmAccount(msgspec.Struct, frozen=True):

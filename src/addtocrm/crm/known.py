@@ -7,6 +7,7 @@ from typing import Any
 from addtocrm.crm.contract import Connector, Field, Kind, Owner
 
 KEPT_SECONDS = 600.0
+FRESH_SECONDS = 2.0
 MOST = 2000
 _kept: OrderedDict[tuple[str, str], tuple[float, Any]] = OrderedDict()
 
@@ -29,6 +30,12 @@ async def owners(connection: str | None, connector: Connector) -> list[Owner]:
         if connection:
             _put(connection, "owners", found)
     return found
+
+
+def is_old(connection: str, kind: Kind) -> bool:
+    """Whether the fields may have changed since they were asked for."""
+    at, _ = _kept.get((connection, kind), (0.0, None))
+    return time.monotonic() - at > FRESH_SECONDS
 
 
 def forget(connection: str) -> None:

@@ -35,21 +35,24 @@ async def recall(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]
     return kept | {one.digest: crm.recent[one.digest] for one in identities if one.digest in crm.recent}
 
 
-async def attempt(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]) -> None:
-    """Notes that the CRM is about to be asked to make records that are known by these."""
-    if crm.pool is not None and identities:
-        await store.link(crm.pool, crm.id, _sort(kind), [(one.digest, one.name, None, None) for one in identities])
+async def attempt(crm: OpenForWriting, kind: Kind, people: Sequence[Sequence[Identity]]) -> None:
+    """Notes that the CRM is about to be asked to make records, each known by these."""
+    rows = [(one.digest, one.name, None, None, known_by[0].digest) for known_by in people for one in known_by]
+    if crm.pool is not None and rows:
+        await store.link(crm.pool, crm.id, _sort(kind), rows)
 
 
 def keep(crm: OpenForWriting, kind: Kind, records: Sequence[tuple[Record, Sequence[Identity]]]) -> None:
     """Notes which records these are, when the feed is told of them: an attempt lasts until then."""
     if crm.pool is None:
         return
-    links = {
-        one.digest: Link(one.name, record.id, record.kind, 0.0) for record, known_by in records for one in known_by
-    }
-    crm.recent.update(links)
-    rows = [(digest, link.name, link.record_id, link.record_kind) for digest, link in links.items()]
+    links = [
+        (one.digest, Link(one.name, record.id, record.kind, 0.0), known_by[0].digest)
+        for record, known_by in records
+        for one in known_by
+    ]
+    crm.recent.update({digest: link for digest, link, _ in links})
+    rows = [(digest, link.name, link.record_id, link.record_kind, of) for digest, link, of in links]
     if rows:
         crm.told.append(lambda db: store.link(db, crm.id, _sort(kind), rows))
 

@@ -1,5 +1,6 @@
 """Between our values and a CRM's fields, by an account's rules (docs/crm.md, "Field mapping")."""
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
@@ -9,7 +10,7 @@ import msgspec
 
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
-from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Value, Values
+from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Unlisted, Value, Values
 from addtocrm.crm.matching import OTHERS
 from addtocrm.crm.merge import is_empty
 
@@ -88,7 +89,7 @@ def wanted(
                 continue
             field = own_field(fields, own)
             if field is None or not field.writable:
-                raise Rejected(name, "is no field that can be written; see GET /v1/crm/fields.")
+                raise Unlisted(name, "is no field that can be written; see GET /v1/crm/fields.")
             found[field.name] = Wanted(field, converted(field, value, name), (name,))
     return list(found.values())
 
@@ -227,17 +228,19 @@ def _option(field: Field, value: Any, name: str) -> str:
             return option.value
     allowed = ", ".join(option.label for option in field.options[:50])
     more = f", … ({len(field.options):,} in all)" if len(field.options) > 50 else ""
-    raise Rejected(name, f"is not among the options of the CRM's field {field.label!r}: {allowed}{more}.")
+    raise Unlisted(name, f"is not among the options of the CRM's field {field.label!r}: {allowed}{more}.")
 
 
 def _number(value: Any, name: str) -> int | float:
-    if isinstance(value, int | float):
-        return value
-    try:
-        number = float(str(value).replace(",", ""))
-    except ValueError:
-        raise Rejected(name, "is a number in the CRM.") from None
-    return int(number) if number.is_integer() else number
+    text = str(value).strip()
+    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text):
+        text = text.replace(",", "")
+    if isinstance(value, bool) or not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text):
+        raise Rejected(name, "is a number in the CRM, such as 1200 or 0.5.")
+    number = value if isinstance(value, int) else float(text)
+    if not math.isfinite(number):
+        raise Rejected(name, "is too large a number.")
+    return int(number) if float(number).is_integer() else number
 
 
 def _date(value: Any, name: str) -> str:

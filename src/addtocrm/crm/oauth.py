@@ -6,16 +6,17 @@ import secrets
 import time
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.failures import CallFailed, NotReached
-from addtocrm.core.outgoing.vendor import Account
+from addtocrm.core.outgoing.vendor import Account, Vendor
 from addtocrm.core.settings import Settings
 from addtocrm.crm.contract import Definition, Expired, OAuth, RateLimited, Rejected, Unavailable
 
+LONGEST = 1e10
 EARLY_SECONDS = 120.0
 """A token that ends within these is refreshed before it is used."""
 APP_REFUSED = ("invalid_client", "unauthorized_client", "invalid_client_secret", "invalid_client_id")
@@ -124,13 +125,13 @@ async def refreshed(
     """New tokens for the old ones. Raises Expired where the CRM takes the old ones no more, RateLimited and
     Unavailable."""
     if tokens.client is not None:
-        form, client = {"grant_type": "client_credentials"}, tokens.client
+        form = {"grant_type": "client_credentials"}
     elif tokens.refresh_token is not None:
         form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
-        client = app(settings, definition)
     else:
         raise Expired
     try:
+        client = tokens.client or app(settings, definition)
         new = (await _asked(outgoing, settings, definition, form, client, auth_url)).tokens
     except Rejected as refusal:
         # What is the operator's fault, connecting again would not mend.
@@ -146,21 +147,19 @@ async def revoke(
     token = tokens.refresh_token or tokens.access_token
     if oauth is None or oauth.revoke_url is None or tokens.private:
         return
-    url = _at(settings, definition, oauth.revoke_url.replace("{token}", quote(token, safe="")), auth_url)
-    in_body = "{token}" not in oauth.revoke_url
-    headers, form = _client(oauth, tokens.client or app(settings, definition))
+    url = _at(settings, definition, oauth.revoke_url, auth_url)
     try:
-        assert definition.vendor is not None
+        headers, form = _client(oauth, tokens.client or app(settings, definition))
         await outgoing.call(
-            Account(definition.vendor, "oauth"),
-            oauth.revoke_method,
+            _account(definition, url, token),
+            "POST",
             url,
             headers=headers,
-            form={**form, "token": token} if in_body else None,
+            form={**form, "token": token},
             idempotent=True,
             within=10.0,
         )
-    except CallFailed:
+    except (CallFailed, Rejected):
         return
 
 
@@ -188,14 +187,14 @@ async def _asked(
     """The token endpoint's answer. Raises Rejected (`field` is `token` where what was given is refused), RateLimited
     and Unavailable."""
     oauth = _oauth(definition)
-    assert definition.vendor is not None
     headers, named = _client(oauth, client)
+    url = _at(settings, definition, oauth.token_url, auth_url)
     try:
         # Asking again after no answer might find a code or refresh token used up.
         reply = await outgoing.call(
-            Account(definition.vendor, "oauth"),
+            _account(definition, url, form.get("refresh_token") or form.get("code") or ":".join(client)),
             "POST",
-            _at(settings, definition, oauth.token_url, auth_url),
+            url,
             headers=headers,
             form={**form, **named},
             idempotent=False,
@@ -204,7 +203,7 @@ async def _asked(
         raise Unavailable(failure.retry_after or 30, maybe_done=not isinstance(failure, NotReached)) from None
     data = cast(dict[str, Any], reply.data) if isinstance(reply.data, dict) else {}
     access, error = data.get("access_token"), data.get("error")
-    if not isinstance(access, str) or not access:
+    if not isinstance(access, str) or not access or not (access.isascii() and access.isprintable()):
         if error in APP_REFUSED or (reply.status == 401 and error != "invalid_grant"):
             raise Rejected(
                 "crm", f"{definition.label} does not accept this server's app; its operator checks its secret."
@@ -218,7 +217,7 @@ async def _asked(
     tokens = Tokens(
         access_token=access,
         refresh_token=refresh if isinstance(refresh, str) and refresh else None,
-        expires_at=time.time() + float(seconds) if isinstance(seconds, int | float) else None,
+        expires_at=time.time() + seconds if isinstance(seconds, int | float) and 0 <= seconds < LONGEST else None,
         client=client if form["grant_type"] == "client_credentials" else None,
     )
     return Granted(tokens, _followed(definition, data.get(oauth.api_key or "")), auth_url)
@@ -232,14 +231,25 @@ def _client(oauth: OAuth, client: tuple[str, str]) -> tuple[dict[str, str], dict
     return {}, {"client_id": client[0], "client_secret": client[1]}
 
 
+def _account(definition: Definition, url: str, secret: str) -> Account:
+    """Whose failures at the sign-in address these are: nobody's else, and no other host's."""
+    vendor = Vendor(name=f"{definition.name}-oauth")
+    whose = hashlib.blake2b(secret.encode(), digest_size=8).hexdigest()
+    return Account(vendor, f"{urlsplit(url).netloc}:{whose}")
+
+
 def _followed(definition: Definition, address: Any) -> str | None:
     """The origin of an address that the vendor gave, where it is the vendor's own."""
     if not isinstance(address, str) or not address:
         return None
-    split = urlsplit(address if "//" in address else f"https://{address}")
-    host = (split.hostname or "").lower()
+    try:
+        split = urlsplit(address if "//" in address else f"https://{address}")
+        host, port = (split.hostname or "").lower(), split.port
+    except ValueError:
+        return None
     own = any(host.endswith(one) if one.startswith(".") else host == one for one in definition.hosts)
-    return f"https://{split.netloc}" if own and split.scheme == "https" and "@" not in split.netloc else None
+    plain = host.isascii() and split.scheme == "https" and "@" not in split.netloc
+    return f"https://{host}{f':{port}' if port else ''}" if own and plain else None
 
 
 def _at(settings: Settings, definition: Definition, usual: str, auth_url: str | None = None) -> str:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from addtocrm.core import secrets
-from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
+from addtocrm.core.db.pool import CONNECTION_FAILURES, Pool
 from addtocrm.core.db.pool import Connection as Database
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.outgoing.leases import Busy, Leased, Leases, Lost
@@ -41,6 +41,7 @@ from addtocrm.privacy import service as suppressions
 log = structlog.get_logger()
 
 NOT_CONNECTED = "No CRM is connected; connect one in the dashboard or with `addtocrm crm connect`."
+PASSING = (*CONNECTION_FAILURES, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 KEEP_SECONDS = 60.0
 KEEP_PAUSE_SECONDS = 0.5
 CLOSED = (
@@ -74,11 +75,23 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
         Records are read with the rules' fields from now on.
         """
         if kind not in self.seen:
-            fields = await known.fields(self.id if self.definition.vendor else None, kind, self.connector)
+            fields = await self._fields(kind)
+            if any(rule.field not in fields for rule in self.own.get(kind, ())) and self.anew(kind):
+                fields = await self._fields(kind)
             rules = mapping.rules_of(self.definition, kind, self.own.get(kind), fields)
             self.reads[kind].update(rule.field for rule in rules)
             self.seen[kind] = rules, fields
         return self.seen[kind]
+
+    async def _fields(self, kind: Kind) -> dict[str, Field]:
+        return await known.fields(self.id if self.definition.vendor else None, kind, self.connector)
+
+    def anew(self, kind: Kind) -> bool:
+        """Whether it makes sense to ask the CRM for its fields anew, which is done next time then."""
+        if self.definition.vendor is None or not known.is_old(self.id, kind):
+            return False
+        self.forget()
+        return True
 
     def forget(self) -> None:
         """Asks the CRM anew for its fields and owners."""
@@ -419,7 +432,7 @@ async def surely(work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await work()
-        except DATABASE_FAILURES as error:
+        except PASSING as error:
             if asyncio.get_running_loop().time() > until:
                 raise
             log.warning("crm_not_kept_yet", error=type(error).__name__)

@@ -102,8 +102,8 @@ async def contacts(
         **({"email": values.email(email)} if email else {}),
         **({"linkedin_url": values.linkedin_url(linkedin_url)} if linkedin_url else {}),
     }
-    after = cursors.decode(cursor, str) if cursor else None
     async with reading(setup, account_id) as crm:
+        after = _after(crm, cursor) if cursor else None
         if wanted:
             by: list[matching.By] = [name for name in matching.PERSON if name in wanted]
             piece = Piece(kind="contact", values=wanted, by=by)
@@ -114,8 +114,16 @@ async def contacts(
             ]
         else:
             there = await _page_of_contacts(crm, after, limit + 1)
-    more = cursors.encode(there[limit - 1].id) if len(there) > limit else None
+        more = cursors.encode([crm.id, there[limit - 1].id]) if len(there) > limit else None
     return there[:limit], more
+
+
+def _after(crm: Open, cursor: str) -> str:
+    """The contact that a page before ended with. Raises ApiError for a cursor of another connection."""
+    connection, id = cursors.decode(cursor, tuple[str, str])
+    if connection != crm.id:
+        raise invalid("cursor", "is of another CRM; leave it out to start over.")
+    return id
 
 
 async def all_contacts(setup: Setup, account_id: str) -> AsyncIterator[list[Contact]]:

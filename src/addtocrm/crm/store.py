@@ -43,15 +43,17 @@ async def outside(db: Connection | Pool) -> list[asyncpg.Record]:
 
 async def connect(db: Connection, values: Mapping[str, Any]) -> None:
     """Makes this the account's active connection; one of the same account at the CRM is replaced, and keeps its
-    mapping. `values` are columns with their values."""
+    mapping and the settings that are not given anew. `values` are columns with their values."""
     await db.execute("update crm_connections set active = false where account_id = $1 and active", values["account_id"])
     columns = ", ".join(values)
     marks = ", ".join(f"${position}" for position in range(1, len(values) + 1))
-    changed = ", ".join(f"{name} = excluded.{name}" for name in values if name not in ("id", "account_id", "crm"))
+    kept = ("id", "account_id", "crm", "options")
+    changed = ", ".join(f"{name} = excluded.{name}" for name in values if name not in kept)
     await db.execute(
         f"""insert into crm_connections ({columns}) values ({marks})
             on conflict (account_id, crm, crm_account_id) do update
-            set {changed}, active = true, status = 'connected', connected_at = clock_timestamp()""",
+            set {changed}, options = crm_connections.options || excluded.options,
+                active = true, status = 'connected', connected_at = clock_timestamp()""",
         *values.values(),
     )
 
@@ -162,19 +164,30 @@ async def recall(
 
 
 async def link(
-    db: Connection | Pool, connection_id: str, kind: str, links: Sequence[tuple[bytes, str, str | None, str | None]]
+    db: Connection | Pool,
+    connection_id: str,
+    kind: str,
+    links: Sequence[tuple[bytes, str, str | None, str | None, bytes]],
 ) -> None:
-    """Keeps (identity, name, record_id, record_kind) of nobody who asked to be forgotten; where `record_id` is None,
-    none that is known is lost."""
+    """Keeps (identity, name, record_id, record_kind, of) while the connection is there; `of` is an identity that all of
+    one person have in common. Nothing is kept of somebody who asked to be forgotten; where `record_id` is None, none
+    that is known is lost."""
     known = {one[0]: one for one in links}
-    identities, names, ids, kinds = zip(*(known[one] for one in sorted(known)), strict=True)
+    identities, names, ids, kinds, people = zip(*(known[one] for one in sorted(known)), strict=True)
     await db.execute(
-        """insert into crm_links (connection_id, kind, identity, name, record_id, record_kind)
-           select $1, $2, identity, name, record_id, record_kind
-           from unnest($3::bytea[], $4::text[], $5::text[], $6::text[]) as l (identity, name, record_id, record_kind)
-           where not exists (select from suppressions where hash = suppression_hash(identity))
+        """with l as (
+               select * from unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::bytea[])
+                   as l (identity, name, record_id, record_kind, person)
+           ), forgotten as (
+               select person from l where suppression_hash(identity) in (select hash from suppressions)
+           )
+           insert into crm_links (connection_id, kind, identity, name, record_id, record_kind, person)
+           select $1, $2, identity, name, record_id, record_kind, person from l
+           where person not in (select person from forgotten)
+             and exists (select from crm_connections where id = $1 for key share)
            on conflict (connection_id, kind, identity) do update
-           set record_id = excluded.record_id, record_kind = excluded.record_kind, at = excluded.at
+           set record_id = excluded.record_id, record_kind = excluded.record_kind, person = excluded.person,
+               at = excluded.at
            where excluded.record_id is not null or crm_links.record_id is null""",
         connection_id,
         kind,
@@ -182,6 +195,7 @@ async def link(
         list(names),
         list(ids),
         list(kinds),
+        list(people),
     )
 
 

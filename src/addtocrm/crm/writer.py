@@ -28,6 +28,7 @@ from addtocrm.crm.contract import (
     Sought,
     Unavailable,
     UnknownField,
+    Unlisted,
     Update,
     Value,
     Values,
@@ -250,6 +251,8 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
             open_fields="open_custom_fields" in crm.definition.capabilities,
         )
     except Rejected as refusal:
+        if isinstance(refusal, Unlisted) and crm.anew(kind):
+            return await _planned(crm, piece)
         piece.failure = refusal
         return None
     rule_of = {rule.field: rule for rule in rules}
@@ -301,7 +304,7 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
     if not pieces:
         return []
     kind = pieces[0].kind
-    await links.attempt(crm, kind, [one for piece in pieces for one in piece.own_identities])
+    await links.attempt(crm, kind, [piece.own_identities for piece in pieces])
     rows = [{name: value for name, value in piece.sent.items() if value is not None} for piece in pieces]
     try:
         outcomes: Sequence[Record | Failure] = await crm.connector.create(kind, rows)

@@ -337,3 +337,28 @@ def test_retry_after_forms() -> None:
     assert retry_after({}) is None
     assert 50 < (retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=60))}) or 0) <= 60
     assert retry_after({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}) == 0
+
+
+def test_one_account_takes_no_other_ones_connections() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        held = asyncio.Event()
+
+        async def script(talk: Talk) -> None:
+            if talk.path == "/slow":
+                await held.wait()
+            await talk.answer(200, b"{}")
+
+        async with VendorServer(script) as server:
+            slow = [
+                asyncio.create_task(outgoing.call(ACCOUNT, "GET", f"{server.url}/slow", wait=60)) for _ in range(30)
+            ]
+            while len(server.seen) < VENDOR.account_connections:
+                await asyncio.sleep(0.01)
+            assert (await outgoing.call(Account(VENDOR, "portal-2"), "GET", server.url)).status == 200
+            assert len(server.seen) == VENDOR.account_connections + 1
+            with pytest.raises(Throttled):
+                await outgoing.call(ACCOUNT, "GET", server.url, wait=0.1)
+            held.set()
+            assert [one.status for one in await asyncio.gather(*slow)] == [200] * 30
+
+    run(test)

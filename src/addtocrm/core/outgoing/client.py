@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 import httpx2
 import msgspec
@@ -68,6 +69,7 @@ class Outgoing:
         self._circuits = Circuits()
         self._clients: dict[str, httpx2.AsyncClient] = {}
         self._learnt: dict[str, Quota] = {}
+        self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def call(
         self,
@@ -186,7 +188,23 @@ class Outgoing:
         async with self._limiter.turn(account, quota, bulk=bulk, seconds=wait):
             waited = time.perf_counter() - began
             metrics.VENDOR_WAITS.labels(account.vendor.name).observe(waited)
-            return await self._told(account, request, within - waited, max_bytes)
+            async with self._place(account, wait):
+                return await self._told(account, request, began + within - time.perf_counter(), max_bytes)
+
+    @asynccontextmanager
+    async def _place(self, account: Account, seconds: float) -> AsyncGenerator[None]:
+        """One of the account's connections, waited for up to `seconds`. Raises Throttled."""
+        new = asyncio.Semaphore(account.vendor.account_connections)
+        places = self._places.setdefault(account.name, new)
+        try:
+            async with asyncio.timeout(seconds):
+                await places.acquire()
+        except TimeoutError:
+            raise Throttled("all connections of the account are in use", 1.0, passing=False) from None
+        try:
+            yield
+        finally:
+            places.release()
 
     def _show_circuits(self, vendor: Vendor) -> None:
         metrics.VENDOR_CIRCUITS.labels(vendor.name).set(self._circuits.open(vendor.name))

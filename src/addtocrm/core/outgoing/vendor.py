@@ -28,7 +28,8 @@ class Lesson(msgspec.Struct, frozen=True):
 
 
 class Vendor(msgspec.Struct, frozen=True, kw_only=True):
-    """A vendor as data. `learn` reads the quota from an answer's headers (lower-case names); `throttled` reads from the
+    """A vendor as data. Of its `connections` one account has `account_connections` at most, and takes no other's.
+    `learn` reads the quota from an answer's headers (lower-case names); `throttled` reads from the
     headers and the decoded body of a 429 for how many seconds nothing more is granted, where `Retry-After` is not said.
     """
 
@@ -37,7 +38,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     learn: Callable[[Mapping[str, str]], Lesson | None] | None = None
     throttled: Callable[[Mapping[str, str], Any], float | None] | None = None
     http2: bool = False
-    connections: int = 20
+    connections: int = 200
+    account_connections: int = 8
     connect_seconds: float = 5.0
     read_seconds: float = 30.0
 

@@ -31,12 +31,15 @@ create table crm_links (
     name text not null,
     record_id text,
     record_kind text,
+    person bytea not null,
     at timestamptz not null default clock_timestamp(),
     primary key (connection_id, kind, identity)
 );
 create index on crm_links (identity);
+create index on crm_links (connection_id, person);
 create index on crm_links (connection_id, record_id);
 comment on column crm_links.identity is 'a digest of what a record was found or made by: `name` says what that is';
+comment on column crm_links.person is 'an identity that all rows of one person or company have in common';
 comment on column crm_links.record_id is 'null while it is not known whether the CRM has made the record';
 """
 
