@@ -233,9 +233,9 @@ def _option(field: Field, value: Any, name: str) -> str:
 
 def _number(value: Any, name: str) -> int | float:
     text = str(value).strip()
-    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text):
+    if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", text):
         text = text.replace(",", "")
-    if isinstance(value, bool) or not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text):
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", text):
         raise Rejected(name, "is a number in the CRM, such as 1200 or 0.5.")
     number = value if isinstance(value, int) else float(text)
     if not math.isfinite(number):

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from addtocrm.core import secrets
-from addtocrm.core.db.pool import CONNECTION_FAILURES, Pool
+from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.core.db.pool import Connection as Database
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.outgoing.leases import Busy, Leased, Leases, Lost
@@ -41,7 +41,8 @@ from addtocrm.privacy import service as suppressions
 log = structlog.get_logger()
 
 NOT_CONNECTED = "No CRM is connected; connect one in the dashboard or with `addtocrm crm connect`."
-PASSING = (*CONNECTION_FAILURES, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+OUR_FAULT = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.SyntaxOrAccessError)
+"""What a statement fails at however often it is tried."""
 KEEP_SECONDS = 60.0
 KEEP_PAUSE_SECONDS = 0.5
 CLOSED = (
@@ -432,8 +433,8 @@ async def surely(work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await work()
-        except PASSING as error:
-            if asyncio.get_running_loop().time() > until:
+        except DATABASE_FAILURES as error:
+            if isinstance(error, OUR_FAULT) or asyncio.get_running_loop().time() > until:
                 raise
             log.warning("crm_not_kept_yet", error=type(error).__name__)
             await asyncio.sleep(KEEP_PAUSE_SECONDS)
