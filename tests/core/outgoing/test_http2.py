@@ -14,7 +14,7 @@ from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.failures import BadAnswer, NoAnswer
 from addtocrm.core.outgoing.vendor import Account, Vendor
 
-VENDOR = Vendor(name="modern", http2=True, connect_seconds=5, read_seconds=5)
+VENDOR = Vendor(name="modern", http2=True, account_connections=100, connect_seconds=5, read_seconds=5)
 ACCOUNT = Account(VENDOR, "portal-1")
 
 
