@@ -408,7 +408,9 @@ def test_the_ten_seconds_are_used_up(vendor: HubSpotServer) -> None:
     vendor.quota = (1, 1.2)
     get_twice = [{"email": ("jane@example.com",)}] * 1
     assert len(find(vendor, *get_twice)) == 1
-    assert len(find(vendor, *get_twice)) == 1
+    with pytest.raises(RateLimited) as raised:
+        find(vendor, *get_twice)
+    assert 5 < raised.value.retry_after <= 10
     assert vendor.throttles >= 1
 
 

@@ -185,17 +185,19 @@ class Outgoing:
         """One request with its turn, and what is told of it."""
         began = time.perf_counter()
         quota = self._learnt.get(account.name, account.vendor.quota)
-        async with self._limiter.turn(account, quota, bulk=bulk, seconds=wait):
-            waited = time.perf_counter() - began
-            metrics.VENDOR_WAITS.labels(account.vendor.name).observe(waited)
-            async with self._place(account, wait):
-                return await self._told(account, request, began + within - time.perf_counter(), max_bytes)
+        # The place first: a request goes out at its turn. Bulk calls, which may wait long, have places of their own.
+        async with self._place(account, bulk, wait):
+            left = max(wait - (time.perf_counter() - began), 0.0)
+            async with self._limiter.turn(account, quota, bulk=bulk, seconds=left):
+                waited = time.perf_counter() - began
+                metrics.VENDOR_WAITS.labels(account.vendor.name).observe(waited)
+                return await self._told(account, request, within - waited, max_bytes)
 
     @asynccontextmanager
-    async def _place(self, account: Account, seconds: float) -> AsyncGenerator[None]:
+    async def _place(self, account: Account, bulk: bool, seconds: float) -> AsyncGenerator[None]:
         """One of the account's connections, waited for up to `seconds`. Raises Throttled."""
         new = asyncio.Semaphore(account.vendor.account_connections)
-        places = self._places.setdefault(account.name, new)
+        places = self._places.setdefault(f"{account.name} {bulk}", new)
         try:
             async with asyncio.timeout(seconds):
                 await places.acquire()
