@@ -109,8 +109,11 @@ class Scenarios:
         """Gives the vendor's account the fields that `picklist` and `text_field` name."""
 
     @pytest.fixture
-    def run(self, vendor: Any, database_url: str, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    def run(
+        self, vendor: Any, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Callable[..., None]]:
         """Does some work at a desk; afterwards the vendor has refused nothing."""
+        monkeypatch.setattr(writer, "LOOK_AGAIN_SECONDS", (0.2, 0.4))
 
         def run(work: Work, *, hosts: int = 1, oauth: bool = False, refused: bool = False, **options: str) -> None:
             async def beside() -> None:
@@ -615,4 +618,3 @@ class Scenarios:
 
 
 WITHOUT_FULL = {"first_name": "Jane", "last_name": "Doe"}
-writer.LOOK_AGAIN_SECONDS = (0.2, 0.4)

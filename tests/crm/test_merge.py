@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from memory_crm import TOKEN, MemoryCrm, Store, definition
 
-from addtocrm.crm import writer
+from addtocrm.crm import finding, writer
 from addtocrm.crm.contract import CUSTOM, Field
 from addtocrm.crm.merge import OnConflict, is_empty
 from addtocrm.crm.opening import OpenForWriting
+from addtocrm.crm.piece import Piece
 from addtocrm.crm.values import of_custom
-from addtocrm.crm.writer import Piece
 
 JANE = {"m_full_name": "Jane Doe", "m_first_name": "Jane", "m_last_name": "Doe"}
 FIELDS: dict[str, Any] = {"a": "text", "b": "text", "c": "number", "d": "boolean", "e": "list", "f": "list"}
@@ -33,7 +33,7 @@ def merged(there: dict[str, Any], sent: dict[str, Any], way: OnConflict) -> tupl
     async def write() -> Piece:
         piece = Piece(kind="contact", values={"full_name": "Jane Doe", **of_custom(sent)}, on_conflict=way)
         crm = opened(store)
-        await writer.find(crm, [piece], dry_run=False)
+        await finding.find(crm, [piece], dry_run=False)
         await writer.write(crm, [piece], dry_run=False)
         assert piece.failure is None and piece.id == "1"
         return piece
@@ -179,7 +179,7 @@ def test_what_somebody_else_wrote_meanwhile_is_not_overwritten() -> None:
         values = {"full_name": "Jane Doe", f"{CUSTOM}tier": "gold", f"{CUSTOM}score": 7}
         piece = Piece(kind="contact", values=values)
         crm = msgspec.structs.replace(opened(store), connector=Edited(store, TOKEN))
-        await writer.find(crm, [piece], dry_run=False)
+        await finding.find(crm, [piece], dry_run=False)
         await writer.write(crm, [piece], dry_run=False)
         return piece
 

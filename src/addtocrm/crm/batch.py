@@ -9,7 +9,7 @@ from msgspec import Meta
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.idempotency.service import done_before
-from addtocrm.crm import opening
+from addtocrm.crm import credentials, opening
 from addtocrm.crm.gathering import AT_ONCE, Gatherer
 from addtocrm.crm.model import ContactWrite, WriteResult
 from addtocrm.crm.opening import Expected
@@ -43,7 +43,7 @@ async def submit(pool: Pool, caller: Caller, items: Sequence[ContactWrite]) -> J
 
 async def expected(pool: Pool, account_id: str, crm: str | None = None) -> Expected:
     """The CRM that is active now, for a job that goes to no other one. Raises ApiError where `crm` is another."""
-    row = await opening.active(pool, account_id)
+    row = await credentials.active(pool, account_id)
     opening.check_expected(row, Expected(crm))
     return Expected(row["crm"], row["id"])
 

@@ -16,11 +16,13 @@ from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import new_id
 from addtocrm.core.settings import Settings
 from addtocrm.core.times import rfc3339
-from addtocrm.crm import known, oauth, opening, registry, store
-from addtocrm.crm.contract import Access, CrmAccount, Definition, Expired, Failure, Rejected
+from addtocrm.crm import credentials, known, oauth, registry, store
+from addtocrm.crm.calling import Calls
+from addtocrm.crm.contract import Access, CrmAccount, Definition, Expired, Failure, Kind, Rejected
+from addtocrm.crm.credentials import NOT_CONNECTED, definition_of, purpose, tokens_of
 from addtocrm.crm.model import Connection
 from addtocrm.crm.oauth import Granted
-from addtocrm.crm.opening import KINDS, NOT_CONNECTED, definition_of, purpose, tokens_of
+from addtocrm.crm.opening import KINDS
 from addtocrm.crm.setup import Setup
 from addtocrm.events import service as events
 from addtocrm.privacy import service as suppressions
@@ -71,7 +73,7 @@ async def connect(
     try:
         granted = await oauth.by_hand(setup.outgoing, setup.settings, definition, token)
     except Failure as failure:
-        raise opening.told(failure, "") from None
+        raise credentials.told(failure, "") from None
     return await _established(setup, account_id, definition, granted, options, actor, request_id)
 
 
@@ -126,7 +128,7 @@ async def finish(setup: Setup, crm: str, params: Mapping[str, str]) -> Connectio
         try:
             granted = await oauth.exchanged(setup.outgoing, setup.settings, definition, params, verifier)
         except Failure as failure:
-            raise opening.told(failure, "") from None
+            raise credentials.told(failure, "") from None
         options = store.json_of(begun, "options")
         connected = await _established(
             setup, account_id, definition, granted, options, begun["actor"], begun["request_id"]
@@ -136,8 +138,8 @@ async def finish(setup: Setup, crm: str, params: Mapping[str, str]) -> Connectio
         raise
     except secrets.SecretError as error:
         log.error("secret_closed", account_id=account_id, reason=str(error))
-        await store.end_authorization(setup.pool, state, opening.CLOSED)
-        raise ApiError("crm_unavailable", opening.CLOSED, retry_after_seconds=30) from None
+        await store.end_authorization(setup.pool, state, credentials.CLOSED)
+        raise ApiError("crm_unavailable", credentials.CLOSED, retry_after_seconds=30) from None
     except Exception:
         await store.end_authorization(setup.pool, state, FAILED)
         raise
@@ -192,7 +194,7 @@ async def _established(
         "name": definition.label,
         "crm_account_id": owner.id,
         "crm_account_name": owner.name,
-        "secret": opening.seal(setup, account_id, granted.tokens) if granted else None,
+        "secret": credentials.seal(setup, account_id, granted.tokens) if granted else None,
         "api_url": granted.api_url if granted else None,
         "auth_url": granted.auth_url if granted else None,
         "page_url": owner.page_url,
@@ -209,29 +211,28 @@ async def _established(
             await events.append(db, account_id, "crm.switched", actor, request_id, {**told, "from": before["crm"]})
         elif not before or before["status"] != "connected":
             await events.append(db, account_id, "crm.connected", actor, request_id, told)
-        row = await opening.active(db, account_id)
+        row = await credentials.active(db, account_id)
     known.forget(row["id"])
     return shown(row)
 
 
 async def _owner(setup: Setup, account_id: str, definition: Definition, granted: Granted | None) -> CrmAccount:
     # Until the CRM has said whose it is, calls count for our account.
-    calls = opening.calls_with(setup, definition, granted.tokens, account_id, granted.api_url) if granted else None
-    access = Access(
-        account_id=account_id,
-        settings=setup.settings,
-        db=setup.pool,
-        calls=calls,
-        reads={kind: set() for kind in KINDS},
-    )
+    calls = credentials.calls_with(setup, definition, granted.tokens, account_id, granted.api_url) if granted else None
     try:
-        return await definition.open(access).info()
+        return await _asked_whose(setup, account_id, definition, calls)
     except Expired:
         raise invalid("token", f"is not accepted by {definition.label}.") from None
     except Rejected as refusal:
         raise invalid("token", f"is not accepted by {definition.label}: {refusal.message}") from None
     except Failure as failure:
-        raise opening.told(failure, "") from None
+        raise credentials.told(failure, "") from None
+
+
+async def _asked_whose(setup: Setup, account_id: str, definition: Definition, calls: Calls | None) -> CrmAccount:
+    reads: dict[Kind, set[str]] = {kind: set() for kind in KINDS}
+    access = Access(account_id=account_id, settings=setup.settings, db=setup.pool, calls=calls, reads=reads)
+    return await definition.open(access).info()
 
 
 async def switch(
@@ -265,7 +266,7 @@ async def disconnect(
     """
     async with setup.pool.acquire() as db, db.transaction():
         await store.hold(db, [_number(account_id)])
-        row = _kept(await store.connections(db, account_id), crm) if crm else await opening.active(db, account_id)
+        row = _kept(await store.connections(db, account_id), crm) if crm else await credentials.active(db, account_id)
         await store.disconnect(db, row["id"])
         told = {"crm": row["crm"], "name": row["name"]}
         await events.append(db, account_id, "crm.disconnected", actor, request_id, told)
@@ -288,7 +289,7 @@ def _kept(rows: Sequence[asyncpg.Record], crm: str) -> asyncpg.Record:
 
 async def info(pool: Pool, account_id: str) -> Connection:
     """The active CRM. Raises ApiError `crm_not_connected`."""
-    return shown(await opening.active(pool, account_id))
+    return shown(await credentials.active(pool, account_id))
 
 
 async def all_of(pool: Pool, account_id: str) -> list[Connection]:
@@ -309,11 +310,6 @@ def shown(row: asyncpg.Record) -> Connection:
     )
 
 
-async def active_id(pool: Pool, account_id: str) -> str:
-    """The id of the active connection. Raises ApiError `crm_not_connected`."""
-    return (await opening.active(pool, account_id))["id"]
-
-
 async def outside(pool: Pool) -> list[tuple[str, str]]:
     """(email, id) of the accounts that have connected another CRM than the built-in one."""
     return [(row["email"], row["account_id"]) for row in await store.outside(pool)]
@@ -327,19 +323,11 @@ async def check(setup: Setup, account_id: str) -> list[tuple[Connection, str]]:
         if row["secret"] is None:
             continue
         try:
-            calls = await opening.calls_of(setup, row)
-            access = Access(
-                account_id=account_id,
-                settings=setup.settings,
-                db=setup.pool,
-                calls=calls,
-                reads={kind: set() for kind in KINDS},
-            )
-            await definition_of(row).open(access).info()
+            await _asked_whose(setup, account_id, definition_of(row), await credentials.calls_of(setup, row))
         except ApiError as error:
             trouble = error.message
         except Failure as failure:
-            trouble = (await opening.failed(setup, row, failure, "")).message
+            trouble = (await credentials.failed(setup, row, failure, "")).message
         found.append((shown(row), trouble))
     return found
 

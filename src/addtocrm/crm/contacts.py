@@ -7,17 +7,17 @@ from typing import Any
 import msgspec
 
 from addtocrm.core.caller import Caller
-from addtocrm.core.errors import ApiError
+from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency.service import done_before, keep
-from addtocrm.crm import matching, opening, values, writer
+from addtocrm.crm import beside, credentials, finding, matching, values, writer
 from addtocrm.crm.contract import Failure, Rejected
 from addtocrm.crm.merge import left_behind, of_employment
 from addtocrm.crm.model import ContactWrite, WriteResult
 from addtocrm.crm.opening import Expected, OpenForWriting, writing
+from addtocrm.crm.piece import Piece
 from addtocrm.crm.service import with_owner
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.telling import tell
-from addtocrm.crm.writer import Piece
 from addtocrm.privacy.service import first_suppressed, subjects
 
 TO_BE_MADE = "(new)"
@@ -71,7 +71,7 @@ async def upsert_many(setup: Setup, account_id: str, expected: Expected, asked: 
     for place, one in enumerate(asked):
         try:
             if expected.crm and one.write.expected_crm and one.write.expected_crm != expected.crm:
-                raise opening.invalid("expected_crm", f"the active CRM is {expected.crm}; nothing was written.")
+                raise invalid("expected_crm", f"the active CRM is {expected.crm}; nothing was written.")
             entries[place] = _entry(one.caller, one.write)
         except ApiError as error:
             outcomes[place] = error
@@ -93,7 +93,7 @@ async def upsert_many(setup: Setup, account_id: str, expected: Expected, asked: 
 
 
 def _told(lost: Failure | ApiError) -> ApiError:
-    return lost if isinstance(lost, ApiError) else opening.told(lost, "person")
+    return lost if isinstance(lost, ApiError) else credentials.told(lost, "person")
 
 
 async def _refuse_forgotten(setup: Setup, entries: dict[int, _Entry], outcomes: list[Any]) -> None:
@@ -104,7 +104,7 @@ async def _refuse_forgotten(setup: Setup, entries: dict[int, _Entry], outcomes: 
             found = await first_suppressed(db, [entries[place].about for place in places])
             if found is None:
                 return
-            outcomes[places[found]] = opening.invalid("person", "asked to be forgotten; nothing was written.")
+            outcomes[places[found]] = invalid("person", "asked to be forgotten; nothing was written.")
             del entries[places[found]]
 
 
@@ -159,9 +159,9 @@ async def _prepare(crm: OpenForWriting, entry: _Entry) -> None:
     piece = entry.piece
     try:
         if entry.write.note:
-            writer.require(crm, "notes", "note")
-        writer.check_custom(crm, piece.values)
-        piece.values = with_owner(piece.values, await writer.owner_id(crm, entry.write.owner))
+            beside.require(crm, "notes", "note")
+        beside.check_custom(crm, piece.values)
+        piece.values = with_owner(piece.values, await beside.owner_id(crm, entry.write.owner))
     except ApiError as error:
         entry.failure = error
     piece.kind = crm.person_kind
@@ -178,7 +178,7 @@ def _locks(crm: OpenForWriting, entry: _Entry, kind: Any, of: dict[str, Any]) ->
 
 
 async def _find(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -> None:
-    await writer.find(crm, [entry.piece for entry in entries], dry_run=dry_run)
+    await finding.find(crm, [entry.piece for entry in entries], dry_run=dry_run)
     for entry in entries:
         piece, write = entry.piece, entry.write
         there = piece.choice.there
@@ -220,7 +220,7 @@ def _companies_known_by(some: Sequence[_Entry]) -> list[bytes]:
 
 async def _put_some_companies(crm: OpenForWriting, groups: Sequence[Sequence[_Entry]], dry_run: bool) -> None:
     pieces = [some[0].company_piece for some in groups if some[0].company_piece]
-    await writer.find(crm, pieces, dry_run=dry_run)
+    await finding.find(crm, pieces, dry_run=dry_run)
     for some, piece in zip(groups, pieces, strict=True):
         if piece.choice.found is None:
             piece.values = with_owner(piece.values, some[0].piece.values.get("owner"))
@@ -231,7 +231,7 @@ async def _put_some_companies(crm: OpenForWriting, groups: Sequence[Sequence[_En
         for entry in some:
             entry.company_piece = piece
             if isinstance(piece.failure, Rejected):
-                entry.failure = opening.told(piece.failure, "company" if entry.write.company else "person.company")
+                entry.failure = credentials.told(piece.failure, "company" if entry.write.company else "person.company")
             elif not piece.failure:
                 entry.piece.values["company_id"] = piece.id or TO_BE_MADE
 
@@ -244,14 +244,14 @@ async def _put_beside(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: b
             by_list.setdefault(entry.write.list, []).append(entry)
     for name, some in by_list.items():
         try:
-            await writer.put_on_list(crm, name, [entry.piece for entry in some], dry_run=dry_run)
+            await beside.put_on_list(crm, name, [entry.piece for entry in some], dry_run=dry_run)
         except (ApiError, Failure) as error:
             for entry in some:
                 entry.failure = error
     for entry in entries:
         if entry.write.note and not entry.failure:
             try:
-                await writer.attach_note(crm, entry.write.note, entry.piece, dry_run=dry_run)
+                await beside.attach_note(crm, entry.write.note, entry.piece, dry_run=dry_run)
             except Failure as error:
                 entry.failure = error
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["contact", "company", "lead"]
 """A `lead` is a person too, in CRMs that keep them apart from contacts (see `Definition.options`)."""
+Among = Literal["contact", "company"]
+"""What a record is looked for among: people are looked for among contacts and leads alike."""
 Value: TypeAlias = str | int | float | bool | list[str]
 Values: TypeAlias = Mapping[str, Value]
 """Fields by our names (see `values`); a CRM's own field is `custom_fields.<its name>`. Never a null."""
@@ -161,7 +163,8 @@ class Option(msgspec.Struct, frozen=True):
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """A field of the CRM. `name` is the CRM's, `maps_to` ours where it has one.
+    """A field of the CRM. `name` is the CRM's; `maps_to` is ours that goes there by the rules in force, which no
+    connector says.
 
     `form` is a form that the CRM insists on: of a phone number E.164, of a country ISO 3166-1 alpha-2; `single` is one
     address or number, whole: the first of several.

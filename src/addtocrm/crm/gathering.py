@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import nullcontext
 
 import msgspec
 
@@ -74,9 +75,8 @@ class Gatherer:
         try:
             await asyncio.sleep(GATHER_SECONDS)
             while queue.items:
-                group = [
-                    queue.items.popleft() for _ in range(min(len(queue.items), definition.batch if definition else 1))
-                ]
+                most = definition.batch if definition else 1
+                group = [queue.items.popleft() for _ in range(min(len(queue.items), most))]
                 await self._write(account_id, expected, group)
         finally:
             queue.busy -= 1
@@ -86,10 +86,7 @@ class Gatherer:
     async def _write(self, account_id: str, expected: Expected, group: list[_Item]) -> None:
         asked = [item.asked for item in group]
         try:
-            if len(asked) == 1 and expected.crm == "builtin":
-                async with self._builtin:
-                    outcomes = await contacts.upsert_many(self._setup, account_id, expected, asked)
-            else:
+            async with self._builtin if expected.crm in ("builtin", None) else nullcontext():
                 outcomes = await contacts.upsert_many(self._setup, account_id, expected, asked)
         except ApiError as error:
             outcomes = [error] * len(group)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from addtocrm.crm import store
 from addtocrm.crm.contract import Kind, Record
-from addtocrm.crm.matching import By, Identity
+from addtocrm.crm.matching import By, Identity, among
 from addtocrm.crm.opening import OpenForWriting
 
 
@@ -22,15 +22,11 @@ class Link(NamedTuple):
     age: float
 
 
-def _sort(kind: Kind) -> str:
-    return "company" if kind == "company" else "contact"
-
-
 async def recall(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]) -> dict[bytes, Link]:
     """The links by these identities, by their digests."""
     if crm.pool is None or not identities:
         return {}
-    rows = await store.recall(crm.pool, crm.id, _sort(kind), [one.digest for one in identities])
+    rows = await store.recall(crm.pool, crm.id, among(kind), [one.digest for one in identities])
     kept = {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
     return kept | {one.digest: crm.recent[one.digest] for one in identities if one.digest in crm.recent}
 
@@ -39,7 +35,7 @@ async def attempt(crm: OpenForWriting, kind: Kind, people: Sequence[Sequence[Ide
     """Notes that the CRM is about to be asked to make records, each known by these."""
     rows = [(one.digest, one.name, None, None, known_by[0].digest) for known_by in people for one in known_by]
     if crm.pool is not None and rows:
-        await store.link(crm.pool, crm.id, _sort(kind), rows)
+        await store.link(crm.pool, crm.id, among(kind), rows)
 
 
 def keep(crm: OpenForWriting, kind: Kind, records: Sequence[tuple[Record, Sequence[Identity]]]) -> None:
@@ -54,7 +50,7 @@ def keep(crm: OpenForWriting, kind: Kind, records: Sequence[tuple[Record, Sequen
     crm.recent.update({digest: link for digest, link, _ in links})
     rows = [(digest, link.name, link.record_id, link.record_kind, of) for digest, link, of in links]
     if rows:
-        crm.told.append(lambda db: store.link(db, crm.id, _sort(kind), rows))
+        crm.told.append(lambda db: store.link(db, crm.id, among(kind), rows))
 
 
 async def drop(crm: OpenForWriting, ids: Sequence[str] = (), attempts: Sequence[Identity] = ()) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from addtocrm.core import identifiers
 from addtocrm.core.individuals import digest, same_name
-from addtocrm.crm.contract import Kind, Record, Values
+from addtocrm.crm.contract import Among, Kind, Record, Values
 
 By = Literal["contact_id", "linkedin_url", "email", "domain", "name"]
 PERSON: tuple[By, ...] = ("linkedin_url", "email")
@@ -193,11 +193,12 @@ def identities(kind: Kind, values: Values) -> list[Identity]:
     if name := name_key(kind, values):
         company = [values.get("company_domain"), company_key(values)] if kind != "company" else []
         places = [one for one in company if one] or [""]
-        found += [Identity("name", digest(f"{_sort(kind)} name {name} {one}")) for one in places]
+        found += [Identity("name", digest(f"{among(kind)} name {name} {one}")) for one in places]
     return found
 
 
-def _sort(kind: Kind) -> str:
+def among(kind: Kind) -> Among:
+    """What a record of `kind` is looked for among: of a lead, contacts, which are all people."""
     return "company" if kind == "company" else "contact"
 
 
@@ -207,7 +208,7 @@ def locks(account_id: str, crm: str, kind: Kind, values: Values) -> list[int]:
     Who writes a record holds the locks of all that it could be found by, so that the same one sent twice at once,
     by whichever key, is found by the second writer.
     """
-    start = f"crm {account_id} {crm} {_sort(kind)} ".encode()
+    start = f"crm {account_id} {crm} {among(kind)} ".encode()
     numbers = (hashlib.blake2b(start + one.digest, digest_size=8).digest() for one in identities(kind, values))
     return [int.from_bytes(number, signed=True) for number in numbers]
 

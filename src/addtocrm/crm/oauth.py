@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import msgspec
 
 from addtocrm.core.outgoing.client import Outgoing
-from addtocrm.core.outgoing.failures import CallFailed, NotReached
+from addtocrm.core.outgoing.failures import CallFailed
 from addtocrm.core.outgoing.vendor import Account, Vendor
 from addtocrm.core.settings import Settings
 from addtocrm.crm.contract import Definition, Expired, OAuth, RateLimited, Rejected, Unavailable
@@ -200,7 +200,7 @@ async def _asked(
             idempotent=False,
         )
     except CallFailed as failure:
-        raise Unavailable(failure.retry_after or 30, maybe_done=not isinstance(failure, NotReached)) from None
+        raise Unavailable(failure.retry_after or 30) from None
     data = cast(dict[str, Any], reply.data) if isinstance(reply.data, dict) else {}
     access, error = data.get("access_token"), data.get("error")
     if not isinstance(access, str) or not access or not (access.isascii() and access.isprintable()):

@@ -1,7 +1,6 @@
-"""Opening the account's active CRM for a piece of work, and what its failures are for the caller."""
+"""Opening the account's active CRM for a piece of work."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -9,47 +8,28 @@ from typing import Any
 
 import asyncpg
 import msgspec
-import structlog
 
-from addtocrm.core import secrets
-from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.core.db.pool import Connection as Database
-from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import invalid
 from addtocrm.core.outgoing.leases import Busy, Leased, Leases, Lost
-from addtocrm.crm import known, mapping, oauth, registry, store
+from addtocrm.crm import known, mapping, store
 from addtocrm.crm.calling import Calls
 from addtocrm.crm.contract import (
-    CUSTOM,
     Access,
     Connector,
     Definition,
-    Expired,
     Failure,
     Field,
     Kind,
-    NotFound,
-    RateLimited,
-    Rejected,
     Rule,
     Unavailable,
 )
-from addtocrm.crm.oauth import Tokens
+from addtocrm.crm.credentials import active, calls_of, definition_of, failed
 from addtocrm.crm.setup import Setup
-from addtocrm.events import service as events
+from addtocrm.crm.surely import surely
 from addtocrm.privacy import service as suppressions
 
-log = structlog.get_logger()
-
-NOT_CONNECTED = "No CRM is connected; connect one in the dashboard or with `addtocrm crm connect`."
-OUR_FAULT = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.SyntaxOrAccessError)
-"""What a statement fails at however often it is tried."""
-KEEP_SECONDS = 60.0
-KEEP_PAUSE_SECONDS = 0.5
-CLOSED = (
-    "This server cannot open the stored access to the CRM; its operator finds the reason in its log and by `addtocrm "
-    "doctor`. Nothing was written."
-)
-EXPIRED = "The CRM no longer takes the stored access; connect it again."
 KINDS: tuple[Kind, ...] = ("contact", "company", "lead")
 
 
@@ -276,22 +256,6 @@ async def _tell_alone(pool: Pool, told: Sequence[Told]) -> None:
         await _tell(db, told)
 
 
-async def active(db: Database | Pool, account_id: str, lock: str = "") -> asyncpg.Record:
-    """The account's active connection. Raises ApiError `crm_not_connected`."""
-    row = await store.active(db, account_id, lock)
-    if row is None:
-        raise ApiError("crm_not_connected", NOT_CONNECTED)
-    return row
-
-
-def definition_of(row: asyncpg.Record) -> Definition:
-    """The connector of a connection. Raises ApiError."""
-    definition = registry.load().get(row["crm"])
-    if definition is None:
-        raise ApiError("crm_not_connected", f"This version has no connector to {row['crm']}; connect another CRM.")
-    return definition
-
-
 def _access(
     setup: Setup, row: asyncpg.Record, calls: Calls | None, db: Database | Pool, *, writing: bool = False
 ) -> Access:
@@ -319,152 +283,3 @@ def _opened(row: asyncpg.Record, access: Access) -> dict[str, Any]:
         "reads": access.reads,
         "own": own,
     }
-
-
-async def calls_of(setup: Setup, row: asyncpg.Record, *, bulk: bool = False) -> Calls | None:
-    """The way to the vendor of a connection; None for the built-in CRM. Raises ApiError, and Failure where a token that
-    ended cannot be refreshed."""
-    definition = definition_of(row)
-    if definition.vendor is None:
-        return None
-    if row["status"] == "token_expired":
-        raise ApiError("crm_token_expired", EXPIRED)
-    tokens = tokens_of(setup, row)
-    if tokens.ends and tokens.can_be_renewed:
-        tokens = await renewed(setup, row, tokens.access_token)
-
-    async def renew(old: str) -> str:
-        return (await renewed(setup, row, old)).access_token
-
-    return calls_with(
-        setup,
-        definition,
-        tokens,
-        row["crm_account_id"],
-        row["api_url"],
-        renew=renew if tokens.can_be_renewed else None,
-        bulk=bulk,
-    )
-
-
-def calls_with(
-    setup: Setup, definition: Definition, tokens: Tokens, vendor_account: str, api_url: str | None, **more: Any
-) -> Calls:
-    """The way to the vendor with these tokens; `more` as Calls takes it."""
-    assert definition.vendor is not None
-    url = setup.settings.vendor(definition.name).url or api_url or definition.api_url
-    auth = definition.token if tokens.private else definition.oauth
-    header = definition.token.header if tokens.private and definition.token else "authorization"
-    scheme = auth.scheme if auth else "Bearer"
-    return Calls(
-        setup.outgoing,
-        definition.vendor,
-        vendor_account,
-        url,
-        tokens.access_token,
-        header=header,
-        scheme=scheme,
-        forbids=definition.forbids,
-        **more,
-    )
-
-
-def tokens_of(setup: Setup, row: asyncpg.Record) -> Tokens:
-    """The stored tokens in clear. Raises ApiError where this host cannot open them."""
-    try:
-        secret = secrets.unseal(setup.settings.data_dir, row["secret"], purpose(row["account_id"]))
-    except secrets.SecretError as error:
-        # The fault of this host, which cannot know what the CRM would say.
-        log.error("secret_closed", account_id=row["account_id"], reason=str(error))
-        raise ApiError("crm_unavailable", CLOSED, retry_after_seconds=30) from None
-    return msgspec.json.decode(secret, type=Tokens)
-
-
-def seal(setup: Setup, account_id: str, tokens: Tokens) -> bytes:
-    """The tokens as they are stored."""
-    return secrets.seal(setup.settings.data_dir, msgspec.json.encode(tokens).decode(), purpose(account_id))
-
-
-def purpose(account_id: str) -> str:
-    """What a token is sealed for."""
-    return f"crm connection of {account_id}"
-
-
-async def renewed(setup: Setup, row: asyncpg.Record, old: str) -> Tokens:
-    """The tokens of the connection after `old`: refreshed by one host for all. Raises Expired, and Unavailable also
-    where it was connected anew meanwhile."""
-    refresh = asyncio.create_task(_refresh(setup, row, old))
-    return await asyncio.shield(refresh)  # It goes on where nobody waits any more: the old ones may be used up.
-
-
-async def _refresh(setup: Setup, before: asyncpg.Record, old: str) -> Tokens:
-    try:
-        async with setup.leases.hold(f"crm-token:{before['id']}", store.LOCK_SECONDS):
-            row = await store.connection(setup.pool, before["id"])
-            if row is None or row["secret"] is None:
-                raise Unavailable(retry_after=1)
-            tokens = tokens_of(setup, row)
-            if tokens.access_token != old:
-                return tokens
-            if row["status"] == "token_expired":
-                raise Expired
-            try:
-                new = await oauth.refreshed(setup.outgoing, setup.settings, definition_of(row), tokens, row["auth_url"])
-            except Expired:
-                await _mark_expired(setup, row)
-                raise
-            sealed = seal(setup, row["account_id"], new)
-            await surely(lambda: store.renew(setup.pool, row["id"], row["connected_at"], sealed))
-            return new
-    except Busy:
-        raise Unavailable(retry_after=5) from None
-
-
-async def _mark_expired(setup: Setup, row: asyncpg.Record) -> None:
-    async with setup.pool.acquire() as db, db.transaction():
-        if await store.expire(db, row["id"], row["secret"]):
-            told = {"crm": row["crm"], "name": row["name"]}
-            await events.append(db, row["account_id"], "crm.token_expired", "system", None, told)
-
-
-async def surely(work: Callable[[], Awaitable[None]]) -> None:
-    """Writes what must not be lost: while the database is away it is tried again, for KEEP_SECONDS."""
-    until = asyncio.get_running_loop().time() + KEEP_SECONDS
-    while True:
-        try:
-            return await work()
-        except DATABASE_FAILURES as error:
-            if isinstance(error, OUR_FAULT) or asyncio.get_running_loop().time() > until:
-                raise
-            log.warning("crm_not_kept_yet", error=type(error).__name__)
-            await asyncio.sleep(KEEP_PAUSE_SECONDS)
-
-
-async def failed(setup: Setup, row: asyncpg.Record | None, failure: Failure, path: str) -> ApiError:
-    """A connector's failure for the caller. A connection whose access ended is marked."""
-    if isinstance(failure, Expired) and row:
-        now = await store.connection(setup.pool, row["id"])
-        if (now and now["secret"] == row["secret"]) or (now and now["status"] == "token_expired"):
-            await _mark_expired(setup, row)
-        elif now:
-            return told(Unavailable(retry_after=1), path)
-    return told(failure, path)
-
-
-def told(failure: Failure, path: str) -> ApiError:
-    """What a failure is for the caller; the field that it names is looked for under `path` in the request."""
-    match failure:
-        case RateLimited():
-            message = "The CRM asks to wait; send the request again after `retry_after_seconds`."
-            return ApiError("crm_rate_limit", message, retry_after_seconds=max(1, math.ceil(failure.retry_after)))
-        case Rejected():
-            named = f"{path}.{failure.field}" if path and not failure.field.startswith(CUSTOM) else failure.field
-            return invalid(named if failure.field else "", failure.message)
-        case NotFound():
-            return ApiError("not_found", f"The CRM has no {failure.what}.")
-        case Expired():
-            return ApiError("crm_token_expired", EXPIRED)
-        case _:
-            wait = failure.retry_after if isinstance(failure, Unavailable) else 30
-            message = "The CRM does not answer; send the request again after `retry_after_seconds`."
-            return ApiError("crm_unavailable", message, retry_after_seconds=max(1, math.ceil(wait)))

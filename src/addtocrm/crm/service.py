@@ -8,7 +8,7 @@ from addtocrm.core import cursors, times
 from addtocrm.core.caller import Caller
 from addtocrm.core.errors import invalid
 from addtocrm.core.idempotency.service import done_before, keep
-from addtocrm.crm import mapping, matching, values, writer
+from addtocrm.crm import beside, finding, mapping, matching, values, writer
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task
 from addtocrm.crm.model import (
     CompanyResult,
@@ -20,9 +20,9 @@ from addtocrm.crm.model import (
     TaskWrite,
 )
 from addtocrm.crm.opening import Expected, Open, reading, writing
+from addtocrm.crm.piece import Piece
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.telling import tell
-from addtocrm.crm.writer import Piece
 
 T = TypeVar("T")
 
@@ -36,13 +36,13 @@ async def upsert_company(setup: Setup, caller: Caller, write: CompanyWrite) -> C
     company = {**values.of_company(write.company), **values.of_custom(write.custom_fields)}
     async with writing(setup, caller.account_id, Expected(write.expected_crm), "company") as crm:
         name = crm.definition.name
-        writer.require(crm, "companies", "company")
-        writer.check_custom(crm, company)
-        owner = await writer.owner_id(crm, write.owner)
+        beside.require(crm, "companies", "company")
+        beside.check_custom(crm, company)
+        owner = await beside.owner_id(crm, write.owner)
         piece = Piece(kind="company", values=with_owner(company, owner), on_conflict=write.on_conflict)
         if not write.dry_run:
             await crm.hold(matching.locks(caller.account_id, name, "company", company))
-        await writer.find(crm, [piece], dry_run=write.dry_run)
+        await finding.find(crm, [piece], dry_run=write.dry_run)
         await writer.write(crm, [piece], dry_run=write.dry_run)
         if piece.failure:
             raise piece.failure
@@ -66,7 +66,7 @@ async def add_note(setup: Setup, caller: Caller, write: NoteWrite) -> NoteResult
     if before := done_before(caller.once, NoteResult):
         return before
     async with writing(setup, caller.account_id, Expected(write.expected_crm)) as crm:
-        writer.require(crm, "notes", "")
+        beside.require(crm, "notes", "")
         note_id = await crm.connector.add_note(write.contact_id, write.text)
         result = NoteResult(crm.definition.name, write.contact_id, note_id)
         crm.told.append(lambda db: keep(db, caller.once, result))
@@ -79,8 +79,8 @@ async def add_task(setup: Setup, caller: Caller, write: TaskWrite) -> TaskResult
         return before
     due_at = _time("due_at", write.due_at) if write.due_at else None
     async with writing(setup, caller.account_id, Expected(write.expected_crm)) as crm:
-        writer.require(crm, "tasks", "")
-        owner = await writer.owner_id(crm, write.owner)
+        beside.require(crm, "tasks", "")
+        owner = await beside.owner_id(crm, write.owner)
         task = Task(write.title, write.description, due_at, owner)
         task_id = await crm.connector.add_task(write.contact_id, task)
         result = TaskResult(crm.definition.name, write.contact_id, task_id)
@@ -109,7 +109,7 @@ async def contacts(
             piece = Piece(kind="contact", values=wanted, by=by)
             there = [
                 values.contact_of(one)
-                for one in sorted(await writer.look(crm, "contact", [piece]), key=lambda one: one.record.id)
+                for one in sorted(await finding.look(crm, "contact", [piece]), key=lambda one: one.record.id)
                 if all(matching.same_key(name, wanted, one.values) for name in wanted) and one.record.id > (after or "")
             ]
         else:
@@ -141,7 +141,7 @@ async def all_contacts(setup: Setup, account_id: str) -> AsyncIterator[list[Cont
 async def _page_of_contacts(crm: Open, after: str | None, limit: int) -> list[Contact]:
     mapped = await crm.mapped("contact")
     records = await crm.connector.page("contact", after, limit)
-    return [values.contact_of(writer.candidate(mapped, one)) for one in records]
+    return [values.contact_of(finding.candidate(mapped, one)) for one in records]
 
 
 async def fields(

@@ -4,7 +4,7 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Connection
 from addtocrm.crm.contract import Kind
 from addtocrm.crm.opening import OpenForWriting
-from addtocrm.crm.writer import Piece
+from addtocrm.crm.piece import Piece
 from addtocrm.events import service as events
 from addtocrm.events.model import EventType
 

@@ -20,7 +20,6 @@ specifications, 2026-08), D is https://developers.hubspot.com/docs.
 - There is no way to write only what has not changed: before a guarded update the record is looked at once more.
 """
 
-import html
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -60,6 +59,8 @@ from addtocrm.crm.contract import (
     Update,
     Value,
 )
+from addtocrm.crm.several import parts
+from addtocrm.crm.texts import as_html, plain
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,7 +75,6 @@ NAMES_TOGETHER = 4
 """So many names share a group of filters, which finds a few people more: the first name of one, the last of another."""
 DAY_USED_UP, WINDOW_USED_UP = 900.0, 10.0
 EXISTING = re.compile(r"Existing ID:\s*(\d+)")
-TAGS = re.compile(r"<[^>]*>")
 OBJECTS, LISTS, PROPERTIES = "/crm/v3/objects", "/crm/v3/lists", "/crm/v3/properties"
 LINKS = "/crm/v4/associations/contacts/companies/batch"
 TYPES: Mapping[str, Any] = {"number": "number", "bool": "boolean", "date": "date", "datetime": "date"}
@@ -232,12 +232,12 @@ class HubSpot:
         emails = {
             text.strip().lower(): None for term in terms if _is_email(kind, term) for text in next(iter(term.values()))
         }
-        for part in _parts(list(emails), BATCH):
+        for part in parts(list(emails), BATCH):
             found |= await self._many(kind, part, "email")
         ids: dict[str, None] = {}
         for query in _queries(term for term in terms if not _is_email(kind, term)):
             ids |= dict.fromkeys(await self._search(kind, query))
-        for part in _parts([id for id in ids if id not in found], BATCH):
+        for part in parts([id for id in ids if id not in found], BATCH):
             found |= await self._many(kind, part)
         return [self._record(kind, item) for item in sorted(found.values(), key=_age)]
 
@@ -245,7 +245,7 @@ class HubSpot:
         if kind not in OBJECT:
             return {}
         wanted = list(dict.fromkeys(ids))
-        found = [await self._many(kind, part) for part in _parts(wanted, BATCH)]
+        found = [await self._many(kind, part) for part in parts(wanted, BATCH)]
         return {id: self._record(kind, item) for one in found for id, item in one.items() if id in wanted}
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
@@ -286,21 +286,21 @@ class HubSpot:
         return results
 
     async def add_note(self, contact_id: str, text: str) -> str:
-        return await self._add("notes", contact_id, 202, {"hs_note_body": _html(text), "hs_timestamp": _millis(None)})
+        return await self._add("notes", contact_id, 202, {"hs_note_body": as_html(text), "hs_timestamp": _millis(None)})
 
     async def has_note(self, contact_id: str, text: str) -> bool:
         path = f"/crm/v4/objects/contacts/{quote(contact_id, safe='')}/associations/notes"
         async for page in self._pages(path, f"contact {contact_id}"):
-            for part in _parts([str(one.get("toObjectId")) for one in page], BATCH):
+            for part in parts([str(one.get("toObjectId")) for one in page], BATCH):
                 notes = await self._read_many("notes", part, ["hs_note_body"])
-                if _plain(_html(text)) in [_plain(one.properties.get("hs_note_body") or "") for one in notes]:
+                if plain(as_html(text)) in [plain(one.properties.get("hs_note_body") or "") for one in notes]:
                     return True
         return False
 
     async def add_task(self, contact_id: str, task: Task) -> str:
         values = {
             "hs_task_subject": task.title,
-            "hs_task_body": _html(task.description or ""),
+            "hs_task_body": as_html(task.description or ""),
             "hs_task_status": "NOT_STARTED",
             "hs_task_type": "TODO",
             "hs_timestamp": _millis(task.due_at),
@@ -319,7 +319,7 @@ class HubSpot:
 
     async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
-        for part in _parts(list(dict.fromkeys(contact_ids)), BATCH):
+        for part in parts(list(dict.fromkeys(contact_ids)), BATCH):
             body = {"inputs": [{"objectTypeId": TYPE_ID["contact"], "recordId": id} for id in part]}
             path = f"{LISTS}/records/memberships/batch/read"
             page = await self._ask("POST", path, Page[dict[str, Any]], json=body, idempotent=True)
@@ -417,7 +417,7 @@ class HubSpot:
     async def _guarded(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         """What the updates will give; Changed where a value that one must find as it was has become another."""
         guarded = [one.record.id for one in updates if one.guarded]
-        now = {id: item for part in _parts(guarded, BATCH) for id, item in (await self._many(kind, part)).items()}
+        now = {id: item for part in parts(guarded, BATCH) for id, item in (await self._many(kind, part)).items()}
         results: list[Record | Failure] = []
         for one in updates:
             fields = _read(now[one.record.id].properties) if one.record.id in now else {}
@@ -484,7 +484,7 @@ async def _each(
 ) -> list[R | Failure]:
     """`work` on all, `size` at a time. What is refused together is tried in halves, until it fails alone."""
     results: list[R | Failure] = []
-    for part in _parts(rows, size):
+    for part in parts(rows, size):
         try:
             results += await work(part)
         except (Rejected, Duplicate, NotFound) as failure:
@@ -495,10 +495,6 @@ async def _each(
                 raise
             results += [failure] * len(part)
     return results
-
-
-def _parts(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def _decoded(data: Any, type: type[T], *, maybe_done: bool) -> T:
@@ -670,14 +666,6 @@ def _millis(time: datetime | None) -> str:
     return str(int((time or datetime.now(UTC)).timestamp() * 1000))
 
 
-def _html(text: str) -> str:
-    return html.escape(text, quote=False).replace("\r\n", "\n").replace("\n", "<br>")
-
-
-def _plain(body: str) -> str:
-    return " ".join(html.unescape(TAGS.sub(" ", body)).split())
-
-
 def _field(kind: Kind, one: Property) -> Field:
     type: Any = TYPES.get(one.type, "text")
     if one.name == MORE_EMAILS:
@@ -689,13 +677,11 @@ def _field(kind: Kind, one: Property) -> Field:
     elif one.type == "enumeration":
         type = "choices" if one.field_type == "checkbox" else "choice"
     fixed = one.calculated or (one.modification_metadata or {}).get("readOnlyValue")
-    ours = next((rule.from_[0] for rule in MAPPING[kind] if rule.field == one.name), None)
     options = [Option(str(each.get("value")), str(each.get("label"))) for each in one.options if not each.get("hidden")]
     return Field(
         name=one.name,
         label=one.label or one.name,
         type=type,
-        maps_to=ours,
         custom=not one.hubspot_defined,
         writable=one.name == LINK or not fixed,
         max_length=LONGEST if type == "text" else None,
@@ -777,11 +763,7 @@ connector = Definition(
         "create_fields",
     ),
     mapping=MAPPING,
-    linkedin={
-        "contact": Field(
-            name="linkedin_profile_url", label="LinkedIn URL", type="text", maps_to="linkedin_url", custom=True
-        )
-    },
+    linkedin={"contact": Field(name="linkedin_profile_url", label="LinkedIn URL", type="text", custom=True)},
     search_lag=15.0,
     batch=BATCH,
     open=HubSpot,

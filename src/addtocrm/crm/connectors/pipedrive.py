@@ -22,11 +22,10 @@ Reference of both API versions, with the cost of each endpoint in tokens: https:
   `itemSearch/field`, which minds the case).
 """
 
-import asyncio
-import html
 import re
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -60,6 +59,8 @@ from addtocrm.crm.contract import (
     Update,
     Value,
 )
+from addtocrm.crm.several import all_together, parts, together
+from addtocrm.crm.texts import as_html, plain
 
 T = TypeVar("T")
 Raw = dict[str, Any]
@@ -68,7 +69,6 @@ SINGULAR: Mapping[str, str] = {"contact": "person", "company": "organization"}
 KEY = re.compile(r"[0-9a-f]{40}")
 REASON = re.compile(r"Validation failed: ([\w.\[\]]+): (.+?)(?:; [\w.\[\]]+: .*)?", re.DOTALL)
 NAMED_KEY = re.compile(r"(?:Unknown key|custom field) '(\w+)'")
-TAG = re.compile(r"<[^>]*>")
 SCALARS = (str, int, float)
 CHANNELS = ("emails", "phones")
 NUMBERED = ("owner_id", "org_id", "industry")
@@ -255,7 +255,7 @@ class Pipedrive:
             return []
         questions = sorted({question for term in terms for question in asked(term)})
         recent = await self._recent(kind)
-        hits = await several([self._search(kind, one) for one in questions])
+        hits = await all_together(questions, partial(self._search, kind), AT_ONCE)
         found = {id for answer in hits for id in answer}
         fresh = [
             raw for id, raw in recent.items() if id in found or any(holds(term, read(kind, raw)) for term in terms)
@@ -277,10 +277,10 @@ class Pipedrive:
         return await self._records(kind, rows[:limit])
 
     async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
-        return await together([self._create(kind, row) for row in rows])
+        return await together(rows, partial(self._create, kind), AT_ONCE)
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
-        return await together([self._update(kind, one) for one in updates])
+        return await together(updates, partial(self._update, kind), AT_ONCE)
 
     async def create_field(self, kind: Kind, field: Field) -> Field:
         type = "text" if (field.max_length or 0) > 255 and field.type == "text" else MADE.get(field.type)
@@ -351,19 +351,13 @@ class Pipedrive:
     async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
         label = number("", list_id)
         raws = await self._read("contact", contact_ids)
-        await several(
-            [
-                self._ask(
-                    "PATCH",
-                    f"/api/v2/persons/{raw['id']}",
-                    json={"label_ids": [*(raw.get("label_ids") or []), label]},
-                    idempotent=True,
-                    what=f"contact {raw['id']}",
-                )
-                for raw in raws
-                if label not in (raw.get("label_ids") or [])
-            ]
-        )
+
+        async def add(raw: Raw) -> None:
+            body: Raw = {"label_ids": [*(raw.get("label_ids") or []), label]}
+            path, what = f"/api/v2/persons/{raw['id']}", f"contact {raw['id']}"
+            await self._ask("PATCH", path, json=body, idempotent=True, what=what)
+
+        await all_together([raw for raw in raws if label not in (raw.get("label_ids") or [])], add, AT_ONCE)
         if missing := set(contact_ids) - {str(raw["id"]) for raw in raws}:
             raise NotFound(f"contact {min(missing)}")
 
@@ -419,8 +413,11 @@ class Pipedrive:
             except NotFound:
                 return []
             return raws_of([answer.data])
-        chunks = [ids[at : at + PAGE] for at in range(0, len(ids), PAGE)]
-        answers = await several([self._list(kind, ids=",".join(chunk), limit=str(PAGE)) for chunk in chunks])
+
+        async def some(part: Sequence[str]) -> Answer:
+            return await self._list(kind, ids=",".join(part), limit=str(PAGE))
+
+        answers = await all_together(parts(ids, PAGE), some, AT_ONCE)
         return [raw for answer in answers for raw in raws_of(answer.data)]
 
     async def _records(self, kind: Kind, raws: Iterable[Raw]) -> list[Record]:
@@ -513,28 +510,6 @@ def raws_of(data: Any) -> list[Raw]:
 
 def next_cursor(answer: Answer) -> str | None:
     return (answer.additional_data or {}).get("next_cursor") or None
-
-
-async def together(works: Sequence[Awaitable[T]]) -> list[T | Failure]:
-    """What comes of each, a few at a time."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def one(work: Awaitable[T]) -> T | Failure:
-        async with turns:
-            try:
-                return await work
-            except Failure as failure:
-                return failure
-
-    return await asyncio.gather(*map(one, works))
-
-
-async def several(works: Sequence[Awaitable[T]]) -> list[T]:
-    """The results of all; raises the first failure after the last has ended."""
-    results = await together(works)
-    if failed := [result for result in results if isinstance(result, Failure)]:
-        raise failed[0]
-    return cast(list[T], results)
 
 
 def failure(status: int, text: str, sent: Any, what: str) -> Failure:
@@ -677,15 +652,6 @@ def described(kind: Kind, meta: Meta) -> list[Field]:
         )
         for part in meta.subfields or [Part("value")]
     ]
-
-
-def as_html(text: str) -> str:
-    return html.escape(text, quote=False).replace("\n", "<br>")
-
-
-def plain(content: str) -> str:
-    """A note's text without its HTML, however Pipedrive laid it out."""
-    return " ".join(html.unescape(TAG.sub(" ", content)).split())
 
 
 def learn(headers: Mapping[str, str]) -> Lesson | None:

@@ -66,6 +66,7 @@ from addtocrm.crm.contract import (
     Update,
     Value,
 )
+from addtocrm.crm.several import parts
 
 T = TypeVar("T")
 OBJECTS: dict[Kind, str] = {"contact": "Contact", "lead": "Lead", "company": "Account"}
@@ -129,8 +130,7 @@ MAPPING: dict[Kind, tuple[Rule, ...]] = {
 
 
 LINKEDIN_FIELDS: dict[Kind, Field] = {
-    kind: Field(name=LINKEDIN, label="LinkedIn URL", type="text", maps_to="linkedin_url", custom=True, max_length=255)
-    for kind in MAPPING
+    kind: Field(name=LINKEDIN, label="LinkedIn URL", type="text", custom=True, max_length=255) for kind in MAPPING
 }
 
 
@@ -164,8 +164,7 @@ def fields_of(kind: Kind, described: list[Described]) -> list[Field]:
     found = [_field(kind, one, by_name.get(f"{one.name}Code")) for one in described if one.type in TYPES]
     linked = [rule for rule in MAPPING[kind] if "." in rule.field]
     return found + [
-        Field(name=rule.field, label=rule.field.replace(".", " "), type="text", maps_to=rule.from_[0], writable=False)
-        for rule in linked
+        Field(name=rule.field, label=rule.field.replace(".", " "), type="text", writable=False) for rule in linked
     ]
 
 
@@ -179,7 +178,6 @@ def _field(kind: Kind, one: Described, code: Described | None) -> Field:
         name=one.name,
         label=one.label or one.name,
         type=cast(Any, type),
-        maps_to=next((rule.from_[0] for rule in MAPPING[kind] if rule.field == one.name), None),
         custom=one.custom,
         writable=one.createable and one.updateable,
         max_length=one.length or None if type == "text" else None,
@@ -192,7 +190,7 @@ def new_field(name: str, field: Field) -> dict[str, Any]:
     """What makes the custom field; one for LinkedIn URLs is an external id, so that it is indexed."""
     if field.type not in MADE:
         raise Rejected(field.name, f"A field of type {field.type} has to be made in Salesforce.")
-    indexed = {"externalId": True} if field.maps_to == "linkedin_url" else {}
+    indexed = {"externalId": True} if field.name == LINKEDIN else {}
     return {"FullName": f"{name}.{field.name}", "Metadata": {"label": field.label, **MADE[field.type], **indexed}}
 
 
@@ -389,20 +387,7 @@ def _joined(terms: Iterable[Term]) -> tuple[list[Term], list[Term]]:
         elif len(held) == 1:
             for field, texts in held.items():
                 alone.setdefault(field, {}).update(dict.fromkeys(texts))
-    return [{field: part} for field, texts in alone.items() for part in parts(list(texts), TEXTS)], several
-
-
-def parts(items: Sequence[T], most: int, size: Callable[[T], int] = lambda _: 1) -> list[tuple[T, ...]]:
-    """The items in parts whose sizes together are at most `most`."""
-    found: list[list[T]] = []
-    used = most
-    for item in items:
-        if used + size(item) > most or not found:
-            found.append([])
-            used = 0
-        found[-1].append(item)
-        used += size(item)
-    return [tuple(part) for part in found]
+    return [{field: tuple(part)} for field, texts in alone.items() for part in parts(list(texts), TEXTS)], several
 
 
 API = "/services/data/v66.0"

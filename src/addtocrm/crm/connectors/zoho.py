@@ -52,6 +52,7 @@ from addtocrm.crm.contract import (
     UnknownField,
     Update,
 )
+from addtocrm.crm.several import parts
 
 T = TypeVar("T")
 API = "/crm/v8"
@@ -152,7 +153,7 @@ class Zoho:
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         found: dict[str, Record] = {}
         for module in self._modules(kind):
-            for some in _chunks([id for id in ids if id not in found and re.fullmatch(ID, id)], BATCH):
+            for some in parts([id for id in ids if id not in found and re.fullmatch(ID, id)], BATCH):
                 where = " ".join(_tests("id", some))
                 rows = await self._reading(module, lambda m=module, w=where: self._select(m, w, BATCH))
                 found |= {record.id: record for record in rows}
@@ -234,7 +235,7 @@ class Zoho:
     async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for module, ids in (await self._split(contact_ids)).items():
-            for some in _chunks(ids, BATCH):
+            for some in parts(ids, BATCH):
                 answer = await self._ask("GET", f"/{module}", params={"ids": ",".join(some), "fields": "Tag"})
                 for row in _rows(answer, "data"):
                     names = [str(tag.get("name")).lower() for tag in _parts(row, "Tag")]
@@ -243,7 +244,7 @@ class Zoho:
 
     async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
         for module, ids in (await self._split(contact_ids)).items():
-            for some in _chunks(ids, BATCH):
+            for some in parts(ids, BATCH):
                 body = {"tags": [{"name": list_id}], "ids": list(some)}
                 answer = await self._ask("POST", f"/{module}/actions/add_tags", json=body, idempotent=True)
                 for item in await self._judged(answer, len(some), module):
@@ -368,7 +369,7 @@ class Zoho:
             await self._described(module)
         unknown = [next((name for name in row if name not in self._known[module]), None) for row in values]
         good = [item for item, name in zip(items, unknown, strict=True) if name is None]
-        sent = iter([outcome for some in _chunks(good, BATCH) for outcome in await send(some)])
+        sent = iter([outcome for some in parts(good, BATCH) for outcome in await send(some)])
         return [UnknownField(name, "is not a field of this Zoho CRM.") if name else next(sent) for name in unknown]
 
     def _body(self, module: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -540,11 +541,6 @@ def _paired(tests: Sequence[str], word: str) -> str:
     return reduce(lambda left, right: f"({left} {word} {right})", tests)
 
 
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
 def _is_name(name: Any) -> bool:
     return isinstance(name, str) and re.fullmatch(r"\w+(\.\w+)*", name) is not None
 
@@ -613,9 +609,7 @@ def _is_forbidden(body: Any) -> bool:
 
 
 def _linkedin(kind: Kind) -> Field:
-    return Field(
-        name="LinkedIn_URL", label="LinkedIn URL", type="text", maps_to="linkedin_url", custom=True, max_length=255
-    )
+    return Field(name="LinkedIn_URL", label="LinkedIn URL", type="text", custom=True, max_length=255)
 
 
 def _rules(**fields: str) -> tuple[Rule, ...]:

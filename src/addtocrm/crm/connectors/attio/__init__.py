@@ -14,10 +14,9 @@
 - Not confirmed: the error texts that name an attribute (public clients), and that `[]` by PUT empties a single value.
 """
 
-import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,6 +48,7 @@ from addtocrm.crm.connectors.attio.values import (
     written,
 )
 from addtocrm.crm.contract import Changes, Failure, Field, Fields, Kind, Record, Rejected, Unavailable, Update
+from addtocrm.crm.several import all_together, parts, together
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -142,10 +142,8 @@ class Attio:
 
     async def fields(self, kind: Kind) -> list[Field]:
         attributes = [*(await self._attributes(kind)).values()]
-        options = await _each(attributes, lambda one: self._options(kind, one))
-        found = [
-            field for one, some in zip(attributes, options, strict=True) for field in fields_of(kind, one, _sure(some))
-        ]
+        options = await all_together(attributes, lambda one: self._options(kind, one), TOGETHER)
+        found = [field for one, some in zip(attributes, options, strict=True) for field in fields_of(kind, one, some)]
         return [*found, *(OF_COMPANY if kind == "contact" else ())]
 
     async def _options(self, kind: Kind, attribute: Attribute) -> list[contract.Option]:
@@ -188,8 +186,8 @@ class Attio:
         terms = list({repr(term): term for one in sought for term in one.terms if all(term.values())}.values())
         schema = await self._schema(kind, [name for term in terms for name in term])
         known = [term for term in terms if all(slug_of(name) in schema for name in term)]
-        parts = await _each(_chunks(known, TERMS), lambda some: self._search(kind, schema, some))
-        rows = {row.id.record_id: row for part in parts for row in _sure(part)}
+        found = await all_together(parts(known, TERMS), lambda some: self._search(kind, schema, some), TOGETHER)
+        rows = {row.id.record_id: row for part in found for row in part}
         return await self._records(kind, sorted(rows.values(), key=lambda row: (row.created_at, row.id.record_id)))
 
     async def _search(
@@ -214,7 +212,7 @@ class Attio:
             body = {"filter": {"record_id": {"$in": part}}, "limit": IDS}
             return _data(await self._query(f"objects/{OBJECTS[kind]}/records", body), list[Row])
 
-        return [row for part in await _each(_chunks(ids, IDS), some) for row in _sure(part)]
+        return [row for part in await all_together(parts(ids, IDS), some, TOGETHER) for row in part]
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         real = [id for id in dict.fromkeys(ids) if UUID.fullmatch(id)]
@@ -268,7 +266,7 @@ class Attio:
             reply = await self._write("POST", f"objects/{OBJECTS[kind]}/records", values)
             return self._record(kind, schema, await self._written(kind, reply, schema, fields))
 
-        return await _each(rows, one)
+        return await together(rows, one, TOGETHER)
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         names = {name for update in updates for name in update.changes}
@@ -285,7 +283,7 @@ class Attio:
             same = record.fields.get("company") == before.get("company")
             return _with(record, {name: before[name] for name in COMPANY if same and name in before})
 
-        return await _each(updates, one)
+        return await together(updates, one, TOGETHER)
 
     async def _written(self, kind: Kind, reply: Reply, schema: Schema, sent: Changes, id: str = "") -> Row:
         if _problem(reply).code == "uniqueness_conflict":
@@ -342,8 +340,9 @@ class Attio:
             reply = await self._query(f"lists/{list_id}/entries", body)
             return _data(reply, list[Thing], _failure(reply, f"list {list_id}"))
 
-        parts = await _each(_chunks([id for id in contact_ids if UUID.fullmatch(id)], IDS), some)
-        return {entry.parent_record_id for part in parts for entry in _sure(part)}
+        ids = [id for id in contact_ids if UUID.fullmatch(id)]
+        found = await all_together(parts(ids, IDS), some, TOGETHER)
+        return {entry.parent_record_id for part in found for entry in part}
 
     async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
         async def one(id: str) -> None:
@@ -352,32 +351,7 @@ class Attio:
             if _problem(reply).code != "multiple_match_results":
                 _data(reply, Thing, _failure(reply, f"list {list_id} or contact {id}"))
 
-        for result in await _each(contact_ids, one):
-            _sure(result)
-
-
-async def _each(items: Sequence[T], do: Callable[[T], Awaitable[R]]) -> list[R | Failure]:
-    """What `do` makes of each, TOGETHER at a time, or why not."""
-    gate = asyncio.Semaphore(TOGETHER)
-
-    async def one(item: T) -> R | Failure:
-        async with gate:
-            try:
-                return await do(item)
-            except Failure as failure:
-                return failure
-
-    return await asyncio.gather(*(one(item) for item in items))
-
-
-def _sure(result: T | Failure) -> T:
-    if isinstance(result, Failure):
-        raise result
-    return result
-
-
-def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    return [items[at : at + size] for at in range(0, len(items), size)]
+        await all_together(contact_ids, one, TOGETHER)
 
 
 def _data(reply: Reply, form: type[T], failure: Failure | None = None) -> T:

@@ -32,8 +32,8 @@ KINDS: Mapping[str, Literal["number", "boolean", "date", "choice", "reference"]]
 COMPANY: Mapping[str, str] = {"company.name": "name", "company.domain": "domains"}
 """Fields of a contact that are its company's."""
 OF_COMPANY = (
-    Field(name="company.name", label="Company name", type="text", maps_to="company_name", writable=False),
-    Field(name="company.domain", label="Company domains", type="list", maps_to="company_domain", writable=False),
+    Field(name="company.name", label="Company name", type="text", writable=False),
+    Field(name="company.domain", label="Company domains", type="list", writable=False),
 )
 
 
@@ -124,10 +124,6 @@ def joined(*names: str | None) -> str:
     return " ".join(filter(None, names))
 
 
-def ours(kind: Kind, name: str) -> str | None:
-    return next((rule.from_[0] for rule in MAPPING[kind] if rule.field == name), None)
-
-
 def fields_of(kind: Kind, attribute: Attribute, options: list[contract.Option]) -> list[Field]:
     slug, form, several = attribute.api_slug, attribute.type, attribute.is_multiselect
     if form == "interaction":
@@ -136,7 +132,6 @@ def fields_of(kind: Kind, attribute: Attribute, options: list[contract.Option]) 
         name=slug,
         label=attribute.title or slug,
         type=KINDS.get(form, "text"),
-        maps_to=ours(kind, slug),
         custom=not attribute.is_system_attribute,
         writable=attribute.is_writable and _can_write(kind, attribute),
         options=options,
@@ -156,7 +151,7 @@ def _can_write(kind: Kind, attribute: Attribute) -> bool:
 def _part(kind: Kind, whole: Field, part: str) -> Field:
     name, label = f"{whole.name}.{part}", f"{whole.label}: {part.replace('_', ' ')}"
     form = "iso2" if part == "country_code" else None
-    return msgspec.structs.replace(whole, name=name, label=label, maps_to=ours(kind, name), form=form)
+    return msgspec.structs.replace(whole, name=name, label=label, form=form)
 
 
 def read(schema: Schema, row: Row) -> dict[str, Value]:

@@ -1,0 +1,64 @@
+"""What is written beside a record's own fields, and what of a request needs the CRM to be understood."""
+
+from collections.abc import Sequence
+
+from addtocrm.core.errors import invalid
+from addtocrm.core.ids import ID
+from addtocrm.crm import known
+from addtocrm.crm.contract import CUSTOM, Capability, Values
+from addtocrm.crm.opening import Open, OpenForWriting
+from addtocrm.crm.piece import Piece
+
+
+def require(crm: Open, capability: Capability, path: str) -> None:
+    """Raises ApiError where the CRM cannot do this; `path` is what asks for it."""
+    if capability not in crm.definition.capabilities:
+        raise invalid(path, f"{crm.definition.label} takes no {capability} through AddToCRM.")
+
+
+def check_custom(crm: Open, values: Values) -> None:
+    """Raises ApiError for a custom field where the CRM takes none."""
+    if any(name.startswith(CUSTOM) for name in values) and "custom_fields" not in crm.definition.capabilities:
+        raise invalid("custom_fields", f"{crm.definition.label} takes none.")
+
+
+async def owner_id(crm: Open, reference: str | None) -> str | None:
+    """The id of the owner that is meant by id or email. Raises ApiError for one that there is not."""
+    if reference is None:
+        return None
+    if "owners" in crm.definition.capabilities:
+        for connection in (crm.id, None) if crm.definition.vendor else (None,):
+            for owner in await known.owners(connection, crm.connector):
+                if reference == owner.id or reference.strip().casefold() == (owner.email or "").casefold():
+                    return owner.id
+    raise invalid("owner", "is no owner of the CRM; see GET /v1/crm/owners.")
+
+
+async def put_on_list(crm: OpenForWriting, reference: str, pieces: Sequence[Piece], *, dry_run: bool) -> None:
+    """Puts the contacts on the list that is meant by id or name, and makes it where the CRM can. Raises ApiError."""
+    capabilities = crm.definition.capabilities
+    lists = await crm.connector.lists() if "lists" in capabilities else []
+    name = reference.strip()
+    found = next((one for one in lists if name == one.id or name.casefold() == one.name.casefold()), None)
+    if found is None and ("create_lists" not in capabilities or not name or ID.fullmatch(name)):
+        raise invalid("list", "is no list of the CRM; see GET /v1/crm/lists.")
+    ids = [piece.id for piece in pieces if piece.id]
+    there = await crm.connector.in_list(found.id, ids) if found and ids else set[str]()
+    missing = [id for id in ids if id not in there]
+    if missing and not dry_run:
+        crm.check()
+        found = found or await crm.connector.create_list(name)
+        await crm.connector.add_to_list(found.id, missing)
+    for piece in pieces:
+        if piece.id is None or piece.id in missing:
+            piece.also("list")
+
+
+async def attach_note(crm: OpenForWriting, text: str, piece: Piece, *, dry_run: bool) -> None:
+    """Writes the note unless the contact has it already."""
+    if piece.id and await crm.connector.has_note(piece.id, text):
+        return
+    if not dry_run and piece.id:
+        crm.check()
+        await crm.connector.add_note(piece.id, text)
+    piece.also("note")

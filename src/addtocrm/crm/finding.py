@@ -1,0 +1,128 @@
+"""Which record of the CRM each piece is: by what was written before, and by what the CRM's search gives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from addtocrm.crm import links, mapping, matching
+from addtocrm.crm.contract import CUSTOM, Kind, NotFound, Record, Rule, Sought, Unavailable
+from addtocrm.crm.matching import Candidate, Choice
+from addtocrm.crm.opening import Open, OpenForWriting
+from addtocrm.crm.piece import Piece
+
+
+async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -> None:
+    """Finds which record of the CRM each piece is."""
+    if not pieces:
+        return
+    kind = pieces[0].kind
+    await _read_own_fields(crm, pieces)
+    recalled = await links.recall(crm, kind, [one for piece in pieces for one in piece.identities])
+    candidates = {one.record.id: one for one in await look(crm, kind, [one for one in pieces if not one.contact_id])}
+    linked_ids = {link.record_id for link in recalled.values() if link.record_id}
+    named = {piece.contact_id for piece in pieces if piece.contact_id}
+    missing = [id for id in sorted(linked_ids | named) if id not in candidates]
+    fetched = await crm.connector.get(matching.among(kind), missing) if missing else {}
+    candidates |= {id: candidate(await crm.mapped(one.kind), one) for id, one in fetched.items()}
+    gone = [id for id in sorted(linked_ids) if id not in candidates]
+    await links.drop(crm, gone)
+    await _with_companies(crm, pieces, candidates)
+    for piece in pieces:
+        _choose(crm, piece, list(candidates.values()), recalled, dry_run=dry_run)
+
+
+async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
+    """Has records read with the custom fields that are to be written."""
+    names = {name.removeprefix(CUSTOM) for piece in pieces for name in piece.values if name.startswith(CUSTOM)}
+    for kind in await kinds(crm, pieces[0].kind):
+        _, fields = await crm.mapped(kind)
+        crm.reads[kind].update(field.name for name in names if (field := mapping.own_field(fields, name)))
+
+
+async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate]:
+    """The records of the CRM that could be meant, the oldest first."""
+    sought: list[Sought] = []
+    for each in await kinds(crm, kind):
+        rules, _ = await crm.mapped(each)
+        for piece in pieces:
+            by = piece.by if piece.by is not None else (*matching.KEYS[kind], "name")
+            terms = tuple(mapping.terms(rules, kind, piece.values, by))
+            if terms or crm.definition.vendor is None:
+                sought.append(Sought(piece.values, terms))
+    if not sought:
+        return []
+    return [
+        candidate(await crm.mapped(one.kind), one) for one in await crm.connector.find(matching.among(kind), sought)
+    ]
+
+
+async def kinds(crm: Open, kind: Kind) -> list[Kind]:
+    """The kinds among which a record of `kind` is looked for."""
+    has_leads = "lead" in crm.definition.mapping and kind != "company"
+    found: list[Kind] = ["company"] if kind == "company" else ["contact", *(["lead"] if has_leads else [])]
+    for one in found:
+        await crm.mapped(one)
+    return found
+
+
+def candidate(mapped: tuple[Sequence[Rule], Mapping[str, Any]], record: Record) -> Candidate:
+    """The record with what it says by our names."""
+    return Candidate(record, mapping.known_as(mapped[0], record))
+
+
+async def _with_companies(crm: Open, pieces: Sequence[Piece], candidates: dict[str, Candidate]) -> None:
+    """Adds where they work to candidates that have only the link to a company."""
+    if pieces[0].kind == "company" or crm.definition.vendor is None or "companies" not in crm.definition.capabilities:
+        return
+    asks = any(matching.has_company(piece.values) for piece in pieces)
+    bare = {
+        id: str(one.values["company_id"])
+        for id, one in candidates.items()
+        if asks and one.values.get("company_id") and not matching.has_company(one.values)
+    }
+    if not bare:
+        return
+    companies = await crm.connector.get("company", sorted(set(bare.values())))
+    mapped = await crm.mapped("company")
+    for id, company_id in bare.items():
+        if company_id in companies:
+            company = mapping.known_as(mapped[0], companies[company_id])
+            more = {f"company_{name}": company[name] for name in ("name", "domain") if name in company}
+            candidates[id] = candidates[id]._replace(values={**candidates[id].values, **more})
+
+
+def _choose(
+    crm: OpenForWriting,
+    piece: Piece,
+    candidates: Sequence[Candidate],
+    recalled: Mapping[bytes, links.Link],
+    *,
+    dry_run: bool,
+) -> None:
+    by_id = {one.record.id: one for one in candidates}
+    if piece.contact_id:
+        found = by_id.get(piece.contact_id)
+        if found is None:
+            piece.failure = NotFound(f"contact {piece.contact_id}")
+        else:
+            taken = matching.taken(piece.kind, piece.values, candidates, found)
+            piece.choice = Choice(found, "contact_id", taken | piece.taken)
+        return
+    known_by = [(one, recalled[one.digest]) for one in piece.identities if one.digest in recalled]
+    keyed = any(one.name != "name" for one in piece.identities)
+    attempts = [link.age for one, link in known_by if link.record_id is None and (one.name != "name" or not keyed)]
+    piece.attempted = bool(attempts)
+    for identity, link in known_by:
+        there = by_id.get(link.record_id or "")
+        allowed = piece.by is None or identity.name in piece.by
+        if there and identity.name == "name" and matching.is_ambiguous(piece.kind, piece.values, there, candidates):
+            continue
+        if there and allowed and matching.linked(piece.kind, piece.values, there, identity.name):
+            taken = matching.taken(piece.kind, piece.values, candidates, there)
+            piece.choice = Choice(there, identity.name, taken | piece.taken)
+            return
+    choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
+    piece.choice = choice._replace(taken=choice.taken | piece.taken)
+    lag = crm.definition.search_lag
+    if choice.found is None and attempts and min(attempts) < lag and not dry_run:
+        # The CRM may have made the record, and its search not know of it yet.
+        piece.failure = Unavailable(retry_after=lag - min(attempts))

@@ -1,0 +1,60 @@
+"""One record on its way into the CRM."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from addtocrm.core.errors import ApiError
+from addtocrm.crm import matching
+from addtocrm.crm.contract import Failure, Kind, Record, Value
+from addtocrm.crm.matching import By, Choice, Identity
+from addtocrm.crm.merge import OnConflict
+from addtocrm.crm.model import Action
+
+
+class Piece(msgspec.Struct, kw_only=True, eq=False):
+    """One record to be: what is to be written, then what became of it.
+
+    `by` is what may find it, None for all keys and the name; `contact_id` is the one record that it may be. `empty` are
+    our names of fields to be emptied. `record` is None only where a dry run would make it.
+    """
+
+    kind: Kind
+    values: dict[str, Any]
+    on_conflict: OnConflict = "fill_empty"
+    by: Collection[By] | None = None
+    contact_id: str | None = None
+    taken: frozenset[str] = frozenset()
+    empty: Sequence[str] = ()
+    choice: Choice = Choice(None, None, frozenset())
+    attempted: bool = False
+    failure: Failure | ApiError | None = None
+    record: Record | None = None
+    action: Action = "unchanged"
+    fields: list[str] = []
+    kept: list[str] = []
+    sent: dict[str, Value | None] = {}
+
+    @property
+    def id(self) -> str | None:
+        return self.record.id if self.record else None
+
+    @property
+    def url(self) -> str | None:
+        return self.record.url if self.record else None
+
+    @property
+    def identities(self) -> list[Identity]:
+        return matching.identities(self.kind, self.values)
+
+    @property
+    def own_identities(self) -> list[Identity]:
+        """Those that are no other record's."""
+        return [one for one in self.identities if one.name not in self.choice.taken]
+
+    def also(self, field: str) -> None:
+        """Counts something written beside the record's own fields."""
+        self.fields.append(field)
+        if self.action == "unchanged":
+            self.action = "updated"
