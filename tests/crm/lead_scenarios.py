@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from scenarios import JANE, WHO, WITHOUT_FULL, Desk
+from scenarios import JANE, PRIVATE, WHO, WITHOUT_FULL, Desk
+
+from addtocrm.crm import connections
 
 LEAD = {"contact_object": "lead"}
 
@@ -64,6 +66,14 @@ class LeadScenarios:
             assert self.kind_of(vendor, there["id"]) == "lead"
 
         run(work, hosts=3, **LEAD)
+
+    def test_who_signs_in_again_keeps_the_settings(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            await connections.connect(desk.setup, desk.account_id, desk.crm, token=PRIVATE)
+            done = await desk.write(JANE)
+            assert done.contact_id and self.kind_of(vendor, done.contact_id) == "lead"
+
+        run(work, **LEAD)
 
     @pytest.mark.parametrize("many", [1, 2])
     @pytest.mark.parametrize("there", ["contact", "lead"])

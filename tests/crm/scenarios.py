@@ -69,6 +69,19 @@ class Desk:
         return [row["type"] for row in rows]
 
 
+def people(count: int, companies: int) -> list[dict[str, Any]]:
+    """So many people, who work at so many companies in turn."""
+    return [
+        {
+            "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
+            "full_name": f"Person Number{turn}",
+            "email": f"person{turn}@acme{turn % companies}.example.com",
+            "company": {"name": f"Acme {turn % companies}", "domain": f"acme{turn % companies}.example.com"},
+        }
+        for turn in range(count)
+    ]
+
+
 Work = Callable[[Desk], Awaitable[None]]
 
 
@@ -552,25 +565,17 @@ class Scenarios:
         run(work)
 
     def test_many_are_written_together_each_once(self, run: Any, vendor: Any) -> None:
-        people = [
-            {
-                "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
-                "full_name": f"Person Number{turn}",
-                "email": f"person{turn}@acme{turn % 3}.example.com",
-                "company": {"name": f"Acme {turn % 3}", "domain": f"acme{turn % 3}.example.com"},
-            }
-            for turn in range(60)
-        ]
+        everybody = people(60, 3)
 
         async def work(desk: Desk) -> None:
-            bad = {**people[7], "email": "no address"}
-            done = await desk.write_many([*people[:7], bad, *people[8:], people[0]])
+            bad = {**everybody[7], "email": "no address"}
+            done = await desk.write_many([*everybody[:7], bad, *everybody[8:], everybody[0]])
             errors = [one for one in done if isinstance(one, ApiError)]
             assert [one.type for one in errors] == ["validation_error"]
             assert [one.action for one in done if isinstance(one, WriteResult)].count("created") == 59
             assert done[-1].contact_id == done[0].contact_id
             assert (len(vendor.contacts()), len(vendor.companies())) == (59, 3)
-            again = await desk.write_many(people)
+            again = await desk.write_many(everybody)
             assert [one.action for one in again].count("unchanged") == 59
             assert len(vendor.contacts()) == 60
 

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import httpx2
 import pytest
-from crm.opened import run
-from crm.vendors.attio_server import AttioServer
-from crm.vendors.base import Answer
+from opened import run
 from scenarios import JANE as PERSON
-from scenarios import Desk, Scenarios
+from scenarios import Desk, Scenarios, people
+from vendors.attio_server import AttioServer
+from vendors.base import Answer
 
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm.connectors import attio
@@ -553,18 +553,11 @@ class TestAttio(Scenarios):
         # Twice as fast as Attio allows, so that it does not take 12 seconds.
         monkeypatch.setattr(attio, "WRITES", Vendor(name="attio_writes", quota=Quota((Window(25, 0.5),))))
         vendor.quota, vendor.write_quota = (100, 1), (25, 0.5)
-        people = [
-            {
-                "full_name": f"Person Number{turn}",
-                "email": f"person{turn}@acme{turn % 7}.example.com",
-                "company": {"name": f"Acme {turn % 7}", "domain": f"acme{turn % 7}.example.com"},
-            }
-            for turn in range(300)
-        ]
+        everybody = people(300, 7)
 
         async def work(desk: Desk) -> None:
             size = definition.batch
-            chunks = [people[at : at + size] for at in range(0, len(people), size)]
+            chunks = [everybody[at : at + size] for at in range(0, len(everybody), size)]
 
             async def lane(some: list[list[dict[str, Any]]]) -> list[Any]:
                 return [done for chunk in some for done in await desk.write_many(chunk)]
@@ -574,5 +567,5 @@ class TestAttio(Scenarios):
 
         run(work)
         assert vendor.throttles == 0
-        assert sorted(one["email"] for one in vendor.contacts()) == sorted(one["email"] for one in people)
+        assert sorted(one["email"] for one in vendor.contacts()) == sorted(one["email"] for one in everybody)
         assert len(vendor.companies()) == 7

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from crm.opened import run
-from crm.vendors.base import Answer
-from crm.vendors.hubspot_server import HubSpotServer
+from opened import run
+from vendors.base import Answer
+from vendors.hubspot_server import HubSpotServer
 
 from addtocrm.core.outgoing.vendor import Quota, Window
 from addtocrm.crm.connectors import hubspot

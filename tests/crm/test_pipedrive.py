@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx2
 import msgspec
 import pytest
-from crm.opened import run
-from crm.vendors.base import Answer
-from crm.vendors.pipedrive_server import PipedriveServer, custom, key_of
-from scenarios import Scenarios
+from opened import run
+from scenarios import Scenarios, people
+from vendors.base import Answer
+from vendors.pipedrive_server import PipedriveServer, custom, key_of
 
+from addtocrm.crm import registry
 from addtocrm.crm.connectors import pipedrive
 from addtocrm.crm.contract import (
     Changed,
@@ -29,7 +29,6 @@ from addtocrm.crm.contract import (
     Update,
 )
 
-TLS = httpx2.create_ssl_context()
 LINKEDIN = key_of("LinkedIn URL")
 JANE = "https://www.linkedin.com/in/jane-doe"
 FORMS = (
@@ -40,12 +39,6 @@ FORMS = (
     "www.linkedin.com/in/jane-doe",
 )
 NASTY = ('O\'Neil "Q" \\ back', "Zoë 李雷 🦊 <b>&amp;", "100% & more; fields=name#x", "a,b (c) [d] {e} *?~")
-
-
-@pytest.fixture(autouse=True)
-def one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading the certificates takes longer than all else here does."""
-    monkeypatch.setattr(httpx2, "create_ssl_context", lambda: TLS)
 
 
 @pytest.fixture
@@ -577,32 +570,31 @@ class TestPipedrive(Scenarios):
     text_field = key_of("Grade")
     one_name = True
 
+    seconds = 0.2
+    """The window of the quotas, a tenth of Pipedrive's, so that nobody waits for them long."""
+
+    @pytest.fixture(autouse=True)
+    def ten_times_as_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pipedrive, "WINDOW_SECONDS", self.seconds)
+        whole = msgspec.structs.replace(pipedrive.VENDOR, quota=pipedrive.within(20))
+        search = msgspec.structs.replace(pipedrive.SEARCH, quota=pipedrive.within(10), part_of=whole)
+        monkeypatch.setattr(pipedrive, "SEARCH", search)
+        monkeypatch.setitem(registry.load(), "pipedrive", msgspec.structs.replace(pipedrive.connector, vendor=whole))
+
     def prepare(self, vendor: PipedriveServer) -> None:
         vendor.metadata["persons"].append(custom("Grade", "varchar"))
+        vendor.quota, vendor.search_quota = (20, self.seconds), (10, self.seconds)
 
-    def test_three_hundred_at_the_quota(self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        seconds = 0.2
-        vendor.quota, vendor.search_quota = (20, seconds), (10, seconds)
-        monkeypatch.setattr(pipedrive, "WINDOW_SECONDS", seconds)
-        search = msgspec.structs.replace(pipedrive.SEARCH, quota=pipedrive.within(10))
-        monkeypatch.setattr(pipedrive, "SEARCH", search)
-        people = [
-            {
-                "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
-                "full_name": f"Person Number{turn}",
-                "email": f"person{turn}@acme{turn % 3}.example.com",
-                "company": {"name": f"Acme {turn % 3}", "domain": f"acme{turn % 3}.example.com"},
-            }
-            for turn in range(300)
-        ]
+    def test_three_hundred_at_the_quota(self, run: Any, vendor: Any) -> None:
+        everybody = people(300, 3)
 
         async def work(desk: Any) -> None:
             size = pipedrive.connector.batch
-            for at in range(0, len(people), size):
-                done = await desk.write_many(people[at : at + size])
+            for at in range(0, len(everybody), size):
+                done = await desk.write_many(everybody[at : at + size])
                 assert [one.action for one in done] == ["created"] * size
             emails = sorted(one["email"] for one in vendor.contacts())
-            assert emails == sorted(one["email"] for one in people)
+            assert emails == sorted(one["email"] for one in everybody)
             assert len(vendor.companies()) == 3
             assert vendor.throttles == 0
 

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import opened
 import pytest
-from crm import opened
-from crm.vendors.base import Answer
-from crm.vendors.salesforce_server import SalesforceServer, error
 from lead_scenarios import LeadScenarios
-from scenarios import JANE, WHO, Desk, Scenarios
+from scenarios import JANE, WHO, Desk, Scenarios, people
+from vendors.base import Answer
+from vendors.salesforce_server import SalesforceServer, error
 
 from addtocrm.crm import contract as c
 from addtocrm.crm import mappings
@@ -577,22 +577,14 @@ class TestSalesforce(LeadScenarios, Scenarios):
         run(work)
 
     def test_a_push_of_300_takes_few_of_the_days_requests(self, run: Any, vendor: SalesforceServer) -> None:
-        people = [
-            {
-                "linkedin_url": f"{URL}person-{turn}",
-                "full_name": f"Person Number{turn}",
-                "email": f"person{turn}@acme{turn % 30}.example.com",
-                "company": {"name": f"Acme {turn % 30}", "domain": f"acme{turn % 30}.example.com"},
-            }
-            for turn in range(300)
-        ]
+        everybody = people(300, 30)
 
         async def work(desk: Desk) -> None:
             vendor.quota = (40, 86_400)
             for at in range(0, 300, salesforce.batch):
-                done = await desk.write_many(people[at : at + salesforce.batch])
+                done = await desk.write_many(everybody[at : at + salesforce.batch])
                 assert {one.action for one in done} == {"created"}
-            again = await desk.write_many(people[: salesforce.batch])
+            again = await desk.write_many(everybody[: salesforce.batch])
             assert {one.action for one in again} == {"unchanged"}
             assert (len(vendor.contacts()), len(vendor.companies()), vendor.throttles) == (300, 30, 0)
 

@@ -6,7 +6,7 @@ from scenarios import JANE, Desk, Scenarios
 from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
 
-from addtocrm.crm import connections, known
+from addtocrm.crm import connections, known, store
 from addtocrm.privacy import service as privacy
 
 
@@ -54,8 +54,20 @@ class TestHubSpot(Scenarios):
             vendor.trouble(self.creates, Answer(500, "oops"), times=10)
             await desk.fails("crm_unavailable", JANE)
             assert await desk.setup.pool.fetchval("select count(*) from crm_links where record_id is null") > 0
+            await store.delete_old(desk.setup.pool)
+            assert await desk.setup.pool.fetchval("select count(*) from crm_links where record_id is null") > 0
             for identifier in (JANE["email"], "https://www.linkedin.com/in/jane-2"):
                 await privacy.forget(desk.setup.pool, identifier)
             assert await desk.setup.pool.fetchval("select count(*) from crm_links where kind = 'contact'") == 0
+
+        run(work)
+
+    def test_an_attempt_that_nobody_makes_again_is_deleted(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(self.creates, Answer(500, "oops"), times=10)
+            await desk.fails("crm_unavailable", JANE)
+            await desk.setup.pool.execute("update crm_links set at = at - interval '25 hours'")
+            await store.delete_old(desk.setup.pool)
+            assert await desk.setup.pool.fetchval("select count(*) from crm_links where record_id is null") == 0
 
         run(work)

@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx2
 import pytest
-from crm.opened import run
-from crm.vendors.base import GIVEN, Answer
-from crm.vendors.zoho_server import ZohoServer, error
-from scenarios import JANE, WHO, Desk, Scenarios
+from lead_scenarios import LeadScenarios
+from opened import run
+from scenarios import JANE, WHO, Desk, Scenarios, people
+from vendors.base import GIVEN, Answer
+from vendors.zoho_server import ZohoServer, error
 
 from addtocrm.core.errors import ApiError
 from addtocrm.core.outgoing.client import Outgoing
@@ -59,7 +60,7 @@ def zoho() -> Iterator[ZohoServer]:
         assert vendor.refused == []
 
 
-class TestZoho(Scenarios):
+class TestZoho(LeadScenarios, Scenarios):
     crm = "zoho"
     server = ZohoServer
     creates = r"POST /crm/v8/(Contacts|Leads)$"
@@ -74,42 +75,13 @@ class TestZoho(Scenarios):
         vendor.add_field("Tier")
         vendor.add_field("Level", "gold", "silver")
 
-    def test_leads_are_written_where_the_account_chose_so(self, run: Any, vendor: ZohoServer) -> None:
-        async def work(desk: Desk) -> None:
-            first = await desk.write(JANE)
-            lead = vendor.records["Leads"][first.contact_id or ""]
-            assert (lead["Company"], lead["Website"]) == ("Acme", "acme.example.com")
-            assert not vendor.records["Contacts"] and not vendor.companies()
-            before = len(vendor.asked(self.writes))
-            again = await desk.write(JANE)
-            assert (again.contact_id, again.action) == (first.contact_id, "unchanged")
-            assert len(vendor.asked(self.writes)) == before
+    def put_person(self, vendor: ZohoServer, kind: str, company: str, **fields: Any) -> str:
+        if kind == "lead":
+            return vendor.put_contact(module="Leads", Company=company, **fields)
+        return vendor.put_contact(company_id=vendor.put_company(name=company), **fields)
 
-        run(work, contact_object="lead")
-
-    def test_one_lead_of_twenty_writes_at_once(self, run: Any, vendor: ZohoServer) -> None:
-        forms = [JANE, *({name: JANE[name] for name in (*WHO, key)} for key in ("email", "linkedin_url"))]
-
-        async def work(desk: Desk) -> None:
-            done = await asyncio.gather(*(desk.write(forms[turn % 3], host=turn) for turn in range(20)))
-            assert {one.contact_id for one in done} == {one["id"] for one in vendor.contacts()}
-            assert (len(vendor.records["Leads"]), len(vendor.records["Contacts"])) == (1, 0)
-
-        run(work, hosts=3, contact_object="lead")
-
-    @pytest.mark.parametrize(("there", "written"), [("Leads", "contact"), ("Contacts", "lead")])
-    @pytest.mark.parametrize("key", ["email", "linkedin_url"])
-    def test_who_is_there_as_the_other_kind_is_found(
-        self, run: Any, vendor: ZohoServer, there: str, written: str, key: str
-    ) -> None:
-        async def work(desk: Desk) -> None:
-            id = vendor.put_contact(module=there, first_name="Jane", last_name="Doe", **{key: JANE[key]})
-            done = await desk.write({**JANE, "phone": "+15550100100"})
-            assert (done.contact_id, done.action, done.matched_by) == (id, "updated", key)
-            assert [(one["id"], one["phone"]) for one in vendor.contacts()] == [(id, "+15550100100")]
-            assert (await desk.write(JANE)).contact_id == id
-
-        run(work, contact_object=written)
+    def kind_of(self, vendor: ZohoServer, id: str) -> str:
+        return "lead" if id in vendor.records["Leads"] else "contact"
 
     def test_of_several_addresses_and_numbers_the_first_has_a_place(self, run: Any, vendor: ZohoServer) -> None:
         emails = [{"email": f"jane{n}@example.org"} for n in range(3)]
@@ -133,19 +105,11 @@ class TestZoho(Scenarios):
         """5 at a time is the least that an edition has."""
         vendor.at_a_time = 5
         monkeypatch.setattr(calling, "SINGLE_WAIT_SECONDS", 60.0)
-        people = [
-            {
-                "linkedin_url": f"https://www.linkedin.com/in/person-{turn}",
-                "full_name": f"Person Number{turn}",
-                "email": f"person{turn}@acme{turn // 10}.example.com",
-                "company": {"name": f"Acme {turn // 10}", "domain": f"acme{turn // 10}.example.com"},
-            }
-            for turn in range(300)
-        ]
+        everybody = people(300, 30)
 
         async def work(desk: Desk) -> None:
             size = connector.batch
-            chunks = [people[start : start + size] for start in range(0, len(people), size)]
+            chunks = [everybody[start : start + size] for start in range(0, len(everybody), size)]
             singles = [desk.write({"full_name": f"Jane {n}", "email": f"j{n}@home.test"}, host=n) for n in range(6)]
             *pushed, _, _, _, _, _, _ = await asyncio.gather(*map(desk.write_many, chunks), *singles)
             assert [one.action for some in pushed for one in some] == ["created"] * 300

@@ -9,6 +9,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.crm import connections, registry
 from addtocrm.crm.setup import Setup
 from addtocrm.web.endpoint import AnyRequest
+from addtocrm.web.exchange import exchange_of
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title} · AddToCRM</title>
@@ -31,6 +32,8 @@ def handler(name: str) -> HTTPRouteHandler:
 
     @get(f"/oauth/crm/{name}/callback")
     async def callback(request: AnyRequest, crm: Setup) -> Response[str]:
+        if exchange_of(request.scope).method == "HEAD":  # Who looks whether there is a page uses no sign-in up.
+            return _page(200, "Sign-in", "Open this address in a browser.")
         try:
             connected = await connections.finish(crm, name, dict(request.query_params.items()))
         except ApiError as error:

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from addtocrm.core import secrets
+from addtocrm.core.background import repeat
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import new_id
@@ -30,6 +31,7 @@ from addtocrm.privacy import service as suppressions
 log = structlog.get_logger()
 
 WAIT_POLL_SECONDS = 0.5
+DELETE_SECONDS = 3600.0
 FAILED = "something failed on our side; begin again."
 USED_UP = "this sign-in was used already, took longer than 10 minutes or was never begun; begin again."
 
@@ -330,6 +332,11 @@ async def check(setup: Setup, account_id: str) -> list[tuple[Connection, str]]:
             trouble = (await credentials.failed(setup, row, failure, "")).message
         found.append((shown(row), trouble))
     return found
+
+
+async def keep_deleting(pool: Pool) -> None:
+    """Deletes what is left of sign-ins and of writes without an answer, for as long as the process lives."""
+    await repeat("delete_crm_leftovers", DELETE_SECONDS, lambda: store.delete_old(pool))
 
 
 async def rotate_key(pool: Pool, settings: Settings) -> int:

@@ -113,8 +113,7 @@ async def reseal(db: Connection, id: str, secret: bytes) -> None:
 
 
 async def authorize(db: Connection | Pool, values: Mapping[str, Any]) -> None:
-    """Keeps an authorization that begins, and deletes those long over."""
-    await db.execute("delete from crm_authorizations where began_at < clock_timestamp() - interval '1 day'")
+    """Keeps an authorization that begins."""
     await db.execute(
         """insert into crm_authorizations (state, account_id, crm, actor, request_id, options, verifier)
            values ($1, $2, $3, $4, $5, $6, $7)""",
@@ -210,6 +209,12 @@ async def unlink(
         list(ids),
         list(pending),
     )
+
+
+async def delete_old(pool: Pool) -> None:
+    """Deletes authorizations that are long over, and attempts that nobody has made again for a day."""
+    await pool.execute("delete from crm_authorizations where began_at < clock_timestamp() - interval '1 day'")
+    await pool.execute("delete from crm_links where record_id is null and at < clock_timestamp() - interval '1 day'")
 
 
 async def hold(db: Connection, locks: Sequence[int]) -> None:

@@ -29,6 +29,7 @@ from addtocrm.web.record import Recorder
 
 log = structlog.get_logger("addtocrm.requests")
 
+SIGN_IN_PATHS = "/oauth/"
 METRICS_PATH = "/metrics"
 BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS")
 REPLAYED = (b"idempotent-replayed", b"true")
@@ -146,7 +147,11 @@ class Gate:
         await self._app(cast(Scope, exchange.scope), receive, send)
 
     async def _admit(self, exchange: Exchange) -> None:
-        """Lets a request to a public path in. Raises ApiError for /metrics from outside without its token."""
+        """Lets a request to a public path in, and counts it at a sign-in. Raises ApiError for one too many, and for
+        /metrics from outside without its token."""
+        if exchange.scope["path"].startswith(SIGN_IN_PATHS):
+            await self._count(exchange)
+            return
         if exchange.scope["path"] != METRICS_PATH or self._may_read_metrics(exchange):
             exchange.standing = await self._take_address(exchange, cost=0)
             return

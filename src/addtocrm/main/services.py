@@ -13,6 +13,7 @@ from addtocrm.core.outgoing import quotas
 from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.leases import Leases
 from addtocrm.core.settings import Settings
+from addtocrm.crm import connections
 from addtocrm.crm.setup import Setup
 from addtocrm.events import service as events
 from addtocrm.gate.limits import Limiter, ValkeyLimiter
@@ -96,6 +97,7 @@ async def running(
         for work in (
             events.keep_publishing(pool),
             events.keep_deleting(pool, settings.event_days),
+            connections.keep_deleting(pool),
             lookups.keep_sweeping(),
             idempotency.keep_sweeping(),
         )

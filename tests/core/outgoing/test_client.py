@@ -362,3 +362,22 @@ def test_one_account_takes_no_other_ones_connections() -> None:
             assert [one.status for one in await asyncio.gather(*slow)] == [200] * 30
 
     run(test)
+
+
+def test_a_part_of_a_quota_is_counted_in_the_whole() -> None:
+    whole = Vendor(name="acme", quota=Quota((Window(3, 60),)))
+    search = Account(Vendor(name="acme-search", quota=Quota((Window(2, 60),)), part_of=whole), "portal-1")
+
+    async def test(outgoing: Outgoing) -> None:
+        async def refused(account: Account) -> None:
+            with pytest.raises(Throttled):
+                await outgoing.call(account, "GET", server.url, wait=0.05)
+
+        async with VendorServer(saying(200)) as server:
+            for _ in range(2):
+                await outgoing.call(search, "GET", server.url)
+            await refused(search)
+            await outgoing.call(Account(whole, "portal-1"), "GET", server.url)
+            await refused(Account(whole, "portal-1"))
+
+    run(test)

@@ -12,7 +12,7 @@ import time
 from email.utils import formatdate
 from typing import Any, NamedTuple
 
-from crm.vendors.base import Answer, Refuse, Request, Vendor, every, route
+from vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 WORKSPACE = "ffffffff-0000-4000-8000-000000000001"
 FREE_DOMAINS = ("gmail.com", "outlook.com")

@@ -100,6 +100,7 @@ class Vendor:
         """Access tokens with the time of their end; the private one was made by hand."""
         self.refresh_tokens: set[str] = set()
         self.codes: dict[str, dict[str, str]] = {}
+        self.spent_codes: set[str] = set()
         self.revoked: list[str] = []
         self.troubles: list[Trouble] = []
         self._times: deque[float] = deque()
@@ -209,6 +210,7 @@ class Vendor:
         match form.get("grant_type"):
             case "authorization_code":
                 asked = self.codes.pop(form.get("code", ""), None)
+                self.spent_codes.add(form.get("code", ""))
                 if asked is None or asked["redirect_uri"] != form.get("redirect_uri"):
                     return self.grant_refused("invalid_grant")
                 if "code_challenge" in asked and not proves(form.get("code_verifier", ""), asked["code_challenge"]):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from crm.vendors.base import Answer, Refuse, Request, Vendor, every, route
+from vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 Props = dict[str, str]
 TEXTS = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from crm.vendors.base import Answer, Refuse, Request, Vendor, every, route
+from vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 TEXTS = {"text", "textarea", "email", "phone", "website", "picklist"}
 PATTERNS = {

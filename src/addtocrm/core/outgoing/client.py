@@ -5,7 +5,7 @@ import math
 import time
 import zlib
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -184,11 +184,10 @@ class Outgoing:
     ) -> Reply:
         """One request with its turn, and what is told of it."""
         began = time.perf_counter()
-        quota = self._learnt.get(account.name, account.vendor.quota)
         # The place first: a request goes out at its turn. Bulk calls, which may wait long, have places of their own.
         async with self._place(account, bulk, wait):
             left = max(wait - (time.perf_counter() - began), 0.0)
-            async with self._limiter.turn(account, quota, bulk=bulk, seconds=left):
+            async with self._turn(account, bulk, left):
                 waited = time.perf_counter() - began
                 metrics.VENDOR_WAITS.labels(account.vendor.name).observe(waited)
                 return await self._told(account, request, within - waited, max_bytes)
@@ -207,6 +206,20 @@ class Outgoing:
             yield
         finally:
             places.release()
+
+    @asynccontextmanager
+    async def _turn(self, account: Account, bulk: bool, seconds: float) -> AsyncGenerator[None]:
+        """The account's turn within the vendor's quota, and within that of which it is a part. Raises Throttled."""
+        until = time.monotonic() + seconds
+        async with AsyncExitStack() as turns:
+            vendor: Vendor | None = account.vendor
+            while vendor is not None:
+                one = Account(vendor, account.id)
+                quota = self._learnt.get(one.name, vendor.quota)
+                left = max(until - time.monotonic(), 0.0)
+                await turns.enter_async_context(self._limiter.turn(one, quota, bulk=bulk, seconds=left))
+                vendor = vendor.part_of
+            yield
 
     def _show_circuits(self, vendor: Vendor) -> None:
         metrics.VENDOR_CIRCUITS.labels(vendor.name).set(self._circuits.open(vendor.name))

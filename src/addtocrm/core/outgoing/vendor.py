@@ -28,13 +28,17 @@ class Lesson(msgspec.Struct, frozen=True):
 
 
 class Vendor(msgspec.Struct, frozen=True, kw_only=True):
-    """A vendor as data. Of its `connections` one account has `account_connections` at most, and takes no other's.
-    `learn` reads the quota from an answer's headers (lower-case names); `throttled` reads from the
-    headers and the decoded body of a 429 for how many seconds nothing more is granted, where `Retry-After` is not said.
+    """A vendor as data.
+
+    `part_of` is the vendor within whose quota this one has a narrower one (as that of its search). `learn` reads the
+    quota from an answer's headers (lower-case names); `throttled` reads from the headers and the decoded body of a 429
+    for how many seconds nothing more is granted, where `Retry-After` is not said. Of the `connections` one account has
+    `account_connections` at most, and takes no other's.
     """
 
     name: str
     quota: Quota = Quota()
+    part_of: "Vendor | None" = None
     learn: Callable[[Mapping[str, str]], Lesson | None] | None = None
     throttled: Callable[[Mapping[str, str], Any], float | None] | None = None
     http2: bool = False

@@ -671,12 +671,13 @@ def within(requests: int) -> Quota:
     return Quota((Window(requests, WINDOW_SECONDS),))
 
 
-SEARCH = Vendor(name="pipedrive-search", quota=within(10), throttled=throttled)
+VENDOR = Vendor(name="pipedrive", quota=within(20), learn=learn, throttled=throttled)
+SEARCH = Vendor(name="pipedrive-search", quota=within(10), part_of=VENDOR, throttled=throttled)
 
 connector = Definition(
     name="pipedrive",
     label="Pipedrive",
-    vendor=Vendor(name="pipedrive", quota=within(20), learn=learn, throttled=throttled),
+    vendor=VENDOR,
     api_url="https://api.pipedrive.com",
     hosts=(".pipedrive.com",),
     token=TokenAuth(where="Pipedrive: Personal preferences, API.", header="x-api-token", scheme=""),

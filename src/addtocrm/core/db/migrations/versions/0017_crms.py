@@ -37,6 +37,7 @@ create table crm_links (
 );
 create index on crm_links (identity);
 create index on crm_links (connection_id, person);
+create index on crm_links (at) where record_id is null;
 create index on crm_links (connection_id, record_id);
 comment on column crm_links.identity is 'a digest of what a record was found or made by: `name` says what that is';
 comment on column crm_links.person is 'an identity that all rows of one person or company have in common';
