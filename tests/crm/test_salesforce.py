@@ -14,7 +14,6 @@ from vendors.salesforce_server import SalesforceServer, error
 from addtocrm.crm import contract as c
 from addtocrm.crm import mappings
 from addtocrm.crm.connectors.salesforce import connector as salesforce
-from addtocrm.crm.connectors.salesforce import parts
 from addtocrm.crm.model import MappingWrite
 
 T = TypeVar("T")
@@ -529,11 +528,6 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
 
     run(work)
     assert sorted(vendor.members("Fair 'O\\26")) == sorted([jane, lead, *more])
-
-
-def test_parts_keep_order_and_size() -> None:
-    assert parts([1, 2, 3], 2) == [(1, 2), (3,)]
-    assert parts(["a" * 9, "b", "c"], 5, len) == [("a" * 9,), ("b", "c")]
 
 
 class TestSalesforce(LeadScenarios, Scenarios):

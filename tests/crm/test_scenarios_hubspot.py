@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -38,11 +39,13 @@ class TestHubSpot(Scenarios):
 
     def test_who_disconnects_in_the_middle_of_a_write_loses_no_event(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
-            vendor.trouble(self.creates, after=1.0)
+            held = threading.Event()
+            vendor.trouble(self.creates, held=held)
             writing = asyncio.create_task(desk.write(JANE))
             while not vendor.asked(self.creates):
                 await asyncio.sleep(0.01)
             await connections.disconnect(desk.setup, desk.account_id)
+            held.set()
             assert (await writing).action == "created"
             assert (await desk.events()).count("crm.contact.created") == 1
 

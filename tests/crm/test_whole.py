@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -163,10 +164,12 @@ def test_a_push_through_three_kills_makes_each_contact_once(account: Account, ve
 def test_a_switch_in_the_middle_of_a_push_splits_it_over_no_two_crms(account: Account, vendors: Any) -> None:
     hubspot, pipedrive = vendors
     connect(account, hubspot, "hubspot")
-    hubspot.trouble("batch/create", after=3, times=1000)
-    id = push(account, people(800, 7))
+    switched = threading.Event()
+    hubspot.trouble("contacts/batch/create", held=switched, times=1000)
+    id = push(account, people(500, 7))
     until(lambda: len(hubspot.contacts()) >= 50)
     connect(account, pipedrive, "pipedrive")
+    switched.set()
     until(lambda: job(account, id)["status"] == "completed", 120)
     assert pipedrive.contacts() == []
     results = account.client.get(f"/v1/jobs/{id}/results", params={"format": "csv"}).text

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -15,8 +16,8 @@ from valkey.exceptions import ValkeyError
 
 from addtocrm.cli.database import is_up_to_date
 from addtocrm.cli.output import FAILURES, emit, out
+from addtocrm.core import logs, valkeys
 from addtocrm.core import settings as settings_module
-from addtocrm.core import valkeys
 from addtocrm.core.db import postmaster
 from addtocrm.core.db.embedded import is_kept
 from addtocrm.core.db.keeper import keeper_url
@@ -56,6 +57,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     Exit code 1 where something is wrong.
     """
     settings = settings_module.load()
+    logs.configure(settings.log_level, pretty=sys.stderr.isatty())
     checks = [
         _check("server", lambda: _server(settings)),
         _check("data folder", lambda: _folder(settings)),

@@ -50,13 +50,19 @@ class Trouble:
     """What happens to the next `times` requests whose `METHOD /path` matches `where`.
 
     `answer` is given instead of the work; with `lost`, the work is done and the connection cut without an answer;
-    with `after`, the work is done `after` seconds before its answer is sent.
+    with `held`, the work is done and its answer sent when that is set.
     """
 
     def __init__(
-        self, where: str, answer: Answer | None = None, *, times: int = 1, lost: bool = False, after: float = 0.0
+        self,
+        where: str,
+        answer: Answer | None = None,
+        *,
+        times: int = 1,
+        lost: bool = False,
+        held: threading.Event | None = None,
     ) -> None:
-        self.where, self.answer, self.times, self.lost, self.after = re.compile(where), answer, times, lost, after
+        self.where, self.answer, self.times, self.lost, self.held = re.compile(where), answer, times, lost, held
 
 
 F = TypeVar("F", bound=Callable[..., Answer])
@@ -319,8 +325,8 @@ class Vendor:
             return _send(handler, trouble.answer)
         with self.lock:
             answer = self._answer(request)
-        if trouble and trouble.after:
-            time.sleep(trouble.after)
+        if trouble and trouble.held:
+            trouble.held.wait(60)
         if trouble and trouble.lost:
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)
