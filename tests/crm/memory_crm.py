@@ -85,7 +85,7 @@ class MemoryCrm:
         self._store.calls.append(name)
         await asyncio.sleep(0.002)
         if self._token != TOKEN:
-            raise Expired
+            raise Expired(self._token or "")
         if self._store.failure and name not in ("info", "fields", "find"):
             raise self._store.failure
         return self._store

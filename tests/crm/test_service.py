@@ -78,7 +78,7 @@ async def refused(work: Awaitable[Any]) -> ApiError:
         (Unavailable(), "crm_unavailable", 30),
         (Rejected("m_job_title", "is too long for this CRM."), "validation_error", None),
         (NotFound("contact 9"), "not_found", None),
-        (Expired(), "crm_token_expired", None),
+        (Expired(TOKEN), "crm_token_expired", None),
     ],
 )
 def test_a_failure_is_told_as_it_is(world: World, failure: Failure, type: str, seconds: int | None) -> None:
@@ -96,7 +96,7 @@ def test_a_failure_is_told_as_it_is(world: World, failure: Failure, type: str, s
 
 def test_a_token_that_ends_is_told_once_and_until_it_is_connected_again(world: World) -> None:
     async def work(world: World) -> None:
-        world.store.failure = Expired()
+        world.store.failure = Expired(TOKEN)
         errors = await asyncio.gather(*(refused(world.write({"full_name": f"Jane {n}"})) for n in range(8)))
         assert {one.type for one in errors} == {"crm_token_expired"}
         assert (await connections.info(world.pool, world.caller.account_id)).status == "token_expired"

@@ -43,7 +43,7 @@ def connect(
 
     Args:
         email: the account's address
-        crm: `builtin`, `hubspot`, `salesforce`, `pipedrive`, `zoho` or `attio`
+        crm: its name, such as `builtin` or `hubspot`; a wrong one is told which there are
         token: the CRM's token, where it takes one; others may see it in the list of processes
         token_stdin: read the token from standard input
         contact_object: whether new people become `contact`s or `lead`s (Salesforce, Zoho)
@@ -144,7 +144,7 @@ def map_(
         email: the account's address
         rules: `FIELD=our_name,our_name` (the first that is not empty), `FIELD="text"` (constant), `FIELD=` (none)
         object: whose fields: `contact`, `company` or `lead`
-        file: all rules, as GET /v1/crm/mapping gives them
+        file: all rules, as this command prints them with --json, or an array of them
         reset: go back to the usual rules
         create_linkedin_field: make a field for LinkedIn URLs in the CRM where it has none
         json: one JSON document instead of text
@@ -158,9 +158,10 @@ def map_(
         new = None if reset else before.rules if not before.is_default else None
         if file:
             try:
-                new = msgspec.json.decode(file.read_bytes(), type=list[Rule])
+                read = msgspec.json.decode(file.read_bytes(), type=list[Rule] | FieldMapping)
             except msgspec.DecodeError as error:
-                raise invalid("--file", f"is no JSON array of rules: {error}.") from None
+                raise invalid("--file", f"has no rules as JSON: {error}.") from None
+            new = read.rules if isinstance(read, FieldMapping) else read
         for rule in rules or ():
             new = _with_rule(new if new is not None else before.rules, rule)
         write = MappingWrite(object=object, rules=new, create_linkedin_field=create_linkedin_field)

@@ -156,16 +156,20 @@ async def _look(url: str, kind: str) -> str:
 
 def _secret_key(settings: Settings) -> str:
     """Whether what is sealed in the database opens with the key file of this host."""
-    url = settings.database_url or postmaster.url(settings.data_dir / "postgres")
-    if not settings.database_url and not postmaster.answers(settings.data_dir / "postgres"):
-        raise NotChecked("the database does not answer")
-    sealed, closed = asyncio.run(_sealed(url, settings))
+    sealed, closed = asyncio.run(_sealed(_answering(settings), settings))
     if closed:
         raise Problem(
             f"{closed} of {sealed} CRM tokens do not open with {settings.data_dir / FILE}; bring that of the other "
             "hosts, or of the backup, here."
         )
     return f"{settings.data_dir / FILE} opens what is sealed in the database"
+
+
+def _answering(settings: Settings) -> str:
+    """The URL of the database. Raises NotChecked where the embedded one does not answer."""
+    if not settings.database_url and not postmaster.answers(settings.data_dir / "postgres"):
+        raise NotChecked("the database does not answer")
+    return settings.database_url or postmaster.url(settings.data_dir / "postgres")
 
 
 async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
@@ -180,11 +184,8 @@ async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
 
 
 def _crms(settings: Settings) -> str:
-    """Asks every account's active CRM whether it takes our access."""
-    url = settings.database_url or postmaster.url(settings.data_dir / "postgres")
-    if not settings.database_url and not postmaster.answers(settings.data_dir / "postgres"):
-        raise NotChecked("the database does not answer")
-    asked, troubles = asyncio.run(_asked(url, settings))
+    """Asks every CRM that an account has connected whether it takes our access."""
+    asked, troubles = asyncio.run(_asked(_answering(settings), settings))
     if troubles:
         raise Problem("; ".join(troubles))
     return (

@@ -1,6 +1,7 @@
 """addtocrm settings"""
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
@@ -32,7 +33,7 @@ def settings(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
 def _of_vendor(now: Settings, crm: Definition) -> list[dict[str, Any]]:
     """What is set for a CRM, and would be otherwise."""
     own = now.vendor(crm.name)
-    sign_in = crm.oauth.authorize_url if crm.oauth else ""
+    sign_in = "{0.scheme}://{0.netloc}".format(urlsplit(crm.oauth.authorize_url)) if crm.oauth else ""
     return [
         {
             "variable": f"ADDTOCRM_{crm.name.upper()}_{part}",

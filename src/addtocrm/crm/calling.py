@@ -59,12 +59,12 @@ class Calls:
         if reply.status != 401 or self._is_forbidden(reply):
             return reply
         if self._renew is None:
-            raise Expired
+            raise Expired(used)
         if self.token == used:
             self.token = await self._renew(used)
         reply = await self._call(vendor or self._vendor, method, path, headers, call)
         if reply.status == 401 and not self._is_forbidden(reply):
-            raise Expired
+            raise Expired(self.token)
         return reply
 
     def _is_forbidden(self, reply: Reply) -> bool:

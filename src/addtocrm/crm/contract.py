@@ -53,7 +53,11 @@ class Failure(Exception):
 
 
 class Expired(Failure):
-    """The CRM no longer takes our credentials; the account has to be connected again."""
+    """The CRM takes `token`, the access token, and what renews it, no more; the account has to be connected again."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__("expired")
+        self.token = token
 
 
 class RateLimited(Failure):

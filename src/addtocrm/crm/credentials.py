@@ -133,7 +133,7 @@ async def _refresh(setup: Setup, before: asyncpg.Record, old: str) -> Tokens:
             if tokens.access_token != old:
                 return tokens
             if row["status"] == "token_expired":
-                raise Expired
+                raise Expired(old)
             try:
                 new = await oauth.refreshed(setup.outgoing, setup.settings, definition_of(row), tokens, row["auth_url"])
             except Expired:
@@ -157,10 +157,10 @@ async def failed(setup: Setup, row: asyncpg.Record | None, failure: Failure, pat
     """A connector's failure for the caller. A connection whose access ended is marked."""
     if isinstance(failure, Expired) and row:
         now = await store.connection(setup.pool, row["id"])
-        if now and (now["secret"] == row["secret"] or now["status"] == "token_expired"):
-            await _mark_expired(setup, row)
-        elif now:
-            return told(Unavailable(retry_after=1), path)
+        if now and now["status"] == "connected":
+            if failure.token != tokens_of(setup, now).access_token:
+                return told(Unavailable(retry_after=1), path)  # It has another one by now.
+            await _mark_expired(setup, now)
     return told(failure, path)
 
 

@@ -129,13 +129,13 @@ async def refreshed(
     elif tokens.refresh_token is not None:
         form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
     else:
-        raise Expired
+        raise Expired(tokens.access_token)
     try:
         client = tokens.client or app(settings, definition)
         new = (await _asked(outgoing, settings, definition, form, client, auth_url)).tokens
     except Rejected as refusal:
         # What is the operator's fault, connecting again would not mend.
-        raise Expired if refusal.field == "token" else Unavailable from None
+        raise Expired(tokens.access_token) if refusal.field == "token" else Unavailable() from None
     return msgspec.structs.replace(new, refresh_token=new.refresh_token or tokens.refresh_token)
 
 

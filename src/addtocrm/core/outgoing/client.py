@@ -266,7 +266,7 @@ class Outgoing:
             await self._limiter.pause(account, seconds)
             raise Throttled("the vendor says that its quota is used up", seconds)
         if status >= 500:
-            raise ServerFailed(f"the vendor answered {status}", retry_after(headers), handled=status != 503)
+            raise ServerFailed(f"the vendor answered {status}", retry_after(headers))
         return Reply(status, headers, _decoded(status, headers, body))
 
     async def _exchange(

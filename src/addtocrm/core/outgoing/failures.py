@@ -43,11 +43,9 @@ class NoAnswer(CallFailed):
 
 
 class ServerFailed(CallFailed):
-    """A 5xx answer. One of 503 says that the request was not handled (RFC 9110 §15.6.4)."""
+    """A 5xx answer."""
 
-    def __init__(self, message: str, retry_after: float | None = None, *, handled: bool = True) -> None:
-        super().__init__(message, retry_after)
-        self.maybe_done = handled
+    maybe_done = True
 
 
 class BadAnswer(CallFailed):

@@ -684,7 +684,7 @@ class Salesforce:
                 concurrent = "concurrent" in problem.message.lower()
                 raise await self._calls.limited(CONCURRENT_SECONDS if concurrent else DAILY_SECONDS)
             if problem.code == "INVALID_SESSION_ID":
-                raise Expired
+                raise Expired(self._calls.token)
         return reply
 
 

@@ -125,7 +125,7 @@ class Attio:
         reply = await self._calls.ask("GET", "/v2/self")
         who = _data(Reply(reply.status, reply.headers, {"data": reply.data}), Identity)
         if not who.active:
-            raise contract.Expired
+            raise contract.Expired(self._calls.token)
         return contract.CrmAccount(who.workspace_id, who.workspace_name, f"https://app.attio.com/{who.workspace_slug}")
 
     async def _attributes(self, kind: Kind) -> Schema:
