@@ -13,6 +13,7 @@ from vendors.pipedrive_server import PipedriveServer, custom, key_of
 
 from addtocrm.crm import registry
 from addtocrm.crm.connectors import pipedrive
+from addtocrm.crm.connectors.pipedrive import api, quotas
 from addtocrm.crm.contract import (
     Changed,
     Expired,
@@ -447,10 +448,10 @@ def test_throttled_once_is_waited_for(vendor: PipedriveServer) -> None:
 
 
 def test_quota_is_learnt_from_headers() -> None:
-    lesson = pipedrive.learn({"x-ratelimit-limit": "480"})
+    lesson = quotas.learn({"x-ratelimit-limit": "480"})
     assert lesson and lesson.quota and lesson.quota.windows[0].requests == 480
     for odd in ("", "0", "-1", "many", "99999"):
-        assert pipedrive.learn({"x-ratelimit-limit": odd}) is None
+        assert quotas.learn({"x-ratelimit-limit": odd}) is None
 
 
 @pytest.mark.parametrize(
@@ -466,7 +467,7 @@ def test_quota_is_learnt_from_headers() -> None:
     ],
 )
 def test_what_a_429_says(headers: dict[str, str], seconds: float | None) -> None:
-    assert pipedrive.throttled(headers, None) == seconds
+    assert quotas.throttled(headers, None) == seconds
 
 
 @pytest.mark.parametrize(
@@ -575,10 +576,10 @@ class TestPipedrive(Scenarios):
 
     @pytest.fixture(autouse=True)
     def ten_times_as_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pipedrive, "WINDOW_SECONDS", self.seconds)
-        whole = msgspec.structs.replace(pipedrive.VENDOR, quota=pipedrive.within(20))
-        search = msgspec.structs.replace(pipedrive.SEARCH, quota=pipedrive.within(10), part_of=whole)
-        monkeypatch.setattr(pipedrive, "SEARCH", search)
+        monkeypatch.setattr(quotas, "WINDOW_SECONDS", self.seconds)
+        whole = msgspec.structs.replace(quotas.VENDOR, quota=quotas.within(20))
+        search = msgspec.structs.replace(quotas.SEARCH, quota=quotas.within(10), part_of=whole)
+        monkeypatch.setattr(api, "SEARCH", search)
         monkeypatch.setitem(registry.load(), "pipedrive", msgspec.structs.replace(pipedrive.connector, vendor=whole))
 
     def prepare(self, vendor: PipedriveServer) -> None:
