@@ -15,7 +15,7 @@ from vendors.attio_server import AttioServer
 from vendors.base import Answer
 
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
-from addtocrm.crm.connectors import attio
+from addtocrm.crm.connectors.attio import client
 from addtocrm.crm.connectors.attio import connector as definition
 from addtocrm.crm.contract import (
     Connector,
@@ -551,7 +551,7 @@ class TestAttio(Scenarios):
         self, run: Any, vendor: AttioServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Twice as fast as Attio allows, so that it does not take 12 seconds.
-        monkeypatch.setattr(attio, "WRITES", Vendor(name="attio_writes", quota=Quota((Window(25, 0.5),))))
+        monkeypatch.setattr(client, "WRITES", Vendor(name="attio_writes", quota=Quota((Window(25, 0.5),))))
         vendor.quota, vendor.write_quota = (100, 1), (25, 0.5)
         everybody = people(300, 7)
 

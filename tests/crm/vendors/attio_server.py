@@ -12,43 +12,12 @@ import time
 from email.utils import formatdate
 from typing import Any, NamedTuple
 
+from vendors.attio_filters import LOCATION, TYPES, Filters, UnknownAttribute
 from vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 WORKSPACE = "ffffffff-0000-4000-8000-000000000001"
 FREE_DOMAINS = ("gmail.com", "outlook.com")
-LOCATION = (
-    *("line_1", "line_2", "line_3", "line_4", "locality", "region"),
-    *("postcode", "country_code", "latitude", "longitude"),
-)
 COUNTRIES = ("AT", "BR", "CH", "DE", "ES", "FR", "GB", "IE", "IN", "JP", "NL", "PL", "SE", "US")
-TEXT_FILTERS = {"$eq", "$contains", "$starts_with", "$ends_with"}
-NUMBER_FILTERS = {"$eq", "$gt", "$gte", "$lt", "$lte"}
-
-
-class Type(NamedTuple):
-    """The properties of a value, the first is what a filter without one means, and the operators of filters."""
-
-    properties: tuple[str, ...]
-    filters: set[str]
-
-
-TYPES = {
-    "text": Type(("value",), TEXT_FILTERS | {"$in"}),
-    "number": Type(("value",), NUMBER_FILTERS),
-    "checkbox": Type(("value",), {"$eq"}),
-    "date": Type(("value",), NUMBER_FILTERS),
-    "timestamp": Type(("value",), NUMBER_FILTERS),
-    "select": Type(("option",), {"$eq"}),
-    "domain": Type(("domain", "root_domain"), TEXT_FILTERS | {"$not_empty"}),
-    "email-address": Type(("email_address", "email_domain", "original_email_address"), TEXT_FILTERS),
-    "phone-number": Type(
-        ("normalized_phone_number", "original_phone_number", "country_code"), TEXT_FILTERS | {"$not_empty"}
-    ),
-    "personal-name": Type(("full_name", "first_name", "last_name"), TEXT_FILTERS | {"$not_empty"}),
-    "location": Type(LOCATION, TEXT_FILTERS),
-    "record-reference": Type(("target_record_id", "target_object"), {"$eq", "$in"}),
-    "actor-reference": Type(("referenced_actor_id", "referenced_actor_type"), {"$eq"}),
-}
 
 
 class Attribute(NamedTuple):
@@ -129,6 +98,7 @@ class AttioServer(Vendor):
         self.attributes = {name: dict(slugs) for name, slugs in STANDARD.items()}
         self.options = {"categories": ["SaaS", "Retail"], "employee_range": ["1-10", "11-50"]}
         self.records: dict[str, dict[str, dict[str, list[dict[str, Any]]]]] = {"people": {}, "companies": {}}
+        self._filters = Filters(self.attributes, self.records)
         self.owner = self.uuid()
         self.lists_: dict[str, dict[str, Any]] = {}
         self.entries: list[tuple[str, str]] = []
@@ -159,6 +129,9 @@ class AttioServer(Vendor):
             return super()._answer(request)
         except Said as said:
             return said.answer
+        except UnknownAttribute as unknown:
+            message = f"Unknown attribute slug: {unknown}"
+            return problem(400, "unknown_filter_attribute_slug", message, path=list(unknown.path))
 
     def _over(self) -> bool:
         """Reads and writes have windows of their own."""
@@ -447,39 +420,13 @@ class AttioServer(Vendor):
     def _queried(self, object: str, body: dict[str, Any]) -> list[Any]:
         if set(body) - {"filter", "sorts", "limit", "offset"} or not 1 <= body.get("limit", 500) <= 500:
             raise refuse("a query has filter, sorts, limit up to 500, and offset")
-        found = [id for id, _ in every(self.records[object]) if self._holds(object, id, body.get("filter", {}))]
+        found = [id for id, _ in every(self.records[object]) if self._filters.holds(object, id, body.get("filter", {}))]
         for sort in reversed(body.get("sorts", [])):
             if sort.get("direction") != "asc" or sort.get("attribute") not in ("created_at", "record_id"):
                 raise refuse(f"no sort of these tests: {sort}")
             found.sort(key=lambda id: self.records[object][id][sort["attribute"]][0]["value"])
         first = body.get("offset", 0)
         return [self._shown(object, id) for id in found[first : first + body.get("limit", 500)]]
-
-    def _holds(self, object: str, id: str, filter: dict[str, Any], at: tuple[str, ...] = ()) -> bool:
-        if "path" in filter:
-            if set(filter) != {"path", "constraints"}:
-                raise refuse("a path filter has path and constraints")
-            return self._along(object, id, filter["path"], filter["constraints"])
-        results = []
-        for key, wanted in filter.items():
-            if key in ("$and", "$or"):
-                each = [self._holds(object, id, one, (*at, key, str(n))) for n, one in enumerate(wanted)]
-                results.append(all(each) if key == "$and" else any(each))
-            elif key not in self.attributes[object]:
-                raise unknown(key, *at)
-            else:
-                held = self.records[object][id].get(key, [])
-                results.append(some(self.attributes[object][key].type, held, wanted))
-        return all(results)
-
-    def _along(self, object: str, id: str, path: list[list[str]], constraints: dict[str, Any]) -> bool:
-        (on, slug), *rest = path
-        if on != object or slug not in self.attributes[object]:
-            raise unknown(slug, "path")
-        held = self.records[object][id].get(slug, [])
-        if not rest:
-            return some(self.attributes[object][slug].type, held, constraints)
-        return any(self._along(rest[0][0], one["target_record_id"], rest, constraints) for one in held)
 
     # Lists, notes, tasks.
 
@@ -511,7 +458,7 @@ class AttioServer(Vendor):
             raise missing(f'List with slug/ID "{list}"')
         if path[0] != [list, "parent_record"]:
             raise refuse("the path begins at the list")
-        found = [r for on, r in self.entries if on == list and self._along("people", r, path[1:], constraints)]
+        found = [r for on, r in self.entries if on == list and self._filters.along("people", r, path[1:], constraints)]
         return Answer(200, {"data": [{"parent_record_id": id, "parent_object": "people"} for id in found]})
 
     @route("PUT", "/v2/lists/{list}/entries")
@@ -667,53 +614,9 @@ class AttioServer(Vendor):
         return [id for on, id in self.entries if self.lists_[on]["name"] == list_name]
 
 
-def unknown(slug: str, *at: str) -> Said:
-    return Said(problem(400, "unknown_filter_attribute_slug", f"Unknown attribute slug: {slug}.", path=[*at, slug]))
-
-
 def first(held: dict[str, list[dict[str, Any]]], slug: str, property: str) -> Any:
     return next((one[property] for one in held.get(slug, [])), None)
 
 
 def reference(company: str) -> list[dict[str, Any]]:
     return [{"target_object": "companies", "target_record_id": company}]
-
-
-def some(type: str, held: list[dict[str, Any]], wanted: Any) -> bool:
-    """Whether a value fits; the condition is judged also where there is none."""
-    results = [fits(type, one, wanted) for one in held or [{}]]
-    return any(results)
-
-
-def fits(type: str, held: dict[str, Any], wanted: Any) -> bool:
-    properties, filters = TYPES[type]
-    if not isinstance(wanted, dict) or any(key.startswith("$") for key in wanted):
-        wanted = {properties[0]: wanted}
-    results = []
-    for property, condition in wanted.items():
-        if property not in properties:
-            raise refuse(f"a {type} has no {property}")
-        has = held.get(property)
-        if isinstance(has, dict):
-            has = has["title"]
-        for operator, value in (condition if isinstance(condition, dict) else {"$eq": condition}).items():
-            if operator not in filters:
-                raise Refuse(f"{operator} on a {type}", problem(400, "filter_error", f'Invalid operator "{operator}".'))
-            results.append(has is not None and compared(operator, has, value, fold=type == "email-address"))
-    return all(results)
-
-
-def compared(operator: str, has: Any, value: Any, *, fold: bool) -> bool:
-    match operator:
-        case "$not_empty":
-            return True
-        case "$in":
-            return has in value
-        case "$eq":
-            return has == (value.lower() if fold else value)
-        case "$gt" | "$gte" | "$lt" | "$lte":
-            return {"$gt": has > value, "$gte": has >= value, "$lt": has < value, "$lte": has <= value}[operator]
-    has, value = has.lower(), value.lower()
-    return {"$contains": value in has, "$starts_with": has.startswith(value), "$ends_with": has.endswith(value)}[
-        operator
-    ]
