@@ -82,6 +82,7 @@ def postgres() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="addtocrm-tests-"))
     with attach(folder) as attachment:
         migrate(attachment.url)
+        asyncio.run(_execute(attachment.url, "alter system set fsync = off", "select pg_reload_conf()"))
         yield attachment.url
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -92,16 +93,18 @@ def new_database(postgres: str) -> Callable[[], str]:
 
     def make() -> str:
         name = f"test{next(DATABASES)}"
-
-        async def create() -> None:
-            connection = await asyncpg.connect(urlunsplit(urlsplit(postgres)._replace(path="/postgres")))
-            await connection.execute(f"create database {name} template addtocrm")
-            await connection.close()
-
-        asyncio.run(create())
+        copy = f"create database {name} template addtocrm strategy file_copy"
+        asyncio.run(_execute(urlunsplit(urlsplit(postgres)._replace(path="/postgres")), copy))
         return urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
 
     return make
+
+
+async def _execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
 
 
 @pytest.fixture

@@ -579,6 +579,19 @@ class Scenarios:
 
         run(work)
 
+    def test_two_together_who_turn_out_to_be_one_do_not_overwrite_each_other(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            first = await desk.write({name: JANE[name] for name in ("full_name", "email", "linkedin_url")})
+            by_url = {"full_name": JANE["full_name"], "linkedin_url": JANE["linkedin_url"], "job_title": "Boss"}
+            by_email = {"full_name": JANE["full_name"], "email": JANE["email"], "job_title": "Chief"}
+            done = await desk.write_many([by_url, {**by_email, "phone": "+15550100100"}])
+            assert [(one.contact_id, one.action) for one in done] == [(first.contact_id, "updated")] * 2
+            assert done[1].fields_kept == ["job_title"]
+            [contact] = vendor.contacts()
+            assert (contact["job_title"], re.sub(r"\D", "", contact["phone"])) == ("Boss", "15550100100")
+
+        run(work)
+
     def test_a_mapping_of_the_accounts_own(self, run: Any, vendor: Any) -> None:
         name, option = self.picklist
 

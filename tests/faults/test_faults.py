@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 import httpx2 as httpx
-from harness import Account, Server, until, with_pool
+from harness import JOBS_TITLE, Account, Server, until, with_pool
 from world import WorldBeside
 
 from addtocrm.core.caller import Caller
@@ -124,7 +124,7 @@ def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> No
         threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
         for child in [child for thread in threads for child in thread.read_text().split()]:
             with contextlib.suppress(OSError):
-                if "main.jobs" in Path(f"/proc/{child}/cmdline").read_text():
+                if Path(f"/proc/{child}/cmdline").read_text().startswith(JOBS_TITLE):
                     return int(child)
         return None
 

@@ -100,12 +100,12 @@ def run(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:
     # Workers are forked: what they import is loaded before any thread could hold an import lock at that moment.
     importlib.import_module(APPLICATION.partition(":")[0])
     server = _server(settings, place.address)
-    if place.keeper:
-        place.keeper.watch(on_failure=server.end)
-    threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
     jobs = JobsProcess()
     jobs.start()
     try:
+        if place.keeper:
+            place.keeper.watch(on_failure=server.end)
+        threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
         server.serve()
     finally:
         jobs.stop()

@@ -183,12 +183,12 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
 
 async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) -> list[Piece]:
     """Writes changes. Gives the pieces that are to be planned again: their record is another by now."""
-    if not plans:
-        return []
     again: list[Piece] = []
+    first: dict[tuple[Kind, str], Piece] = {}
     by_kind: dict[Kind, list[tuple[Piece, Update]]] = {}
     for piece, update in plans:
-        by_kind.setdefault(update.record.kind, []).append((piece, update))
+        if first.setdefault((update.record.kind, update.record.id), piece) is piece:
+            by_kind.setdefault(update.record.kind, []).append((piece, update))
     for kind, some in by_kind.items():
         try:
             outcomes: Sequence[Record | Failure] = await crm.connector.update(kind, [update for _, update in some])
@@ -199,8 +199,7 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
                 case Record():
                     piece.record = outcome
                 case Changed():
-                    fresh = (await crm.connector.get(kind, [update.record.id])).get(update.record.id)
-                    again += await _chosen_anew(crm, piece, fresh)
+                    again += await _read_anew(crm, piece, update.record)
                 case NotFound():
                     await links.drop(crm, [update.record.id])
                     again += await _chosen_anew(crm, piece, None)
@@ -209,7 +208,20 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
                 case _:
                     piece.failure = await _of_our_names(crm, piece, outcome)
         _raise_what_fails_all(outcomes)
+    for piece, update in plans:
+        if first[update.record.kind, update.record.id] is not piece:
+            again += await _read_anew(crm, piece, update.record)
     return again
+
+
+async def _read_anew(crm: OpenForWriting, piece: Piece, record: Record) -> list[Piece]:
+    """The piece with the record as it is now, where it can be read."""
+    try:
+        fresh = await crm.connector.get(record.kind, [record.id])
+    except Failure as failure:
+        piece.failure = failure
+        return []
+    return await _chosen_anew(crm, piece, fresh.get(record.id))
 
 
 async def _chosen_anew(crm: OpenForWriting, piece: Piece, fresh: Record | None) -> list[Piece]:

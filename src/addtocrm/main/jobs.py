@@ -1,6 +1,6 @@
-"""The process that carries jobs out: `python -m addtocrm.main.jobs PARENT`, started by `addtocrm serve`.
+"""The process that carries jobs out, forked by `addtocrm serve`.
 
-It ends with the process PARENT, also when that died before this one looked.
+It ends with its parent, also when that died before this one looked.
 """
 
 import asyncio
@@ -33,7 +33,17 @@ LEAVE_SECONDS = 20.0
 """A process that was told to stop and waits for a lost database ends after this; its jobs are taken by others."""
 
 
-async def main() -> None:
+def process(parent: int) -> int:
+    """Carries jobs out until a signal ends it, or the process `parent` does; gives the exit code."""
+    try:
+        run(_main(parent))
+    except Exception:
+        log.exception("jobs_process_failed")
+        return 1
+    return 0
+
+
+async def _main(parent: int) -> None:
     settings = settings_module.load()
     logs.configure(settings.log_level)
     assert settings.database_url is not None
@@ -49,7 +59,7 @@ async def main() -> None:
     ending = asyncio.create_task(_end_after(stop))
     async with running(settings, hear, mail_connections=TOTAL) as services:
         beside = [
-            asyncio.create_task(_stop_with(int(sys.argv[1]), stop)),
+            asyncio.create_task(_stop_with(parent, stop)),
             asyncio.create_task(service.keep_deleting(services.pool, settings.job_days)),
         ]
         # Taking and settling jobs waits for none of the items' own statements.
@@ -77,11 +87,3 @@ async def _stop_with(parent: int, stop: asyncio.Event) -> None:
     while os.getppid() == parent:
         await asyncio.sleep(PARENT_POLL_SECONDS)
     stop.set()
-
-
-if __name__ == "__main__":
-    try:
-        run(main())
-    except Exception:
-        log.exception("jobs_process_failed")
-        sys.exit(1)

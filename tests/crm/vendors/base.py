@@ -171,6 +171,10 @@ class Vendor:
             self.tokens.clear()
             self.refresh_tokens.clear()
 
+    def keeps_its_quotas(self) -> bool:
+        """Whether it had to throttle no more than what a busy machine sends a moment late, in the next window."""
+        return self.throttles <= len(self.seen) // 20
+
     def asked(self, where: str) -> list[Request]:
         """The requests whose `METHOD /path` matches."""
         return [one for one in self.seen if re.search(where, f"{one.method} {one.path}")]

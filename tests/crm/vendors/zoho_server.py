@@ -118,7 +118,6 @@ class ZohoServer(Vendor):
         self.denied: set[str] = set()
         self.lacks: set[str] = set()
         self.api_domain: str | None = None
-        self.most_at_once = 0
         self._running: set[int] = set()
         self.records: dict[str, dict[str, dict[str, Any]]] = {module: {} for module in FIELDS}
         self.tags: dict[str, list[str]] = {module: [] for module in FIELDS}
@@ -466,7 +465,6 @@ class ZohoServer(Vendor):
         one = threading.get_ident()
         with self.lock:
             self._running.add(one)
-            self.most_at_once = max(self.most_at_once, len(self._running))
         super()._serve(handler)
         with self.lock:
             self._running.discard(one)
