@@ -26,7 +26,7 @@ from addtocrm.core.db.embedded import attach
 from addtocrm.core.db.migrate import migrate
 
 DATABASES = itertools.count(1)
-LEAVE_SECONDS = 60.0
+LEAVE_SECONDS = float(os.environ.get("ADDTOCRM_TESTS_LEAVE_SECONDS", "60"))
 RUN = pytest.StashKey[tuple[Path, "subprocess.Popen[bytes]"]]()
 
 

@@ -42,7 +42,7 @@ def run(folder: Path, then: str, before: str = "") -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "-n", "1", file],
         cwd=HERE.parent,
-        env={**os.environ, "PYTHONPATH": str(HERE), "TMPDIR": str(folder)},
+        env={**os.environ, "PYTHONPATH": str(HERE), "TMPDIR": str(folder), "ADDTOCRM_TESTS_LEAVE_SECONDS": "5"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

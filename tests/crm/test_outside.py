@@ -20,7 +20,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.outgoing import leases
 from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
-from addtocrm.crm import connections, contacts, registry, service, setup
+from addtocrm.crm import calling, connections, contacts, registry, service, setup
 from addtocrm.crm.contract import Access, Definition, OAuth
 from addtocrm.crm.model import ContactWrite
 from addtocrm.crm.oauth import Tokens
@@ -153,7 +153,11 @@ FRESH = Tokens(access_token="access-1", refresh_token="refresh-1", expires_at=ti
 ENDING = msgspec.structs.replace(FRESH, expires_at=time.time() + 10)
 
 
-def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(run: Callable[..., None]) -> None:
+def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calling, "SINGLE_WAIT_SECONDS", 60.0)
+
     async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
         vendor.released.clear()
         writers = [asyncio.create_task(write(crm, caller, f"Jane {number}")) for number in range(500)]
