@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import asyncpg
 import httpx2 as httpx
 
-from addtocrm.cli.jobs_process import TITLE as JOBS_TITLE
+from addtocrm.cli.children import title
 from addtocrm.core import settings as settings_module
 from addtocrm.core.db.pool import Pool, open_pool
 from addtocrm.crm import connections
@@ -246,6 +246,6 @@ def jobs_process(server: Server) -> int:
     assert server.process is not None
     for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
         for child in thread.read_text().split():
-            if Path(f"/proc/{child}/cmdline").read_text().startswith(JOBS_TITLE):
+            if Path(f"/proc/{child}/cmdline").read_text().startswith(title("jobs")):
                 return int(child)
     raise AssertionError("no jobs process")

@@ -176,7 +176,7 @@ def test_jobs_lose_no_item_when_the_database_is_killed_under_them(new_embedded: 
             assert (figures()["succeeded"], figures()["failed"]) == (len(items), 0)
             until(lambda: account.usage()["credits"]["held"] == 0)
         said = {json.loads(line)["event"] for line in server.log.read_text().splitlines()}
-        assert not said & {"jobs_process_ended", "job_item_failed", "job_stumbled"}
+        assert not said & {"process_ended", "job_item_failed", "job_stumbled"}
     finally:
         server.kill()
         world.close()

@@ -11,9 +11,10 @@ from typing import Any
 
 import asyncpg
 import httpx2 as httpx
-from harness import JOBS_TITLE, Account, Server, until, with_pool
+from harness import Account, Server, until, with_pool
 from world import WorldBeside
 
+from addtocrm.cli.children import title
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.embedded import attach
 from addtocrm.core.db.migrate import migrate
@@ -124,7 +125,7 @@ def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> No
         threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
         for child in [child for thread in threads for child in thread.read_text().split()]:
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{child}/cmdline").read_text().startswith(JOBS_TITLE):
+                if Path(f"/proc/{child}/cmdline").read_text().startswith(title("jobs")):
                     return int(child)
         return None
 

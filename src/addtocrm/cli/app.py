@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": "keys:app",
     "import": "imports:app",
     "people": "people:app",
+    "search": "search:app",
     "verify": "verify:verify",
     "crm": "crm:app",
     "db": "db:app",

@@ -20,8 +20,8 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from addtocrm.cli.children import Child
 from addtocrm.cli.database import bring_up_to_date
-from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.listening import BACKLOG, listen
 from addtocrm.cli.output import emit
 from addtocrm.core import logs
@@ -100,15 +100,17 @@ def run(settings: Settings, place: Place, on_ready: Callable[[], None]) -> None:
     # Workers are forked: what they import is loaded before any thread could hold an import lock at that moment.
     importlib.import_module(APPLICATION.partition(":")[0])
     server = _server(settings, place.address)
-    jobs = JobsProcess()
-    jobs.start()
+    children = [Child("jobs"), Child("index")]
+    for child in children:
+        child.start()
     try:
         if place.keeper:
             place.keeper.watch(on_failure=server.end)
         threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
         server.serve()
     finally:
-        jobs.stop()
+        for child in children:
+            child.stop()
 
 
 class Server(MPServer):

@@ -16,8 +16,8 @@ from cyclopts import Parameter
 from cyclopts.types import ExistingFile
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from addtocrm.cli.children import Child
 from addtocrm.cli.database import database
-from addtocrm.cli.jobs_process import JobsProcess
 from addtocrm.cli.output import emit, err
 from addtocrm.core import logs
 from addtocrm.core import settings as settings_module
@@ -94,7 +94,7 @@ def verify(
         source = table(binary)
         place = _place(source.header, column)
         os.environ["ADDTOCRM_DATABASE_URL"] = url
-        process = JobsProcess()
+        process = Child("jobs")
         process.start()
         try:
             done = asyncio.run(_verify(url, account, source, place, output, total))

@@ -232,10 +232,15 @@ LEGAL = frozenset(
 )
 
 
+def plain(text: str) -> str:
+    """A text as lower-case ASCII words, accents and punctuation gone."""
+    folded = text.casefold() if text.isascii() else anyascii(unicodedata.normalize("NFC", text)).casefold()
+    return NOT_WORD.sub(" ", APOSTROPHES.sub("", folded)).strip()
+
+
 def name_key(text: str) -> str:
-    """A name for exact comparison: lower-case ASCII words, accents and punctuation gone."""
-    plain = text.casefold() if text.isascii() else anyascii(unicodedata.normalize("NFC", text)).casefold()
-    return bounded(NOT_WORD.sub(" ", APOSTROPHES.sub("", plain)).strip())
+    """A name for exact comparison: `plain`, bounded."""
+    return bounded(plain(text))
 
 
 @lru_cache(maxsize=65_536)

@@ -25,6 +25,7 @@ from addtocrm.lists import routes as lists
 from addtocrm.lookups.companies import routes as companies
 from addtocrm.lookups.emails import routes as emails
 from addtocrm.lookups.people import routes as people
+from addtocrm.lookups.search import routes as search
 from addtocrm.mail.desk import SINGLE, Desk
 from addtocrm.main.services import Services, running
 from addtocrm.sources.providers.dataset import Dataset
@@ -46,6 +47,7 @@ def build(services: Services) -> Gate:
 
     api = [
         *people.handlers,
+        *search.handlers,
         *companies.handlers,
         *emails.handlers,
         *crm.handlers,
@@ -64,6 +66,7 @@ def build(services: Services) -> Gate:
             "lookups": given(services.lookups),
             "waterfall": given(services.waterfall),
             "engine": given(services.engine),
+            "reader": given(services.reader),
             "desk": given(Desk(services.engine, SINGLE)),
             "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),

@@ -26,6 +26,7 @@ from addtocrm.mail.postgres_slots import PostgresSlots
 from addtocrm.privacy import service as suppressions
 from addtocrm.sources import contract as sources
 from addtocrm.sources import registry
+from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.waterfall import Waterfall
 from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.web.record import Recorder
@@ -46,6 +47,7 @@ class Services(msgspec.Struct, frozen=True):
     recorder: Recorder
     waterfall: Waterfall
     engine: Engine
+    reader: Reader
 
 
 @asynccontextmanager
@@ -104,7 +106,19 @@ async def running(
     ]
     try:
         yield Services(
-            settings, pool, crm, listener, ring, hot, lookups, idempotency, limiter, recorder, waterfall, engine
+            settings,
+            pool,
+            crm,
+            listener,
+            ring,
+            hot,
+            lookups,
+            idempotency,
+            limiter,
+            recorder,
+            waterfall,
+            engine,
+            Reader(settings.data_dir),
         )
     finally:
         await lookups.drain()

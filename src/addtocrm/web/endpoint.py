@@ -25,6 +25,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     all_scopes: bool = False
     body: Any = None
     query: Any = None
+    beside: Any = None
+    """A Struct of what is answered beside `data`."""
     billable: bool = False
     status: int | tuple[int, ...] = 200
     endless: bool = False

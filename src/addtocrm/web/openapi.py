@@ -66,7 +66,7 @@ def document(handlers: Sequence[HTTPRouteHandler], base_url: str) -> Json:
     ]
     types: list[Any] = [Envelope]
     for _, declared in found:
-        types += [kind for kind in (declared.body, declared.answer) if kind is not None]
+        types += [kind for kind in (declared.body, declared.answer, declared.beside) if kind is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     schema_of = dict(zip((repr(kind) for kind in types), schemas, strict=True))
     paths: dict[str, Json] = {}
@@ -175,7 +175,7 @@ def _query_parameters(query: Any) -> Iterable[Json]:
 def _successes(declared: Endpoint, method: str, schema_of: Json, components: Json) -> Json:
     content: Json = {kind: {"schema": {"type": "string"}} for kind in declared.content_types}
     if declared.answer is not str:
-        answer = _answer(declared, schema_of)
+        answer = _answer(declared, schema_of, components)
         content["application/json"] = {"schema": answer, "example": example(answer, components)}
     headers = _headers()
     if method == "POST":
@@ -193,7 +193,7 @@ def _successes(declared: Endpoint, method: str, schema_of: Json, components: Jso
     }
 
 
-def _answer(declared: Endpoint, schema_of: Json) -> Json:
+def _answer(declared: Endpoint, schema_of: Json, components: Json) -> Json:
     """The schema of the answer around `declared.answer`."""
     properties: Json = {"data": {"type": "null"}}
     if declared.answer is not None:
@@ -205,7 +205,12 @@ def _answer(declared: Endpoint, schema_of: Json) -> Json:
         properties["cached"] = {"type": "boolean", "description": "Answered before within 30 days: free."}
         for name in ("credits_deducted", "credits_remaining"):
             properties[name] = {"type": "integer", "minimum": 0}
-    return {"type": "object", "required": list(properties), "properties": properties}
+    required = list(properties)
+    if declared.beside is not None:
+        beside: Json = components[declared.beside.__name__]
+        properties |= beside["properties"]
+        required += beside["required"]
+    return {"type": "object", "required": required, "properties": properties}
 
 
 def _failures(declared: Endpoint, path: str, schema_of: Json) -> Json:

@@ -30,6 +30,9 @@ end $$;
 
 COMPARE = b"""
 do $$ begin
+    if to_regclass('public.people_feed') is not null then
+        update public.people_feed set generation = gen_random_uuid();
+    end if;
     if to_regclass('carried.suppression_key') is not null and to_regclass('public.suppression_key') is not null then
         if exists (select from public.suppressions) and not exists (
             select from public.suppression_key join carried.suppression_key using (fingerprint)

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 SYSTEM_USER = "addtocrm"
 NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
-OURS = ("jobs-", "postgres", "programs", "run", "secret.key", "serve.lock", "lost+found")
+OURS = ("jobs-", "postgres", "programs", "run", "search", "secret.key", "serve.lock", "lost+found")
 """What the names in a data folder begin with; logs may lie beside."""
 
 
@@ -114,6 +114,15 @@ def private_folder(path: Path) -> None:
             os.fchown(folder, owner, user.pw_gid)
         if stat.S_IMODE(status.st_mode) != 0o700:
             os.fchmod(folder, 0o700)
+
+
+def own_folder(path: Path) -> None:
+    """Makes a folder that only we may enter. Raises EmbeddedError where another user made it, OSError."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    with _opened(path) as folder:
+        if os.fstat(folder).st_uid != os.geteuid():
+            raise EmbeddedError(f"{path} belongs to another user; remove it: what is in it is made again.")
 
 
 def open_private(path: Path, flags: int) -> int:

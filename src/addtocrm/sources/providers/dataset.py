@@ -1,6 +1,7 @@
 """The operator's own data, imported with `addtocrm import`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -59,8 +60,12 @@ class Dataset:
             confidence = BY_NAME
         if len(rows) != 1:
             return None
-        data = {**msgspec.json.decode(rows[0]["data"]), "id": rows[0]["id"]}
-        return Match(msgspec.convert(data, Person), rows[0]["observed_at"], confidence)
+        return Match(_person(rows[0]), rows[0]["observed_at"], confidence)
+
+    async def people(self, ids: Sequence[str]) -> dict[str, Match[Person]]:
+        """The people of these ids that there are."""
+        rows = await self._fetch("select id, data, observed_at from people where id = any($1)", ids)
+        return {row["id"]: Match(_person(row), row["observed_at"], BY_LINKEDIN) for row in rows}
 
     async def company(self, query: CompanyQuery) -> Match[Company] | None:
         """The one company that matches exactly; several that match are no match."""
@@ -93,11 +98,15 @@ class Dataset:
     async def _companies(self, where: str, *values: str) -> list[asyncpg.Record]:
         return await self._fetch(f"select id, data, observed_at from companies where {where} limit 2", *values)
 
-    async def _fetch(self, sql: str, *values: str) -> list[asyncpg.Record]:
+    async def _fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         try:
             return await self._pool.fetch(sql, *values)
         except CONNECTION_FAILURES as error:
             raise ProviderUnavailable("the database does not answer") from error
+
+
+def _person(row: asyncpg.Record) -> Person:
+    return msgspec.convert({**msgspec.json.decode(row["data"]), "id": row["id"]}, Person)
 
 
 def _slug(url: str) -> str:

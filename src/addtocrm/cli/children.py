@@ -1,9 +1,10 @@
-"""The process that carries jobs out, beside the command that needs it."""
+"""The processes beside a command: `addtocrm jobs` carries jobs out, `addtocrm index` keeps the search index."""
 
 import importlib
 import os
 import signal
 import threading
+from typing import Literal
 
 import structlog
 from setproctitle import setproctitle
@@ -12,27 +13,29 @@ from addtocrm.cli.signals import ENDING
 
 log = structlog.get_logger()
 
-PROCESS = "addtocrm.main.jobs"
-TITLE = "addtocrm jobs"
 STOP_SECONDS = 10
 RESTART_SECONDS = 1.0
 
 
-class JobsProcess:
-    """Keeps the process that carries jobs out running. It is forked, so that it starts at once and shares memory."""
+Name = Literal["jobs", "index"]
 
-    def __init__(self) -> None:
-        importlib.import_module(PROCESS)
+
+class Child:
+    """Keeps a process running. It is forked, so that it starts at once and shares memory."""
+
+    def __init__(self, name: Name) -> None:
+        self._name: Name = name
+        importlib.import_module(_module(name))
         self._stopping = threading.Event()
         self._id: int | None = None
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def start(self) -> None:
-        self._id = _begin()
+        self._id = _begin(self._name)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; its jobs go on with the next process, here or on another host."""
+        """Ends it; its work goes on with the next process, here or on another host."""
         self._stopping.set()
         self._send(signal.SIGTERM)
         self._thread.join(STOP_SECONDS)
@@ -47,28 +50,37 @@ class JobsProcess:
             _, status = os.waitpid(self._id, 0)
             self._id = None
             if not self._stopping.wait(RESTART_SECONDS):
-                log.warning("jobs_process_ended", code=os.waitstatus_to_exitcode(status))
-                self._id = _begin()
+                log.warning("process_ended", process=title(self._name), code=os.waitstatus_to_exitcode(status))
+                self._id = _begin(self._name)
 
 
-def _begin() -> int:
+def title(name: Name) -> str:
+    """What the process is called among those of the machine."""
+    return f"addtocrm {name}"
+
+
+def _module(name: Name) -> str:
+    return f"addtocrm.main.{name}"
+
+
+def _begin(name: Name) -> int:
     """Forks the process; gives its id."""
     parent = os.getpid()
     id = os.fork()
     if id == 0:
         code = 1
         try:
-            code = _be(parent)
+            code = _be(name, parent)
         finally:
             os._exit(code)
     return id
 
 
-def _be(parent: int) -> int:
+def _be(name: Name, parent: int) -> int:
     for number in ENDING:
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
     # The parent's locks and its address end with the parent, whatever this process is still at.
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    setproctitle(TITLE)
-    return importlib.import_module(PROCESS).process(parent)
+    setproctitle(title(name))
+    return importlib.import_module(_module(name)).process(parent)

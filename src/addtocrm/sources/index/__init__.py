@@ -1,0 +1,1 @@
+"""People search: an index of the people table, built from it, followed from it, and never the truth."""

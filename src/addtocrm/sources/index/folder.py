@@ -1,0 +1,122 @@
+"""The folder of the index: builds of it beside each other, of which one is current.
+
+A build is a folder that tantivy writes, with the place in the changes up to which it follows the people table.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from addtocrm.core.db import locks
+from addtocrm.core.db.folders import own_folder
+from addtocrm.sources.index.schema import VERSION
+
+NAME = "search"
+CURRENT, DAMAGED, POSITION = "current", "damaged", "position.json"
+PREFIX = "build-"
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Which changes are in a build: those of the database `generation` up to `number`."""
+
+    generation: str
+    number: int
+    version: int = VERSION
+
+
+class Busy(Exception):
+    """Another process is building the index."""
+
+
+def root(data_dir: Path) -> Path:
+    """Where the builds are. Raises EmbeddedError for a folder that another user made."""
+    folder = data_dir / NAME
+    own_folder(folder)
+    return folder
+
+
+def current(root: Path) -> Path | None:
+    """The build that is searched; None where there is none."""
+    try:
+        build = root / (root / CURRENT).read_text()
+    except FileNotFoundError:
+        return None
+    return build if build.is_dir() else None
+
+
+def position(build: Path) -> Position | None:
+    """Up to where the build follows; None where it is of another version, or it cannot be told."""
+    try:
+        found = msgspec.json.decode((build / POSITION).read_bytes(), type=Position)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if found.version == VERSION else None
+
+
+def put_position(build: Path, place: Position) -> None:
+    """Keeps up to where the build follows; after what was written to it is on disk."""
+    _replace(build / POSITION, msgspec.json.encode(place))
+
+
+def new_build(root: Path) -> Path:
+    """An empty build, which nobody searches yet."""
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+
+
+def make_current(root: Path, build: Path) -> None:
+    """From now on the build is searched. The one before stays until the next is current: some still read it."""
+    before = current(root)
+    _replace(root / CURRENT, build.name.encode())
+    (root / DAMAGED).unlink(missing_ok=True)
+    for other in root.glob(f"{PREFIX}*"):
+        if other not in (build, before):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def report_damage(root: Path) -> None:
+    """Says that the current build cannot be read, to whoever builds."""
+    with contextlib.suppress(OSError):
+        (root / DAMAGED).touch()
+
+
+def is_damaged(root: Path) -> bool:
+    return (root / DAMAGED).exists()
+
+
+@contextlib.contextmanager
+def building(root: Path) -> Iterator[None]:
+    """Only one builds at a time. Raises Busy."""
+    with _alone(root / "build.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def following(root: Path) -> Iterator[None]:
+    """Only one process of a host follows the people table. Raises Busy."""
+    with _alone(root / "follow.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    lock = locks.take(file)
+    if lock is None:
+        raise Busy
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _replace(file: Path, text: bytes) -> None:
+    new = file.with_suffix(".new")
+    with new.open("wb") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    new.replace(file)

@@ -1,0 +1,118 @@
+"""Following the people table: whoever was added, changed or deleted is so in the index within seconds."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import structlog
+import tantivy
+
+from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
+from addtocrm.sources.index import folder, store
+from addtocrm.sources.index.build import add, build
+from addtocrm.sources.index.folder import Busy, Position
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.5
+RETRY_SECONDS = 2.0
+DROP_SECONDS = 600.0
+CHANGES = 10
+"""Changes that are followed in one commit; an import makes one of each ten thousand rows."""
+CHUNK = 2_000
+HEAP_BYTES = 64_000_000
+IDLE_SECONDS = 30.0
+"""After this the writer's memory is given back."""
+
+
+class Follower:
+    """Keeps the index in `root` as the people table is. One a host; it builds the index where there is none that can
+    be followed."""
+
+    def __init__(self, pool: Pool, root: Path) -> None:
+        self._pool, self._root = pool, root
+        self._build: Path | None = None
+        self._writer: tantivy.IndexWriter | None = None
+        self._used_at = self._dropped_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follows until `stop` is set."""
+        while not stop.is_set():
+            wait = POLL_SECONDS
+            try:
+                with folder.following(self._root):
+                    while not stop.is_set():
+                        if not await self.step():
+                            await _wait(stop, POLL_SECONDS)
+            except Busy:
+                pass
+            except (*DATABASE_FAILURES, OSError, ValueError) as error:
+                log.warning("search_index_stumbled", error=type(error).__name__, reason=str(error))
+                wait = RETRY_SECONDS
+            self._close()
+            await _wait(stop, wait)
+
+    async def step(self) -> bool:
+        """Follows some changes; whether there were any. Raises Busy, ValueError for a damaged index, and what the
+        database raises."""
+        feed = await store.feed(self._pool)
+        current = folder.current(self._root)
+        place = folder.position(current) if current else None
+        lost = place is None or place.generation != feed.generation or place.number < feed.dropped
+        if current is None or place is None or lost or folder.is_damaged(self._root):
+            self._close()
+            began = time.monotonic()
+            done = await build(self._pool, self._root)
+            log.info("search_index_built", people=done, seconds=round(time.monotonic() - began, 1))
+            return True
+        if current != self._build:
+            self._close()
+            self._build = current
+        await self._drop_old()
+        changes = await store.changes(self._pool, place.number, CHANGES) if feed.last > place.number else []
+        if not changes:
+            if self._writer and time.monotonic() - self._used_at > IDLE_SECONDS:
+                self._close()
+            return False
+        writer = self._open(current)
+        ids = list(dict.fromkeys(id for _, ids in changes for id in ids))
+        for at in range(0, len(ids), CHUNK):
+            some = ids[at : at + CHUNK]
+            rows = await store.some(self._pool, some)
+            await asyncio.to_thread(_put, writer, some, rows)
+        await asyncio.to_thread(writer.commit)
+        folder.put_position(current, Position(feed.generation, changes[-1][0]))
+        self._used_at = time.monotonic()
+        return True
+
+    def _open(self, build: Path) -> tantivy.IndexWriter:
+        if self._writer is None:
+            try:
+                self._writer = tantivy.Index.open(str(build)).writer(HEAP_BYTES, 1)
+            except ValueError:
+                folder.report_damage(self._root)
+                raise
+        return self._writer
+
+    def _close(self) -> None:
+        writer, self._writer, self._build = self._writer, None, None
+        if writer:
+            writer.wait_merging_threads()
+
+    async def _drop_old(self) -> None:
+        if time.monotonic() - self._dropped_at > DROP_SECONDS:
+            self._dropped_at = time.monotonic()
+            await store.drop_old(self._pool)
+
+
+def _put(writer: tantivy.IndexWriter, ids: list[str], rows: list[store.asyncpg.Record]) -> None:
+    for id in ids:
+        writer.delete_documents_by_term("id", id)
+    add(writer, rows)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        pass

@@ -1,0 +1,111 @@
+"""Searching the index."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import tantivy
+from tantivy import FieldType, Occur, Order, Query
+
+from addtocrm.sources.index import folder, schema
+from addtocrm.sources.index.query import Wanted, matching, tiers
+
+MOST_COUNTED = 10_000
+MOST_VALUES = 50
+ALIKE = 200
+"""So many more are read at first than a page has: as many may have ids that begin alike."""
+
+
+class NotReady(Exception):
+    """There is no index that can be searched; it is being built."""
+
+
+class Place(NamedTuple):
+    """Where a page ended: how relevant the last of it is, and their `place`."""
+
+    tier: int
+    place: str
+
+
+class Hits(NamedTuple):
+    """The ids of a page in their order, how many there are in all, and where the page ends where more follow."""
+
+    ids: Sequence[str]
+    total: int
+    after: Place | None
+
+
+class Reader:
+    """The index of a host, as it is on disk at the moment of each search. Its methods block for some milliseconds, and
+    raise NotReady."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._root = data_dir / folder.NAME
+        self._schema = schema.build()
+        self._index: tantivy.Index | None = None
+        self._seen: tuple[Path, int] | None = None
+
+    def page(self, wanted: Wanted, limit: int, after: Place | None = None) -> Hits:
+        """The page of `limit` people that follows `after`."""
+        found: list[tuple[int, str]] = []
+        parts = tiers(self._schema, wanted)
+        start = after.tier if after else 0
+        with self._reading() as searcher:
+            for tier in range(start, len(parts)):
+                last = after.place if after and tier == start else None
+                places = self._tier(searcher, parts[tier], limit + 1 - len(found), last)
+                found += [(tier, place) for place in places]
+                if len(found) > limit:
+                    break
+            in_all: Any = searcher.search(matching(self._schema, wanted), 1, count=True)
+        ended = Place(*found[limit - 1]) if len(found) > limit else None
+        return Hits([place[1:] for _, place in found[:limit]], in_all.count, ended)
+
+    def facets(self, wanted: Wanted, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """For each of `names` how many of the people who are wanted have each value: the most frequent ones."""
+        terms = {name: {"terms": {"field": schema.FACETS[name], "size": MOST_VALUES}} for name in names}
+        with self._reading() as searcher:
+            counted: Any = cast(Any, searcher).aggregate(matching(self._schema, wanted), terms)
+        return {name: {one["key"]: one["doc_count"] for one in counted[name]["buckets"]} for name in names}
+
+    def count(self) -> int:
+        """How many people are in the index."""
+        with self._reading() as searcher:
+            return searcher.num_docs
+
+    def _tier(self, searcher: tantivy.Searcher, query: Query, limit: int, last: str | None) -> list[str]:
+        """The places that follow `last`."""
+        if last is not None:
+            near, _ = schema.order(last[1:], len(schema.COMPLETE) - int(last[0], 16))
+            from_there = Query.range_query(self._schema, "near", FieldType.Unsigned, near, None)
+            query = Query.boolean_query([(Occur.Must, query), (Occur.Must, from_there)])
+        size = limit if last is None else limit + ALIKE
+        while True:
+            hits = searcher.search(query, size, count=False, order_by_field="place", order=Order.Asc).hits
+            places = [str(place) for place, _ in hits if last is None or str(place) > last]
+            if len(places) >= limit or len(hits) < size:
+                return places[:limit]
+            size *= 4
+
+    @contextmanager
+    def _reading(self) -> Iterator[tantivy.Searcher]:
+        try:
+            yield self._searcher()
+        except (ValueError, OSError) as error:
+            self._index = self._seen = None
+            folder.report_damage(self._root)
+            raise NotReady from error
+
+    def _searcher(self) -> tantivy.Searcher:
+        build = folder.current(self._root)
+        if build is None or folder.position(build) is None:
+            raise NotReady
+        seen = (build, (build / "meta.json").stat().st_mtime_ns)
+        if self._index is None or self._seen is None or self._seen[0] != build:
+            self._index = tantivy.Index.open(str(build))
+            self._index.config_reader("Manual")
+        if self._seen != seen:
+            self._index.reload()
+            self._seen = seen
+        return self._index.searcher()

@@ -1,0 +1,130 @@
+"""What is indexed of a person. The tokens are ours: words as `identifiers.plain` has them, separated by blanks."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import tantivy
+
+from addtocrm.core import identifiers
+from addtocrm.core.ids import ID
+from addtocrm.sources import sizes, titles
+
+VERSION = 1
+"""An index of another version is built anew."""
+
+WORDS = ("title", "department", "company", "industry", "region", "city", "skills", "keywords", "shown", "name")
+"""Fields of words; of several texts each is a row of words of its own."""
+
+TERMS = ("seniority", "site", "company_key", "size", "country")
+"""Fields of one whole value."""
+
+FLAGS = ("has_email", "has_phone")
+
+FACETS = {
+    "seniority": "seniority",
+    "department": "department_value",
+    "industry": "industry_value",
+    "company_size": "size",
+    "country": "country",
+    "region": "region_value",
+    "city": "city_value",
+    "company_name": "company_value",
+    "skills": "skills_value",
+}
+"""The filters that are counted by value, and the field that has the values."""
+
+COMPLETE = (
+    "linkedin_url",
+    "full_name",
+    "headline",
+    "job_title",
+    "seniority",
+    "department",
+    "email",
+    "phones",
+    "location",
+    "company",
+    "skills",
+    "experience",
+    "education",
+)
+"""The fields of a person by which it is told who is known better: at most 15."""
+
+PLACE_BITS, ID_DIGITS = 60, 15
+
+
+def build() -> tantivy.Schema:
+    """The schema of the index."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("place", tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_unsigned_field("near", fast=True)
+    for name in WORDS:
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
+    builder.add_text_field("whole_title", tokenizer_name="raw", index_option="basic")
+    for name in dict.fromkeys((*TERMS, *FACETS.values())):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name in FACETS.values())
+    for name in FLAGS:
+        builder.add_boolean_field(name, indexed=True)
+    return builder.build()
+
+
+def document(id: str, data: Mapping[str, Any]) -> str:
+    """What is indexed of the person `id`, whose `data` are those of the people table, as JSON."""
+    company: Mapping[str, Any] = data.get("company") or {}
+    location: Mapping[str, Any] = data.get("location") or {}
+    title = titles.words(data.get("job_title") or "")
+    skills: list[str] = data.get("skills") or []
+    shown = [data.get("job_title"), data.get("headline")]
+    past = [text for job in data.get("experience") or () for text in (job.get("title"), job.get("company_name"))]
+    country = location.get("country_code") or identifiers.plain(location.get("country") or "")
+    near, place = order(id, sum(1 for name in COMPLETE if data.get(name)))
+    fields: dict[str, Any] = {
+        "id": id,
+        "place": place,
+        "near": near,
+        "title": " ".join(title),
+        "whole_title": whole(title),
+        "seniority": titles.level(data.get("seniority") or ""),
+        **_both("department", data.get("department")),
+        **_both("company", company.get("name")),
+        "company_key": identifiers.company_key(company.get("name") or ""),
+        "site": company.get("domain"),
+        **_both("industry", company.get("industry")),
+        "size": sizes.size(company.get("size") or ""),
+        "country": country,
+        **_both("region", location.get("region")),
+        **_both("city", location.get("city")),
+        "skills": _plain(skills),
+        "skills_value": skills,
+        "shown": _plain(shown),
+        "keywords": _plain([*shown, *skills, *past]),
+        "name": _plain([data.get("full_name"), f"{data.get('first_name') or ''} {data.get('last_name') or ''}"]),
+        "has_email": bool(data.get("email")),
+        "has_phone": bool(data.get("phones")),
+    }
+    return msgspec.json.encode({name: value for name, value in fields.items() if value not in (None, "", [])}).decode()
+
+
+def order(id: str, complete: int) -> tuple[int, str]:
+    """The place of a person among those who are as relevant: the better known before, then by id.
+
+    The text sorts exactly so; the number does but for ids that begin alike, and can be compared faster.
+    """
+    missing = len(COMPLETE) - complete
+    digits = id[4 : 4 + ID_DIGITS] if ID.fullmatch(id) else "f" * ID_DIGITS
+    return (missing << PLACE_BITS) + int(digits, 16), f"{missing:x}{id}"
+
+
+def whole(title: Iterable[str]) -> str:
+    """The words of a title whatever their order, as one term."""
+    return " ".join(sorted(title))
+
+
+def _both(name: str, text: str | None) -> dict[str, str]:
+    return {name: identifiers.plain(text), f"{name}_value": text} if text else {}
+
+
+def _plain(texts: Iterable[str | None]) -> list[str]:
+    return [plain for text in texts if text and (plain := identifiers.plain(text))]
