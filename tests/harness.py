@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import asyncpg
 import httpx2 as httpx
 
-from addtocrm.cli.children import title
+from addtocrm.cli.children import Name, title
 from addtocrm.core import settings as settings_module
 from addtocrm.core.db.pool import Pool, open_pool
 from addtocrm.crm import connections
@@ -241,11 +241,17 @@ def stopped(server: Server) -> Iterator[Server]:
         server.kill()
 
 
-def jobs_process(server: Server) -> int:
-    """The process id of the server's jobs process."""
+def child_process(server: Server, name: Name) -> int | None:
+    """The process id of a child of the server, while it lives."""
     assert server.process is not None
     for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
         for child in thread.read_text().split():
-            if Path(f"/proc/{child}/cmdline").read_text().startswith(title("jobs")):
-                return int(child)
-    raise AssertionError("no jobs process")
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{child}/cmdline").read_text().startswith(title(name)):
+                    return int(child)
+    return None
+
+
+def jobs_process(server: Server) -> int:
+    """The process id of the server's jobs process, which may begin anew just now."""
+    return until(lambda: child_process(server, "jobs"))

@@ -11,10 +11,9 @@ from typing import Any
 
 import asyncpg
 import httpx2 as httpx
-from harness import Account, Server, until, with_pool
+from harness import Account, Server, child_process, jobs_process, until, with_pool
 from world import WorldBeside
 
-from addtocrm.cli.children import title
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.embedded import attach
 from addtocrm.core.db.migrate import migrate
@@ -118,21 +117,10 @@ def test_killing_only_the_main_process_leaves_no_orphan(new_server: Any) -> None
 
 def test_the_jobs_process_is_begun_anew_each_time_it_dies(new_server: Any) -> None:
     server: Server = new_server()
-    assert server.process is not None
-
-    def jobs_process() -> int | None:
-        assert server.process is not None
-        threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-        for child in [child for thread in threads for child in thread.read_text().split()]:
-            with contextlib.suppress(OSError):
-                if Path(f"/proc/{child}/cmdline").read_text().startswith(title("jobs")):
-                    return int(child)
-        return None
-
     for _ in range(3):
-        running = until(jobs_process)
+        running = jobs_process(server)
         os.kill(running, signal.SIGKILL)
-        until(lambda before=running: jobs_process() not in (None, before))
+        until(lambda before=running: child_process(server, "jobs") not in (None, before))
 
 
 def test_jobs_that_waited_for_long_are_done(new_server: Any) -> None:

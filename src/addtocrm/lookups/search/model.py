@@ -60,7 +60,7 @@ class SearchPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
     filters: SearchFilters
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
-    cursor: Annotated[str | None, Meta(max_length=2000, description="`next_cursor` of the page before.")] = None
+    cursor: Annotated[str, Meta(max_length=2000, description="`next_cursor` of the page before.")] | None = None
     facets: Annotated[
         list[Facet], Meta(max_length=9, description="Filters whose values are counted over all who are found: free.")
     ] = []

@@ -42,7 +42,7 @@ async def search(request: AnyRequest, lookups: Lookups, dataset: Dataset, reader
     return json(
         {
             "data": page.data,
-            **msgspec.structs.asdict(Counts(page.total, page.total_is_exact, counted)),
+            **msgspec.to_builtins(Counts(page.total, page.total_is_exact, counted)),
             "next_cursor": page.next_cursor,
             "cached": answer.cached,
             "credits_deducted": answer.credits_deducted,

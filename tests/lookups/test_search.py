@@ -1,0 +1,140 @@
+"""People search through a server."""
+
+import csv
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Account, Server, cli, until
+
+PEOPLE = [
+    ("ada-search", "Ada Example", "VP of Sales", "Acme Example", "DE", "ada@acme.example.com", "Negotiation"),
+    ("bo-search", "Bo Example", "Sales VP", "Acme Example", "FR", "", "Negotiation;CRM"),
+    ("cy-search", "Cy Example", "Vice President, Sales Operations", "Globex", "DE", "cy@globex.test", "CRM"),
+    ("di-search", "Di Example", "Accountant", "Globex", "US", "di@globex.test", ""),
+]
+
+
+def write(folder: Path, people: list[tuple[str, ...]]) -> Path:
+    file = folder / "people.csv"
+    with file.open("w", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(("linkedin_url", "full_name", "job_title", "company_name", "country", "email", "skills"))
+        writer.writerows((f"https://www.linkedin.com/in/{slug}", *rest) for slug, *rest in people)
+    return file
+
+
+@pytest.fixture(scope="module")
+def searched(new_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("searched")
+    server = Server(new_database(), folder).start()
+    cli("import", "people", str(write(folder, PEOPLE)), environment=server.environment)
+    yield server
+    server.kill()
+
+
+def search(account: Account, **body: Any) -> Any:
+    return account.client.post("/v1/people/search", json={"filters": {}, **body})
+
+
+def names(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [one["full_name"].split()[0] for one in answer.json()["data"]]
+
+
+def found(account: Account, expected: list[str], **filters: Any) -> Any:
+    """Waits for an answer with just these people; asked afresh, as pages are kept."""
+    until(lambda: names(search(account, filters=filters, refresh=True)) == expected, 60)
+
+
+def test_titles_in_other_words_are_found_the_same_first(searched: Server) -> None:
+    account = searched.account(credits=200)
+    found(account, ["Ada", "Bo", "Cy"], job_title="VP Sales")
+    page = search(account, filters={"job_title": "Vice President of Sales"}).json()
+    assert (page["total"], page["total_is_exact"], page["next_cursor"]) == (3, True, None)
+    assert (page["cached"], page["credits_deducted"]) == (True, 0), "the same search in other words"
+    ada = page["data"][0]
+    assert (ada["seniority"], ada["department"]) == ("vp", "Sales"), "as the title says"
+    assert ada["sources"]["job_title"]["provider"] == "dataset"
+
+
+def test_a_page_costs_one_credit_and_none_again_and_an_empty_one_none(searched: Server) -> None:
+    account = searched.account(credits=200)
+    found(account, ["Ada", "Cy"], job_title="VP Sales", country={"exclude": ["France"]})
+    account.set_credits(3)
+    first = search(account, filters={"country": "Germany"}, limit=1, facets=["country", "company_name"]).json()
+    assert (first["credits_deducted"], first["credits_remaining"]) == (1, 2)
+    assert first["facets"] == {"country": {"DE": 2}, "company_name": {"Acme Example": 1, "Globex": 1}}
+    rest = search(account, filters={"country": "Germany"}, limit=1, cursor=first["next_cursor"]).json()
+    assert [rest["data"][0]["full_name"], first["data"][0]["full_name"]] == ["Cy Example", "Ada Example"]
+    assert rest["next_cursor"] is None
+    again = search(account, filters={"country": "DE"}, limit=1).json()
+    assert (again["cached"], again["credits_deducted"], again["credits_remaining"]) == (True, 0, 1)
+    empty = search(account, filters={"country": "Germany", "city": "Berlin"}).json()
+    assert (empty["data"], empty["total"], empty["credits_deducted"], empty["credits_remaining"]) == ([], 0, 0, 1)
+    assert search(account, filters={"has_email": False}).json()["credits_remaining"] == 0
+    refused = search(account, filters={"country": "US"})
+    assert refused.json()["error"]["type"] == "insufficient_credits"
+    told = [one for one in account.events() if one["type"] == "people.searched"]
+    assert told[-2]["data"] == {"people": 1, "total": 2, "total_is_exact": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "says"),
+    [
+        ({"filters": {"seniority": "boss"}}, "filters.seniority.include[0]", "owner, partner, cxo"),
+        ({"filters": {"company_size": {"exclude": ["1-10", "12"]}}}, "filters.company_size.exclude[1]", "11-50"),
+        ({"filters": {"country": ["Atlantis"]}}, "filters.country.include[0]", "no country"),
+        ({"filters": {"job_title": "of the"}}, "filters.job_title.include[0]", "no word"),
+        ({"filters": {"company_domain": "no domain"}}, "filters.company_domain.include[0]", "domain"),
+        ({"filters": {"shoe_size": "44"}}, "filters.shoe_size", "not a field"),
+        ({"filters": {}, "limit": 101}, "limit", "100"),
+        ({"filters": {}, "cursor": "bm9uZQ"}, "cursor", "not a cursor"),
+        ({"filters": {}, "facets": ["email"]}, "facets[0]", "email"),
+        ({}, "filters", "required"),
+    ],
+)
+def test_what_is_wrong_is_named(searched: Server, body: Any, path: str, says: str) -> None:
+    account = searched.account()
+    error = account.client.post("/v1/people/search", json=body)
+    assert error.status_code == 400
+    [detail] = error.json()["error"]["details"]
+    assert detail["path"] == path and says in detail["message"]
+
+
+def test_a_cursor_is_of_its_search(searched: Server) -> None:
+    account = searched.account()
+    found(account, ["Ada", "Bo"], company_name="ACME example")
+    cursor = search(account, filters={"company_name": "acme example"}, limit=1).json()["next_cursor"]
+    other = search(account, filters={"company_name": "globex"}, limit=1, cursor=cursor)
+    assert other.json()["error"]["details"][0]["path"] == "cursor"
+
+
+def test_who_asked_to_be_forgotten_is_on_no_page_any_more(new_server: Any, tmp_path: Path) -> None:
+    server: Server = new_server()
+    cli("import", "people", str(write(tmp_path, PEOPLE)), environment=server.environment)
+    account = server.account()
+    found(account, ["Ada", "Bo", "Cy"], job_title="VP Sales")
+    cli("people", "forget", "https://www.linkedin.com/in/bo-search", environment=server.environment)
+    page = search(account, filters={"job_title": "VP Sales"}).json()
+    assert "Bo Example" not in str(page)
+    found(account, ["Ada", "Cy"], job_title="VP Sales")
+
+
+def test_all_workers_follow_what_is_imported_also_after_a_kill_and_a_rebuild(new_server: Any, tmp_path: Path) -> None:
+    server: Server = new_server(ADDTOCRM_WORKERS="2")
+    account = server.account()
+    cli("import", "people", str(write(tmp_path, PEOPLE[:2])), environment=server.environment)
+    found(account, ["Ada", "Bo"], job_title="VP Sales")
+    server.kill()
+    cli("import", "people", str(write(tmp_path, PEOPLE)), environment=server.environment)
+    server.start()
+    for _ in range(4):
+        found(account, ["Ada", "Bo", "Cy"], job_title="VP Sales")
+    assert cli("search", "rebuild", environment=server.environment)["people"] == 4
+    found(account, ["Ada", "Bo", "Cy"], job_title="VP Sales")
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGTERM)
+    assert server.process.wait(60) == 0

@@ -1,0 +1,168 @@
+"""The index agrees with the people table, whatever happens to either."""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from index_crowd import Crowd, crowd, person, wanted
+
+from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.sources.index import folder
+from addtocrm.sources.index.build import build
+from addtocrm.sources.index.follow import Follower
+from addtocrm.sources.index.query import Filter, Wanted, normal
+from addtocrm.sources.index.reader import NotReady, Place, Reader
+
+PEOPLE, SEARCHES = 20_000, 200
+WHOLE = ("seniority", "company_domain", "company_size", "country")
+
+
+@pytest.fixture
+def run(database_url: str) -> Callable[[Callable[[Pool], Awaitable[None]]], None]:
+    def run(work: Callable[[Pool], Awaitable[None]]) -> None:
+        async def with_pool() -> None:
+            pool = await open_pool(database_url, size=4)
+            await work(pool)
+            await pool.close()
+
+        asyncio.run(with_pool())
+
+    return run
+
+
+async def put(pool: Pool, people: Mapping[str, dict[str, Any]]) -> None:
+    rows = [(id, f"in:{id[4:]}", json.dumps(row)) for id, row in people.items()]
+    async with pool.acquire() as db, db.transaction():
+        await db.execute("create temp table new (id text, identity text, data jsonb) on commit drop")
+        await db.copy_records_to_table("new", records=rows)
+        await db.execute(
+            """insert into people (id, identity, data) select id, identity, data from new
+               on conflict (identity) do update set data = excluded.data"""
+        )
+
+
+def as_wanted(filters: Any, flags: Mapping[str, bool]) -> Wanted:
+    def values(name: str, texts: list[str]) -> list[str]:
+        return sorted(text if name in WHOLE else normal(name, text) for text in texts)
+
+    made = {name: Filter(values(name, include), values(name, exclude)) for name, (include, exclude) in filters.items()}
+    return Wanted(filters=made, **flags)
+
+
+def pages(reader: Reader, asked: Wanted, limit: int, most: int) -> tuple[list[str], int]:
+    """The ids of the first pages, and the total that the first one says."""
+    ids: list[str] = []
+    after: Place | None = None
+    total = None
+    while len(ids) < most:
+        hits = reader.page(asked, limit, after)
+        ids += hits.ids
+        total = hits.total if total is None else total
+        after = hits.after
+        if after is None:
+            break
+    return ids, total or 0
+
+
+async def caught_up(follower: Follower) -> None:
+    while await follower.step():
+        pass
+
+
+def agrees(reader: Reader, people: Mapping[str, dict[str, Any]], rng: random.Random, searches: int) -> None:
+    everybody = Crowd(people)
+    for _ in range(searches):
+        filters, flags = wanted(rng)
+        expected = everybody.found(filters, flags)
+        ids, total = pages(reader, as_wanted(filters, flags), rng.choice([7, 50, 100]), 200)
+        assert total == len(expected), (filters, flags)
+        assert ids == expected[: len(ids)], (filters, flags)
+        assert len(ids) >= min(200, len(expected))
+
+
+def test_it_finds_who_is_found_by_reading_all_before_and_after_changes(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        rng = random.Random(15)
+        people = crowd(rng, PEOPLE)
+        await put(pool, people)
+        root = folder.root(tmp_path)
+        await build(pool, root)
+        reader, follower = Reader(tmp_path), Follower(pool, root)
+        await asyncio.to_thread(agrees, reader, people, rng, SEARCHES // 2)
+        ids = rng.sample([*people], PEOPLE // 5)
+        changed = {id: person(rng, id) for id in ids[: len(ids) // 2]}
+        gone, new = ids[len(ids) // 2 :], crowd(rng, len(ids) // 4)
+        await put(pool, {**changed, **new})
+        await pool.execute("delete from people where id = any($1)", gone)
+        people = {id: row for id, row in {**people, **changed, **new}.items() if id not in set(gone)}
+        await caught_up(follower)
+        assert reader.count() == len(people)
+        await asyncio.to_thread(agrees, reader, people, rng, SEARCHES // 2)
+
+    run(work)
+
+
+def test_pages_of_who_stays_are_whole_while_others_come_and_go(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        rng = random.Random(16)
+        stay = crowd(rng, 300)
+        await put(pool, stay)
+        root = folder.root(tmp_path)
+        await build(pool, root)
+        reader, follower = Reader(tmp_path), Follower(pool, root)
+        seen: list[str] = []
+        after: Place | None = None
+        while True:
+            hits = reader.page(Wanted(), 10, after)
+            seen += hits.ids
+            after = hits.after
+            if after is None:
+                break
+            others = crowd(rng, 3)
+            await put(pool, others)
+            await pool.execute("delete from people where id = any($1)", [*others][:1])
+            await caught_up(follower)
+        assert len(seen) == len(set(seen))
+        assert [id for id in seen if id in stay] == Crowd(stay).found({}, {})
+
+    run(work)
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged", "another version", "another database", "behind"])
+def test_an_index_that_cannot_be_followed_is_built_anew(run: Any, tmp_path: Path, harm: str) -> None:
+    async def work(pool: Pool) -> None:
+        rng = random.Random(17)
+        people = crowd(rng, 50)
+        await put(pool, people)
+        root = folder.root(tmp_path)
+        follower, reader = Follower(pool, root), Reader(tmp_path)
+        with pytest.raises(NotReady):
+            reader.count()
+        await caught_up(follower)
+        assert reader.count() == 50
+        built = folder.current(root)
+        assert built is not None
+        if harm == "missing":
+            (root / folder.CURRENT).unlink()
+        elif harm == "damaged":
+            (built / "meta.json").write_text("{")
+            with pytest.raises(NotReady):
+                reader.count()
+        elif harm == "another version":
+            place = json.loads((built / folder.POSITION).read_text())
+            (built / folder.POSITION).write_text(json.dumps({**place, "version": 0}))
+        elif harm == "another database":
+            await pool.execute("update people_feed set generation = gen_random_uuid()")
+        else:
+            await put(pool, crowd(rng, 1))
+            await pool.execute("update people_changes set changed_at = now() - interval '4 days'")
+            await Follower(pool, root)._drop_old()  # pyright: ignore[reportPrivateUsage]
+        await caught_up(follower)
+        assert folder.current(root) != built
+        assert reader.count() == await pool.fetchval("select count(*) from people")
+
+    run(work)
