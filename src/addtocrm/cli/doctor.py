@@ -6,6 +6,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -28,11 +29,15 @@ from addtocrm.crm import connections
 from addtocrm.crm.setup import opened
 from addtocrm.mail.dns import MailDns
 from addtocrm.privacy import service as suppressions
+from addtocrm.sources.index import folder
+from addtocrm.sources.index.follow import behind
+from addtocrm.sources.index.reader import NotReady, Reader
 
 LEAST_FREE_BYTES = 2**30
 MAIL_DOMAIN = "gmail.com"
 MAIL_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
+MOST_BEHIND = 100
 SHOWN = {True: "[green]ok[/]", False: "[red]problem[/]", None: "[yellow]not checked[/]"}
 
 
@@ -64,6 +69,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
         _check("database", lambda: _database(settings)),
         _check("secret key", lambda: _secret_key(settings)),
         _check("crm", lambda: _crms(settings)),
+        _check("search index", lambda: _search(settings)),
         _check("valkey", lambda: _valkey(settings)),
         _check("mail", lambda: asyncio.run(_mail(settings))),
     ]
@@ -179,6 +185,30 @@ async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
     pool = await open_pool(url, size=1)
     try:
         return await connections.sealed(pool, settings)
+    finally:
+        await pool.close()
+
+
+def _search(settings: Settings) -> str:
+    """How far the search index of this host follows the people."""
+    if folder.current(settings.data_dir / folder.NAME) is None:
+        raise NotChecked("there is none on this host yet; `addtocrm serve` builds it")
+    behind = asyncio.run(_behind(_answering(settings), settings.data_dir / folder.NAME))
+    try:
+        people = Reader(settings.data_dir).count()
+    except NotReady:
+        raise Problem("it cannot be read; a running server builds it anew, or `addtocrm search rebuild`") from None
+    if behind > MOST_BEHIND:
+        raise Problem(f"it has {people:,} people and is {behind:,} changes behind; is `addtocrm serve` running?")
+    return f"{people:,} people" + (f", {behind:,} changes behind" if behind else "")
+
+
+async def _behind(url: str, root: Path) -> int:
+    if not await is_up_to_date(url):
+        raise NotChecked("the database has an older schema")
+    pool = await open_pool(url, size=1)
+    try:
+        return await behind(pool, root)
     finally:
         await pool.close()
 

@@ -105,6 +105,14 @@ class Follower:
             await store.drop_old(self._pool)
 
 
+async def behind(pool: Pool, root: Path) -> int:
+    """How many changes of the people table the current build in `root` does not have yet."""
+    current, feed = folder.current(root), await store.feed(pool)
+    place = folder.position(current) if current else None
+    known = place.number if place and place.generation == feed.generation else 0
+    return max(0, feed.last - known)
+
+
 def _put(writer: tantivy.IndexWriter, ids: list[str], rows: list[store.asyncpg.Record]) -> None:
     for id in ids:
         writer.delete_documents_by_term("id", id)

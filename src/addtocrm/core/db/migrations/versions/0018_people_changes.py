@@ -37,6 +37,13 @@ create trigger note_changed after update on people referencing new table as chan
     for each statement execute function people_changed();
 create trigger note_deleted after delete on people referencing old table as changed
     for each statement execute function people_changed();
+
+create function people_emptied() returns trigger language plpgsql as $$
+begin
+    update people_feed set generation = gen_random_uuid();
+    return null;
+end $$;
+create trigger note_emptied after truncate on people for each statement execute function people_emptied();
 """
 
 
