@@ -206,6 +206,7 @@ BAD_INPUT = {
     "db migrate": ["surplus"],
     "db backup": ["/missing/folder/x.dump", "."],
     "db restore": ["missing.dump", "/etc/hostname"],
+    "search rebuild": ["surplus"],
     "settings": ["surplus"],
     "doctor": ["surplus"],
     "serve": ["surplus"],

@@ -192,7 +192,7 @@ async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
 def _search(settings: Settings) -> str:
     """How far the search index of this host follows the people."""
     if folder.current(settings.data_dir / folder.NAME) is None:
-        raise NotChecked("there is none on this host yet; `addtocrm serve` builds it")
+        return "none on this host yet; `addtocrm serve` builds it"
     behind = asyncio.run(_behind(_answering(settings), settings.data_dir / folder.NAME))
     try:
         people = Reader(settings.data_dir).count()
