@@ -1,14 +1,18 @@
 """Noisy queries for people with namesakes and siblings, and for people who are not there (docs/matching.md)."""
 
+import gc
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 import noise
 
 from addtocrm.core.matching.choose import Asked, Candidate, Choice, choose
-from addtocrm.core.matching.companies import Company, company
+from addtocrm.core.matching.companies import company
 from addtocrm.core.matching.letters import is_latin
-from addtocrm.core.matching.names import name
+from addtocrm.core.matching.names import name, search_words
+
+Index = dict[tuple[str, str], list[Candidate]]
 
 SEED, QUERIES = 20261126, 50_000
 
@@ -21,29 +25,32 @@ def candidate(number: int, record: noise.Record) -> Candidate:
     return Candidate(str(number), (), (record.email,), tuple(names), tuple(employers[:1]), tuple(employers[1:]))
 
 
-def by_company(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:
-    """The people of each company, by each of its sites and names: those among whom somebody is looked for."""
-    found: dict[str, list[Candidate]] = defaultdict(list)
+def by_company_and_word(candidates: Iterable[Candidate]) -> Index:
+    """The people by each site and name of their companies, and by each word that they are found by."""
+    found: Index = defaultdict(list)
     for one in candidates:
-        for employer in (*one.employers, *one.former_employers):
-            for key in employer.sites | employer.keys:
-                found[key].append(one)
+        words = {word for written in one.names for word in search_words(written)}
+        for key in {key for at in (*one.employers, *one.former_employers) for key in at.sites | at.keys}:
+            for word in words:
+                found[key, word].append(one)
     return found
 
 
 def answered(
     records: list[noise.Record], queries: Iterable[noise.Query]
 ) -> Iterator[tuple[noise.Query, Choice | None]]:
-    people = by_company(candidate(number, record) for number, record in enumerate(records))
+    people = by_company_and_word(candidate(number, record) for number, record in enumerate(records))
+    gc.freeze()  # they are many objects, and stay
     for query in queries:
         employer = company(query.company_name, query.company_domain)
         asked = Asked(name=name("", first=query.first, last=query.last), company=employer)
-        yield query, choose(asked, _at(people, employer))
+        yield query, choose(asked, _found(people, asked))
 
 
-def _at(people: dict[str, list[Candidate]], employer: Company) -> list[Candidate]:
-    found = [people[key] for key in employer.sites or employer.keys if key in people]
-    return found[0] if len(found) == 1 else list({one.id: one for some in found for one in some}.values())
+def _found(people: Index, asked: Asked) -> list[Candidate]:
+    assert asked.name
+    places = product(asked.company.sites or asked.company.keys, search_words(asked.name))
+    return list({one.id: one for place in places for one in people.get(place, ())}.values())
 
 
 class Figures:

@@ -38,6 +38,10 @@ MARKS = re.compile(r"[.'’`]")
 NOT_WORD = re.compile(r"[\W_]+")
 
 
+LONGEST = 300
+"""Of a longer name, the beginning counts."""
+
+
 class Grade(IntEnum):
     """What makes two companies one, the surest first."""
 
@@ -52,7 +56,7 @@ class Company(NamedTuple):
     keys: frozenset[str]
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def company(name: str | None, *addresses: str | None) -> Company:
     """A company by its name, and its domain and website in any form; an address that is none is left out."""
     sites = frozenset(found for one in addresses if one and (found := _site_if_any(one)))
@@ -66,7 +70,7 @@ def compare(one: Company, other: Company) -> Grade | None:
     return None if one.keys.isdisjoint(other.keys) else Grade.NAME
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def site(address: str) -> str:
     """The domain that a company registered, of one below it or a web address: `careers.acme.co.uk` is `acme.co.uk`.
 
@@ -98,7 +102,7 @@ def keys(name: str) -> frozenset[str]:
 
     `Müller & Söhne GmbH` has, among others, the key `muellersoehne`. A name of nothing else keeps a word of it.
     """
-    plain = MARKS.sub("", BRACKETS.sub(" ", name).strip() or name)
+    plain = MARKS.sub("", BRACKETS.sub(" ", name[:LONGEST]).strip() or name[:LONGEST])
     words = [word for one in NOT_WORD.split(plain) if (word := spellings(one))]
     while len(words) > 1 and not words[0].isdisjoint(BEFORE):
         words = words[1:]

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import product
 
 from anyascii import anyascii
@@ -37,6 +38,7 @@ SOUNDS = tuple(
 """What the ways to write a Cyrillic or Greek name in Latin letters have in common: `Yuliya` and `Julia` are `ula`."""
 
 
+@lru_cache(maxsize=16_384)
 def spellings(word: str) -> Word:
     """A word of letters of any script in all its spellings: `Jörg` is `jorg` and `joerg`. Of none, the empty set."""
     lower = unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).casefold())
@@ -53,6 +55,7 @@ def _ways(letter: str) -> tuple[str, ...]:
     return (letter, SPELT_OUT[letter]) if letter in SPELT_OUT else (letter,)
 
 
+@lru_cache(maxsize=16_384)
 def sound(word: Word) -> Word:
     """A word's spellings without what differs between the ways to write other scripts in Latin letters."""
     found: set[str] = set()
@@ -73,8 +76,8 @@ def is_latin(text: str) -> bool:
 
 def joined(words: tuple[Word, ...]) -> Word:
     """Words written as one, in all spellings (of words with very many, two); of no words, none."""
-    if not words:
-        return frozenset()
+    if len(words) < 2:
+        return words[0] if words else frozenset()
     ways = 1
     for word in words:
         ways *= len(word)

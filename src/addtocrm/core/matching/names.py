@@ -65,7 +65,6 @@ class Name(NamedTuple):
     words: frozenset[str]
 
 
-@lru_cache(maxsize=65_536)
 def name(full: str, *, first: str = "", last: str = "") -> Name:
     """A name from what is written: by its given and family name where both are there, else by the whole (`Jane Doe`, or
     `Doe, Jane`). An empty one is like no other."""
