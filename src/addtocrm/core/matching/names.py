@@ -100,8 +100,13 @@ def may_be_one(one: str, other: str) -> bool:
     An initial does not do: a family may share an address."""
     if same_name(identifiers.name_key(one), identifiers.name_key(other)):
         return True
-    grade = compare(name(one), name(other))
+    grade = compare(_read(one), _read(other))
     return grade is not None and grade < Grade.INITIAL
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Name:
+    return name(text)
 
 
 def search_words(one: Name) -> list[str]:
@@ -137,14 +142,15 @@ def _splits(words: list[str]) -> list[tuple[tuple[Word, ...], tuple[Word, ...]]]
 
 
 def _name(splits: list[tuple[tuple[Word, ...], tuple[Word, ...]]], generation: str, latin: bool) -> Name:
-    readings = tuple(_reading(given, family) for given, family in splits)
+    parts = [(_part(given), _part(family)) for given, family in splits]
+    readings = tuple(_reading(given, family) for given, family in parts)
     words = {
         spelling
         for reading in readings
         for word in (*reading.given.words, *reading.family.words, *reading[2:], *_joined(reading))
         for spelling in word
     }
-    turned = tuple(_reading(family, given) for given, family in splits)
+    turned = tuple(_reading(family, given) for given, family in parts)
     return Name(readings, turned, generation, latin, frozenset(words))
 
 
@@ -152,8 +158,8 @@ def _joined(reading: Reading) -> tuple[Word, ...]:
     return (reading.given.joined, reading.family.joined, reading.given.joined_core, reading.family.joined_core)
 
 
-def _reading(given: tuple[Word, ...], family: tuple[Word, ...]) -> Reading:
-    return Reading(_part(given), _part(family), joined((*given, *family)))
+def _reading(given: Part, family: Part) -> Reading:
+    return Reading(given, family, joined((*given.words, *family.words)))
 
 
 def _part(words: tuple[Word, ...]) -> Part:
