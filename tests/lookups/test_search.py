@@ -138,3 +138,13 @@ def test_all_workers_follow_what_is_imported_also_after_a_kill_and_a_rebuild(new
     assert server.process is not None
     os.kill(server.process.pid, signal.SIGTERM)
     assert server.process.wait(60) == 0
+
+
+def test_a_name_written_otherwise_finds_its_person(searched: Server) -> None:
+    account = searched.account(credits=10)
+    found(searched.account(credits=200), ["Ada", "Bo"], company_name="Acme Example")
+    asked = {"first_name": "A.", "last_name": "EXAMPLE", "company_name": "ACME-Example, Inc."}
+    answer = account.client.post("/v1/people/enrich", json=asked).json()
+    assert (answer["data"]["full_name"], answer["data"]["confidence"]) == ("Ada Example", 0.56)
+    surer = account.client.post("/v1/people/enrich", json={**asked, "first_name": "B.", "min_confidence": 0.6})
+    assert surer.status_code == 404

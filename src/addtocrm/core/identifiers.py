@@ -14,6 +14,8 @@ from urllib.parse import quote, unquote, urlsplit
 import idna
 from anyascii import anyascii
 
+from addtocrm.core.matching.legal_forms import LEGAL
+
 PROFILE = "https://www.linkedin.com/in/"
 COMPANY = "https://www.linkedin.com/company/"
 CANONICAL_PERSON = re.compile(r"https://www\.linkedin\.com/in/[a-z0-9-]{1,100}", re.ASCII)
@@ -180,56 +182,6 @@ def bounded(key: str) -> str:
 
 NOT_WORD = re.compile(r"[^a-z0-9]+")
 APOSTROPHES = re.compile(r"['’`ʼ]")
-LEGAL = frozenset(
-    [
-        "inc",
-        "incorporated",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "llc",
-        "llp",
-        "lp",
-        "ltd",
-        "limited",
-        "plc",
-        "gmbh",
-        "mbh",
-        "ag",
-        "kg",
-        "kgaa",
-        "ohg",
-        "ug",
-        "se",
-        "sa",
-        "sas",
-        "sarl",
-        "sàrl",
-        "srl",
-        "spa",
-        "bv",
-        "nv",
-        "ab",
-        "as",
-        "asa",
-        "aps",
-        "oy",
-        "oyj",
-        "sl",
-        "slu",
-        "lda",
-        "ltda",
-        "pty",
-        "pte",
-        "pvt",
-        "kk",
-        "sro",
-        "zoo",
-        "doo",
-        "ooo",
-    ]
-)
 
 
 def plain(text: str) -> str:

@@ -18,17 +18,19 @@ _TITLES = re.compile(rf"\b(?:{TITLES})\b", re.ASCII)
 
 
 class Individual(NamedTuple):
-    """One person as one place knows them: a LinkedIn URL, email addresses and a name, each in its canonical form."""
+    """One person as one place knows them: a LinkedIn URL, email addresses, a name, and LinkedIn URLs that they had
+    before, each in its canonical form."""
 
     linkedin_url: str | None
     emails: frozenset[str]
     name: str
+    former_urls: frozenset[str] = frozenset()
 
     @property
     def identifiers(self) -> set[str]:
         """`linkedin:<URL>` and `email:<address>`."""
-        urls = {f"linkedin:{self.linkedin_url}"} if self.linkedin_url else set[str]()
-        return urls | {f"email:{email}" for email in self.emails}
+        urls = {self.linkedin_url, *self.former_urls} - {None}
+        return {f"linkedin:{url}" for url in urls} | {f"email:{email}" for email in self.emails}
 
     @property
     def signatures(self) -> set[str]:
@@ -44,11 +46,19 @@ class Individual(NamedTuple):
         return {f"formerly:{digest(f'email:{email}').hex()}" for email in changed}
 
 
-def individual(linkedin_url: str | None, emails: Iterable[str | None], name: str = "") -> Individual:
+def individual(
+    linkedin_url: str | None, emails: Iterable[str | None], name: str = "", former_urls: Iterable[str] = ()
+) -> Individual:
     """Somebody by identifiers in any form; one that is none is left out."""
     url = _canonical(identifiers.person_url, linkedin_url)
     keys = (_canonical(identifiers.email_key, email) for email in emails)
-    return Individual(url, frozenset(key for key in keys if key), identifiers.name_key(name))
+    former = (_canonical(identifiers.person_url, one) for one in former_urls)
+    return Individual(
+        url,
+        frozenset(key for key in keys if key),
+        identifiers.name_key(name),
+        frozenset(one for one in former if one),
+    )
 
 
 def same(one: Individual, other: Individual) -> bool:
@@ -90,16 +100,24 @@ def spoken_of(value: Any) -> Iterator[Individual]:
         if found.identifiers:
             yield found
         for name, one in fields.items():
-            if name not in ("linkedin_url", "email", "emails", "other_emails") and isinstance(one, dict | list):
+            if name not in IDENTIFYING and isinstance(one, dict | list):
                 yield from spoken_of(one)
+
+
+IDENTIFYING = ("linkedin_url", "former_linkedin_urls", "email", "emails", "other_emails")
 
 
 def _person(fields: Mapping[str, Any]) -> Individual:
     entries: list[Any] = [fields.get("email"), *(fields.get("emails") or ()), *(fields.get("other_emails") or ())]
     emails = [cast(dict[str, Any], one).get("email") if isinstance(one, dict) else one for one in entries]
     name = fields.get("full_name") or f"{fields.get('first_name') or ''} {fields.get('last_name') or ''}"
-    url = fields.get("linkedin_url")
-    return individual(url if isinstance(url, str) else None, [one for one in emails if isinstance(one, str)], str(name))
+    url, former = fields.get("linkedin_url"), fields.get("former_linkedin_urls")
+    return individual(
+        url if isinstance(url, str) else None,
+        [one for one in emails if isinstance(one, str)],
+        str(name),
+        [one for one in cast(list[Any], former) if isinstance(one, str)] if isinstance(former, list) else (),
+    )
 
 
 def mentioned(text: str) -> set[str]:

@@ -6,6 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 from addtocrm.core import identifiers
 from addtocrm.core.individuals import digest, same_name
+from addtocrm.core.matching import companies
+from addtocrm.core.matching.names import may_be_one
 from addtocrm.crm.contract import Among, Kind, Record, Values
 
 By = Literal["contact_id", "linkedin_url", "email", "domain", "name"]
@@ -63,7 +65,7 @@ def linked(kind: Kind, values: Values, candidate: Candidate, name: By) -> bool:
     if _contradicts(stronger, values, candidate.values):
         return False
     if name in ("email", "name"):
-        return same_name(name_key(kind, values), name_key(kind, candidate.values))
+        return _may_be_one(kind, values, candidate.values)
     return not _contradicts((name,), values, candidate.values)
 
 
@@ -93,7 +95,7 @@ def _by_key(
         for one in candidates if by is None or name in by else ():
             if not wanted & keys(name, one.values) or _contradicts(stronger, values, one.values):
                 continue
-            if name != "email" or same_name(name_key(kind, values), name_key(kind, one.values)):
+            if name != "email" or _may_be_one(kind, values, one.values):
                 return one, name
     return None
 
@@ -124,6 +126,13 @@ def _same_name(kind: Kind, values: Values, there: Values) -> bool:
     return kind == "company" or _same_company(values, there)
 
 
+def _may_be_one(kind: Kind, values: Values, there: Values) -> bool:
+    """Whether the names of two that share something else speak for one."""
+    if kind == "company":
+        return same_name(name_key(kind, values), name_key(kind, there))
+    return may_be_one(*(str(one.get("full_name") or "") for one in (values, there)))
+
+
 def _same_company(values: Values, there: Values) -> bool:
     """The same domain, or the same name where not both domains are known. None at all is the same as none."""
     if not has_company(values) or not has_company(there):
@@ -135,8 +144,15 @@ def _same_company(values: Values, there: Values) -> bool:
 
 
 def elsewhere(values: Values, there: Values) -> bool:
-    """Whether a contact's values name another employer than the record does."""
-    return has_company(values) and has_company(there) and not _same_company(values, there)
+    """Whether a contact's values name another employer than the record does. Who is found by name and employer is asked
+    more strictly: there the domains and the names' keys, which are searched and locked by, must be the same."""
+    if not has_company(values) or not has_company(there):
+        return False
+    return not _same_company(values, there) and companies.compare(_employer(values), _employer(there)) is None
+
+
+def _employer(values: Values) -> companies.Company:
+    return companies.company(str(values.get("company_name") or ""), *sorted(keys("company_domain", values)))
 
 
 def has_company(values: Values) -> bool:

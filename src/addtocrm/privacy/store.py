@@ -38,11 +38,12 @@ SPOKEN_OF: Mapping[str, str] = {
     else f"""{rows} where identity = any($1)
            or (split_part(email, '@', 2) = any($3) and email = any($2))
            or (jsonb_path_exists(data, '$.emails[1]')
-               and jsonb_path_query_array(data, '$.emails[*].email') ?| $2)"""
+               and jsonb_path_query_array(data, '$.emails[*].email') ?| $2)
+           or (data ? 'former_linkedin_urls' and data -> 'former_linkedin_urls' ?| $4)"""
     for place, rows in ROWS.items()
 }
 """How each place finds the rows of a person by an index (the outbox has the events of half a second). $1 are digests of
-identifiers; for the people table identities, then $2 addresses and $3 their domains."""
+identifiers; for the people table identities, then $2 addresses, $3 their domains and $4 LinkedIn URLs."""
 
 PLACES: Mapping[str, str] = {
     "people": "delete from people where id = any($1)",
@@ -188,9 +189,9 @@ def arguments(place: str, identifiers: Sequence[str]) -> tuple[Sequence[object],
     if place != "people":
         return ([digest(one) for one in identifiers],)
     emails = [one.removeprefix("email:") for one in identifiers if one.startswith("email:")]
-    slugs = [one.rpartition("/")[2] for one in identifiers if one.startswith("linkedin:")]
-    identities = [f"in:{slug}" for slug in slugs] + [f"em:{email}" for email in emails]
-    return identities, emails, [email.rpartition("@")[2] for email in emails]
+    urls = [one.removeprefix("linkedin:") for one in identifiers if one.startswith("linkedin:")]
+    identities = [f"in:{url.rpartition('/')[2]}" for url in urls] + [f"em:{email}" for email in emails]
+    return identities, emails, [email.rpartition("@")[2] for email in emails], urls
 
 
 async def clear(connection: Connection, place: str, keys: Iterable[str]) -> int:

@@ -16,9 +16,9 @@ from typing import Any, cast
 import msgspec
 
 from addtocrm.core.ids import new_id
-from addtocrm.core.individuals import same_name
+from addtocrm.core.matching.names import may_be_one
 from addtocrm.sources.dataset import columns, rows
-from addtocrm.sources.dataset.joining import both
+from addtocrm.sources.dataset.joining import MOST_SHARING, both
 from addtocrm.sources.dataset.model import Kind, Record, RefusedError, Row
 from addtocrm.sources.dataset.readers import Source
 from addtocrm.sources.dataset.text import storable
@@ -169,14 +169,14 @@ def _join_by_email(merged: dict[str, Row], groups: dict[str, list[Row]]) -> None
         if row.keys[0]:
             by_email.setdefault(row.keys[0], []).append(row)
     for row in [row for row in merged.values() if row.identity.startswith("em:")]:
-        name = row.keys[1] or ""
+        name, sharing = row.keys[1] or "", by_email[row.keys[0] or ""]
         others = [
             one
-            for one in by_email[row.keys[0] or ""]
+            for one in (sharing if len(sharing) <= MOST_SHARING else ())
             if one.identity in merged
             and one.identity != row.identity
             and (one.identity.startswith("in:") or not name)
-            and same_name(name, one.keys[1] or "")
+            and may_be_one(name, one.keys[1] or "")
         ]
         if len(others) == 1:
             owner = others[0].identity

@@ -6,6 +6,7 @@ Beside our own flat names, those of People Data Labs' person and company schemas
 
 PEOPLE: dict[str, tuple[str, ...]] = {
     "linkedin_url": ("linkedin_url",),
+    "former_linkedin_urls": ("former_linkedin_urls", "profiles"),
     "first_name": ("first_name",),
     "last_name": ("last_name",),
     "full_name": ("full_name",),

@@ -7,6 +7,9 @@ from addtocrm.sources.dataset.model import Row
 EMPLOYMENT = ("company", "job_title", "seniority", "department")
 """What belongs to a person's employment (as crm/merge.py has it for contacts)."""
 
+MOST_SHARING = 50
+"""An email address that more people have does not tell who a row is about."""
+
 
 def both(before: Row, row: Row) -> Row:
     """One row of two: what the later one says counts, where it says anything. An employment is one thing."""
@@ -23,7 +26,7 @@ def both(before: Row, row: Row) -> Row:
 
 
 def _elsewhere(before: Row, row: Row) -> bool:
-    """Whether two rows of a person name different employers: as `crm.matching.elsewhere` says of contacts."""
+    """Whether two rows of a person name different employers, as the SQL function `works_elsewhere` has it."""
     (_, _, domain, company), (_, _, new_domain, new_company) = before.keys, row.keys
     if not (domain or company) or not (new_domain or new_company):
         return False

@@ -1,7 +1,7 @@
 """From a row's fields to what the tables have: pure functions, and the rules of what is refused."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from functools import lru_cache
@@ -18,6 +18,8 @@ LARGEST = 2**64
 SURROGATE = re.compile("[\ud800-\udfff]")
 Known = tuple[tuple[str, tuple[str, ...]], ...]
 PEOPLE: Known = tuple(columns.PEOPLE.items())
+PEOPLE_EMAILS = columns.PEOPLE["email"]
+FORMER_URLS = columns.PEOPLE["former_linkedin_urls"]
 COMPANIES: Known = tuple(columns.COMPANIES.items())
 
 
@@ -31,6 +33,8 @@ def person(fields: Mapping[str, Any]) -> Row:
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.person_url)
     email = _checked("email", get("email"), identifiers.email)
     email_key = identifiers.email_key(email) if email else None
+    addresses = [email, *_others(fields, PEOPLE_EMAILS, email_key, identifiers.email_key)] if email else []
+    former = _others(fields, FORMER_URLS, url, identifiers.person_url) if url else []
     domain = _checked("company_domain", get("company_domain"), identifiers.domain)
     company_url = _checked("company_linkedin_url", get("company_linkedin_url"), identifiers.company_url)
     first, last, company_name = get("first_name"), get("last_name"), get("company_name")
@@ -49,6 +53,7 @@ def person(fields: Mapping[str, Any]) -> Row:
         raise RefusedError("neither a LinkedIn URL nor an e-mail nor a name")
     data: dict[str, Any] = {
         "linkedin_url": url,
+        "former_linkedin_urls": former or None,
         "first_name": first,
         "last_name": last,
         "full_name": full,
@@ -57,7 +62,7 @@ def person(fields: Mapping[str, Any]) -> Row:
         "seniority": get("seniority") or titles.seniority(title),
         "department": get("department") or titles.department(title),
         "email": email,
-        "emails": [{"email": email}] if email else None,
+        "emails": [{"email": one} for one in addresses] or None,
         "phones": [{"number": phone}] if (phone := get("phone")) else None,
         "location": _location(get("city"), get("region"), get("country")),
         "company": _known(
@@ -177,6 +182,23 @@ def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str |
         return normal(text)
     except ValueError as error:
         raise RefusedError(f"{name} {error}".rstrip(".")) from None
+
+
+def _others(
+    fields: Mapping[str, Any], names: Sequence[str], main: str | None, normal: Callable[[str], str]
+) -> list[str]:
+    """What else the columns `names` have of a person's addresses or URLs, in the form that they are found by; what is
+    none is left out."""
+    found: dict[str, None] = {}
+    for name in names:
+        value = fields.get(name)
+        for entry in cast(list[Any], value) if isinstance(value, list) else str(value or "").split(";"):
+            profile = cast(dict[str, Any], entry) if isinstance(entry, dict) else {}
+            try:
+                found[normal(_text(name, profile.get("url") or entry) or "")] = None
+            except ValueError:
+                continue
+    return [one for one in found if one != main]
 
 
 def _number(name: str, text: str | None) -> int | None:

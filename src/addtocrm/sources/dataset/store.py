@@ -9,8 +9,9 @@ import msgspec
 
 from addtocrm.core.db.pool import Connection
 from addtocrm.core.identifiers import PROFILE
-from addtocrm.core.individuals import TITLES, Individual, digests
-from addtocrm.sources.dataset.joining import changes
+from addtocrm.core.individuals import Individual, digests
+from addtocrm.core.matching.names import may_be_one
+from addtocrm.sources.dataset.joining import MOST_SHARING, changes
 from addtocrm.sources.dataset.model import Kind, Row
 
 KEYS: dict[Kind, tuple[str, ...]] = {
@@ -51,30 +52,19 @@ SESSION = """
 """For a chunk: it is sorted in memory, and its rows are found by indexes, not by reading all people."""
 
 
-def _words(row: str) -> str:
-    """SQL of `individuals.name_words` of a row's name; of none, no words."""
-    without = f"btrim(regexp_replace({row}.name_key, '\\y(?:{TITLES})\\y ?', '', 'g'))"
-    return f"string_to_array(coalesce(nullif({without}, ''), {row}.name_key, ''), ' ')"
-
-
-def _one(row: str) -> str:
-    """SQL of whether a stored row has the address of the staged row s, and `individuals.same_name`."""
-    ours, theirs = _words("s"), _words(row)
-    return f"""split_part({row}.email, '@', 2) = split_part(s.email, '@', 2) and {row}.email = s.email
-        and ({ours} <@ {theirs} or {theirs} <@ {ours})"""
-
-
-# A row without a URL is the one person with its email address and no other name; who was known by the address only
-# gains the URL.
-SAME_PERSON = (
-    f"""update people p set identity = s.identity from staging s
-        where s.identity like 'in:%' and {_one("p")} and p.identity like 'em:%'
-          and (select count(*) from people o where {_one("o")}) = 1
-          and not exists (select from people q where q.identity = s.identity)""",
-    f"""update staging s set identity = p.identity from people p
-        where s.identity like 'em:%' and {_one("p")}
-          and (select count(*) from people o where {_one("o")}) = 1""",
-)
+SHARING = f"""
+    select s.id, s.identity, s.name_key, p.id as person, p.identity as known, p.name_key as known_name
+    from staging s, lateral (
+        select id, identity, name_key from people
+        where split_part(email, '@', 2) = split_part(s.email, '@', 2) and email = s.email
+        limit {MOST_SHARING + 1}
+    ) as p
+    where left(s.identity, length($1)) = $1 and exists (
+        select from people o where split_part(o.email, '@', 2) = split_part(s.email, '@', 2) and o.email = s.email
+            and o.identity <> s.identity and left(o.identity, length($2)) = $2)
+"""
+"""The staged rows whose identity begins with $1, each beside the stored people with their email address, where one of
+those has another identity that begins with $2."""
 
 
 @asynccontextmanager
@@ -158,8 +148,7 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     rounds, suppressed = 1, 0
     if kind == "people":
         suppressed = sum(len(several.get(id, (id,))) for id in await _leave_out_suppressed(connection, rows))
-        done = [await connection.execute(statement, timeout=CHUNK_SECONDS) for statement in SAME_PERSON]
-        if done[-1] != "UPDATE 0":
+        if await _join_by_email(connection):
             rounds = await connection.fetchval(
                 "select max(rows) from (select count(*) as rows from staging group by identity) as identities"
             )
@@ -171,12 +160,53 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     return Merged(created, updated, counted - suppressed - created - updated, suppressed)
 
 
+async def _join_by_email(connection: Connection) -> bool:
+    """A row without a URL is the one stored person with its email address whose name may be the same; who was known by
+    the address only gains the URL of a staged row. Gives whether staged rows have changed: two may be one now."""
+    gained = await _one_sharing(connection, "in:", "em:")
+    await connection.execute(
+        """update people p set identity = g.identity from unnest($1::text[], $2::text[]) as g (person, identity)
+           where p.id = g.person and not exists (select from people q where q.identity = g.identity)""",
+        [row["person"] for row in gained],
+        [row["identity"] for row in gained],
+        timeout=CHUNK_SECONDS,
+    )
+    owned = await _one_sharing(connection, "em:", "")
+    if not owned:
+        return False
+    await connection.execute("create index on staging (id)")
+    await connection.execute(
+        """update staging s set identity = o.identity from unnest($1::text[], $2::text[]) as o (id, identity)
+           where s.id = o.id""",
+        [row["id"] for row in owned],
+        [row["known"] for row in owned],
+        timeout=CHUNK_SECONDS,
+    )
+    return True
+
+
+async def _one_sharing(connection: Connection, identity: str, known: str) -> list[asyncpg.Record]:
+    """Of the rows that SHARING gives, those of staged rows beside which one stored person may be the same, whose
+    identity begins with `known`. An address that more than MOST_SHARING have tells nobody."""
+    beside: dict[str, list[asyncpg.Record]] = {}
+    for row in await connection.fetch(SHARING, identity, known, timeout=CHUNK_SECONDS):
+        beside.setdefault(row["id"], []).append(row)
+    found: list[asyncpg.Record] = []
+    for rows in beside.values():
+        few = rows if len(rows) <= MOST_SHARING else []
+        same = [row for row in few if may_be_one(row["name_key"] or "", row["known_name"] or "")]
+        found += [row for row in same if len(same) == 1 and row["known"].startswith(known)]
+    return found
+
+
 async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str | None, ...]]) -> list[str]:
     """Takes people who asked to be forgotten out of the staged rows; gives the ids of those."""
     if not await connection.fetchval("select suppression_check()", timeout=CHUNK_SECONDS):
         return []
     about = [
-        (id, digest) for id, identity, email, name, *_ in rows for digest in digests([_known(identity, email, name)])
+        (id, digest)
+        for id, identity, email, name, _, _, data in rows
+        for digest in digests([_known(identity, email, name, data)])
     ]
     gone = await connection.fetch(
         """delete from staging where id in (
@@ -190,10 +220,24 @@ async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str
     return [row["id"] for row in gone]
 
 
-def _known(identity: str | None, email: str | None, name: str | None) -> Individual:
+class Others(msgspec.Struct):
+    """What the data of a row have of a person's identifiers beside the columns."""
+
+    emails: list[dict[str, str]] = []
+    former_linkedin_urls: list[str] = []
+
+
+def _known(identity: str | None, email: str | None, name: str | None, data: str | None) -> Individual:
     """Whom a staged row is about; its columns have canonical forms."""
     kind, _, slug = (identity or "").partition(":")
-    return Individual(PROFILE + slug if kind == "in" else None, frozenset([email] if email else ()), name or "")
+    others = msgspec.json.decode(data or "{}", type=Others)
+    emails = [email, *(entry["email"] for entry in others.emails[1:])]
+    return Individual(
+        PROFILE + slug if kind == "in" else None,
+        frozenset(one for one in emails if one),
+        name or "",
+        frozenset(others.former_linkedin_urls),
+    )
 
 
 async def _write(connection: Connection, kind: Kind, turn: int | None, several: Several) -> tuple[int, int]:

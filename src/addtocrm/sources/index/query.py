@@ -25,7 +25,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     has_phone: bool | None = None
 
 
-TERMS = {"seniority": "seniority", "company_domain": "site", "company_size": "size", "country": "country"}
+TERMS = {"seniority": "seniority", "company_domain": "domain", "company_size": "size", "country": "country"}
 """Filters of one whole value, and their field."""
 
 PHRASES = {

@@ -13,6 +13,7 @@ from addtocrm.sources.index.query import Wanted, matching, tiers
 
 MOST_COUNTED = 10_000
 MOST_VALUES = 50
+MOST_CANDIDATES = 1_000
 ALIKE = 200
 """So many more are read at first than a page has: as many may have ids that begin alike."""
 
@@ -68,6 +69,22 @@ class Reader:
         with self._reading() as searcher:
             counted: Any = cast(Any, searcher).aggregate(matching(self._schema, wanted), terms)
         return {name: {one["key"]: one["doc_count"] for one in counted[name]["buckets"]} for name in names}
+
+    def candidates(self, words: Sequence[str], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
+        """The ids of the people who have one of the words in their names and are, or were, at one of the sites or at a
+        company with one of the keys (`core.matching`): MOST_CANDIDATES at most, and none where there is no index."""
+        places = [(name, values) for name, values in (("sites", sites), ("company_keys", company_keys)) if values]
+        at = [(Occur.Should, Query.term_set_query(self._schema, name, values)) for name, values in places]
+        who = Query.term_set_query(self._schema, "name_words", words)
+        query = Query.boolean_query([(Occur.Must, who), (Occur.Must, Query.boolean_query(at))])
+        try:
+            with self._reading() as searcher:
+                hits = searcher.search(
+                    query, MOST_CANDIDATES, count=False, order_by_field="place", order=Order.Asc
+                ).hits
+        except NotReady:
+            return []
+        return [str(place)[1:] for place, _ in hits]
 
     def count(self) -> int:
         """How many people are in the index."""

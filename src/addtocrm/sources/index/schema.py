@@ -8,15 +8,17 @@ import tantivy
 
 from addtocrm.core import identifiers
 from addtocrm.core.ids import ID
+from addtocrm.core.matching import names
 from addtocrm.sources import sizes, titles
+from addtocrm.sources.stored import Stored, employers, names_of
 
-VERSION = 1
+VERSION = 2
 """An index of another version is built anew."""
 
-WORDS = ("title", "department", "company", "industry", "region", "city", "skills", "keywords", "shown", "name")
+WORDS = ("title", "department", "company", "industry", "region", "city", "skills", "keywords", "shown")
 """Fields of words; of several texts each is a row of words of its own."""
 
-TERMS = ("seniority", "site", "company_key", "size", "country")
+TERMS = ("seniority", "domain", "size", "country", "name_words", "sites", "company_keys")
 """Fields of one whole value."""
 
 FLAGS = ("has_email", "has_phone")
@@ -89,8 +91,7 @@ def document(id: str, data: Mapping[str, Any]) -> str:
         "seniority": titles.level(data.get("seniority") or ""),
         **_both("department", data.get("department")),
         **_both("company", company.get("name")),
-        "company_key": identifiers.company_key(company.get("name") or ""),
-        "site": company.get("domain"),
+        "domain": company.get("domain"),
         **_both("industry", company.get("industry")),
         "size": sizes.size(company.get("size") or ""),
         "country": country,
@@ -100,11 +101,23 @@ def document(id: str, data: Mapping[str, Any]) -> str:
         "skills_value": skills,
         "shown": _plain(shown),
         "keywords": _plain([*shown, *skills, *past]),
-        "name": _plain([data.get("full_name"), f"{data.get('first_name') or ''} {data.get('last_name') or ''}"]),
+        **_meant(data),
         "has_email": bool(data.get("email")),
         "has_phone": bool(data.get("phones")),
     }
     return msgspec.json.encode({name: value for name, value in fields.items() if value not in (None, "", [])}).decode()
+
+
+def _meant(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By what somebody is found of whom a name and a company are known."""
+    stored = msgspec.convert(data, Stored)
+    words = {word for name in names_of(stored) for word in names.search_words(name)}
+    places = [one for some in employers(stored) for one in some]
+    return {
+        "name_words": sorted(words),
+        "sites": sorted({site for one in places for site in one.sites}),
+        "company_keys": sorted({key for one in places for key in one.keys}),
+    }
 
 
 def order(id: str, complete: int) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """The operator's own data, imported with `addtocrm import`."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -8,8 +9,12 @@ import msgspec
 
 from addtocrm.core import identifiers
 from addtocrm.core.db.pool import CONNECTION_FAILURES, Pool
+from addtocrm.core.identifiers import PROFILE
+from addtocrm.core.matching import companies, names
+from addtocrm.core.matching.choose import Asked, Candidate, choose
+from addtocrm.core.matching.names import Name
 from addtocrm.core.records.company import Company
-from addtocrm.core.records.person import Person
+from addtocrm.core.records.person import EmailEntry, Person
 from addtocrm.mail.model import KnownAddress
 from addtocrm.sources.contract import (
     CompanyKey,
@@ -20,9 +25,23 @@ from addtocrm.sources.contract import (
     ProviderUnavailable,
     Setup,
 )
+from addtocrm.sources.index.reader import Reader
+from addtocrm.sources.stored import Stored, employers, names_of
 
-BY_LINKEDIN, BY_EMAIL, BY_NAME = 1.0, 0.95, 0.8
-"""How sure a match is: an exact URL, an exact address, an exact name at an exact company."""
+BY_DOMAIN, BY_NAME = 1.0, 0.8
+"""How sure a company is: by its domain or LinkedIn page, or by its name."""
+
+MOST_ALIKE = 50
+"""People who are looked at where more are found by one key."""
+
+PERSON = "id, identity, email, name_key, company_domain, company_key, data, observed_at"
+BY_EMAIL = """(split_part(email, '@', 2) = split_part($1, '@', 2) and email = $1)
+    or (jsonb_path_exists(data, '$.emails[1]') and jsonb_path_query_array(data, '$.emails[*].email') ? $1)"""
+BY_FORMER_URL = "data ? 'former_linkedin_urls' and data -> 'former_linkedin_urls' ? $1"
+
+Candidates = Callable[[Sequence[str], Sequence[str], Sequence[str]], list[str]]
+"""The ids of all people who have one of some words (`names.search_words`) in their names and are, or were, at one of
+some sites (`companies.site`) or at a company with one of some names (`companies.keys`)."""
 
 MOST_KNOWN = 200
 """People whose addresses tell how a company makes them."""
@@ -38,41 +57,60 @@ class Dataset:
     cost = 0.0
     requests_per_second = None
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, candidates: Candidates | None = None) -> None:
+        """`candidates` finds people whose names are written otherwise; without it, only the same name does."""
         self._pool = pool
+        self._candidates = candidates
 
     async def person(self, query: PersonQuery) -> Match[Person] | None:
-        """The one person that matches exactly; several that match are no match."""
+        """The one person who is meant (docs/matching.md); several who could be are no match."""
         if query.linkedin_url:
-            rows = await self._people("identity = $1", "in:" + _slug(query.linkedin_url))
-            confidence = BY_LINKEDIN
+            asked = Asked(linkedin_url=query.linkedin_url)
+            rows = await self._by_url(query.linkedin_url)
         elif query.email:
-            key = identifiers.email_key(query.email)
-            rows = await self._people("split_part(email, '@', 2) = split_part($1, '@', 2) and email = $1", key)
-            confidence = BY_EMAIL
+            asked = Asked(email=identifiers.email_key(query.email))
+            rows = await self._people(BY_EMAIL, identifiers.email_key(query.email))
         else:
-            name = identifiers.name_key(f"{query.first_name} {query.last_name}")
-            if query.company_domain:
-                rows = await self._people("name_key = $1 and company_domain = $2", name, query.company_domain)
-            else:
-                company = identifiers.company_key(query.company_name or "")
-                rows = await self._people("name_key = $1 and company_key = $2", name, company)
-            confidence = BY_NAME
-        if len(rows) != 1:
+            name = names.name("", first=query.first_name or "", last=query.last_name or "")
+            asked = Asked(name=name, company=companies.company(query.company_name, query.company_domain))
+            rows = [*await self._by_name(query), *await self._by_words(name, asked.company)]
+        known = {row["id"]: row for row in rows}
+        choice = choose(asked, map(_candidate, known.values()))
+        if choice is None:
             return None
-        return Match(_person(rows[0]), rows[0]["observed_at"], confidence)
+        row = known[choice.candidate.id]
+        return Match(_person(row), row["observed_at"], choice.confidence)
 
     async def people(self, ids: Sequence[str]) -> dict[str, Match[Person]]:
         """The people of these ids that there are."""
         rows = await self._fetch("select id, data, observed_at from people where id = any($1)", ids)
-        return {row["id"]: Match(_person(row), row["observed_at"], BY_LINKEDIN) for row in rows}
+        return {row["id"]: Match(_person(row), row["observed_at"], 1.0) for row in rows}
+
+    async def _by_url(self, url: str) -> list[asyncpg.Record]:
+        return await self._people("identity = $1", "in:" + _slug(url)) or await self._people(BY_FORMER_URL, url)
+
+    async def _by_name(self, query: PersonQuery) -> list[asyncpg.Record]:
+        """Those of the same name and employer: also whoever was imported a moment ago."""
+        name = identifiers.name_key(f"{query.first_name} {query.last_name}")
+        if query.company_domain:
+            return await self._people("name_key = $1 and company_domain = $2", name, query.company_domain)
+        company = identifiers.company_key(query.company_name or "")
+        return await self._people("name_key = $1 and company_key = $2", name, company)
+
+    async def _by_words(self, name: Name, company: companies.Company) -> list[asyncpg.Record]:
+        """Those who have a word of the name, and are or were at the company."""
+        if self._candidates is None:
+            return []
+        keys = names.search_words(name), sorted(company.sites), sorted(company.keys)
+        ids = await asyncio.to_thread(self._candidates, *keys)
+        return await self._fetch(f"select {PERSON} from people where id = any($1)", ids)
 
     async def company(self, query: CompanyQuery) -> Match[Company] | None:
         """The one company that matches exactly; several that match are no match."""
         if query.domain:
-            rows, confidence = await self._companies("domain = $1", query.domain), BY_LINKEDIN
+            rows, confidence = await self._companies("domain = $1", query.domain), BY_DOMAIN
         elif query.linkedin_url:
-            rows, confidence = await self._companies("linkedin_url = $1", query.linkedin_url), BY_LINKEDIN
+            rows, confidence = await self._companies("linkedin_url = $1", query.linkedin_url), BY_DOMAIN
         else:
             key = identifiers.company_key(query.name or "")
             rows, confidence = await self._companies("name_key = $1", key), BY_NAME
@@ -93,7 +131,9 @@ class Dataset:
         return [KnownAddress(**row) for row in rows]
 
     async def _people(self, where: str, *values: str) -> list[asyncpg.Record]:
-        return await self._fetch(f"select id, data, observed_at from people where {where} limit 2", *values)
+        # Materialized: a limit would make PostgreSQL think that reading the table finds so many soon.
+        found = f"with found as materialized (select {PERSON} from people where {where})"
+        return await self._fetch(f"{found} select * from found limit {MOST_ALIKE}", *values)
 
     async def _companies(self, where: str, *values: str) -> list[asyncpg.Record]:
         return await self._fetch(f"select id, data, observed_at from companies where {where} limit 2", *values)
@@ -109,10 +149,31 @@ def _person(row: asyncpg.Record) -> Person:
     return msgspec.convert({**msgspec.json.decode(row["data"]), "id": row["id"]}, Person)
 
 
+def _candidate(row: asyncpg.Record) -> Candidate:
+    stored = msgspec.json.decode(row["data"], type=Stored)
+    kind, _, slug = row["identity"].partition(":")
+    now, formerly = employers(stored, row["company_key"], row["company_domain"])
+    return Candidate(
+        row["id"],
+        (*([PROFILE + slug] if kind == "in" else []), *stored.former_linkedin_urls),
+        tuple(dict.fromkeys([*([row["email"]] if row["email"] else []), *map(_key, stored.emails)])),
+        tuple(names_of(stored, row["name_key"] or "")),
+        now,
+        formerly,
+    )
+
+
+def _key(entry: EmailEntry) -> str:
+    try:
+        return identifiers.email_key(entry.email)
+    except ValueError:
+        return entry.email
+
+
 def _slug(url: str) -> str:
     return url.rpartition("/")[2]
 
 
 def provider(setup: Setup) -> Dataset:
     """The dataset is always there."""
-    return Dataset(setup.pool)
+    return Dataset(setup.pool, Reader(setup.settings.data_dir).candidates)

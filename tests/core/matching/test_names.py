@@ -1,0 +1,139 @@
+"""Names as people write them: who is asked for, who is known, and what makes them one."""
+
+import time
+
+import pytest
+
+from addtocrm.core.matching.names import Grade, Name, compare, may_be_one, name, search_words
+
+Written = str | tuple[str, str]
+SAME, REORDERED, SHORTER, LONGER = Grade.SAME, Grade.REORDERED, Grade.SHORTER, Grade.LONGER
+NICKNAME, TRANSLITERATED, INITIAL, VAGUE = Grade.NICKNAME, Grade.TRANSLITERATED, Grade.INITIAL, Grade.VAGUE
+
+CASES: list[tuple[Written, Written, Grade | None]] = [
+    # case, accents, punctuation
+    ("JANE doe", "Jane Doe", SAME),
+    ("Jose Nunez", "José Núñez", SAME),
+    ("Jörg Müller", "Joerg Mueller", SAME),
+    ("Jörg Müller", "Jorg Muller", SAME),
+    ("Asa Oberg", "Åsa Öberg", SAME),
+    ("Aasa Oeberg", "Åsa Öberg", SAME),
+    ("Soeren Groß", "Søren Gross", SAME),
+    ("Lukasz Wojcik", "Łukasz Wójcik", SAME),
+    ("Mueller Jane", "Jane Muller", None),
+    ("Pat O'Brien", "Pat O Brien", SAME),
+    ("Pat OBrien", "Pat O’Brien", SAME),
+    ("Jane Doe 🚀", "Jane Doe", SAME),
+    # order
+    ("Doe, Jane", ("Jane", "Doe"), SAME),
+    ("Doe Jane", "Jane Doe", REORDERED),
+    (("Doe", "Jane"), ("Jane", "Doe"), REORDERED),
+    # double names
+    (("Anna-Maria", "Roe"), ("Anna Maria", "Roe"), SAME),
+    (("Annamaria", "Roe"), ("Anna-Maria", "Roe"), SAME),
+    (("Anna", "Roe"), ("Anna-Maria", "Roe"), SHORTER),
+    (("Anna-Maria", "Roe"), ("Anna", "Roe"), LONGER),
+    (("Anna-Lena", "Roe"), ("Anna-Maria", "Roe"), None),
+    (("Maria", "Roe"), ("Anna-Maria", "Roe"), None),
+    (("Ana", "García"), ("Ana", "García López"), SHORTER),
+    ("Ana García López", ("Ana", "García"), LONGER),
+    (("Ana", "García Pérez"), ("Ana", "García López"), None),
+    (("Jane", "Roe-Doe"), ("Jane", "Roe Doe"), SAME),
+    (("Jane", "Doe"), ("Jane", "Roe-Doe"), SHORTER),
+    (("Anna Maria", "García"), ("Anna", "García López"), None),
+    # middle names
+    ("Jane Q. Doe", "Jane Doe", LONGER),
+    ("Jane Doe", "Jane Quinn Doe", SHORTER),
+    ("Jane Q. Doe", "Jane Quinn Doe", SHORTER),
+    ("Jane Q. Doe", "Jane R. Doe", None),
+    ("Jane Maria Doe", "Jane Beth Doe", None),
+    # particles
+    ("Ludwig von Doe", "Ludwig Von Doe", SAME),
+    ("Ludwig Vonderdoe", "Ludwig von der Doe", SAME),
+    ("Ludwig Doe", "Ludwig von der Doe", SHORTER),
+    ("Ludwig von Doe", "Ludwig Doe", LONGER),
+    ("Omar Al-Roe", "Omar Alroe", SAME),
+    # titles, degrees, generations
+    ("Dr. Jane Doe, PhD", "Jane Doe", SAME),
+    ("Prof. Dr. rer. nat. Jane Doe", "Jane Doe", SAME),
+    (("Dr. Jane", "Doe MBA"), ("Jane", "Doe"), SAME),
+    ("Jane Doe, Ph. D.", "Doe, Jane, M.B.A.", SAME),
+    ("Jane Ma", "Jane Ba", None),
+    ("Jane Doe, MA", "Jane Doe", SAME),
+    ("Phil Doe", "Nat Doe", None),
+    ("John Doe", "John Doe Jr.", SHORTER),
+    ("John Doe, Jr.", "John Doe Junior", SAME),
+    ("John Doe Jr.", "John Doe Sr.", None),
+    ("John Doe III", "John Doe", LONGER),
+    # nicknames
+    ("Bob Doe", "Robert Doe", NICKNAME),
+    ("William Doe", "Bill Doe", NICKNAME),
+    ("Bob Doe", "Rob Doe", NICKNAME),
+    ("Bob Doe", "Bert Doe", None),
+    ("Bob Roe", "Robert Doe", None),
+    ('Robert "Bob" Doe', "Robert (Bobby) Doe", SAME),
+    # initials
+    ("J. Doe", "Jane Doe", INITIAL),
+    ("J Doe", "Jane Doe", INITIAL),
+    ("Jane Doe", "J. Doe", VAGUE),
+    ("J. Doe", "Mary Doe", None),
+    ("J. R. Doe", "Jane Rose Doe", INITIAL),
+    ("J. R. Doe", "Jane Mary Doe", None),
+    ("J. Robert Doe", "John Robert Doe", INITIAL),
+    ("J. Robert Doe", "Jane Doe", None),
+    ("Jane D.", "Jane Doe", None),
+    # other scripts
+    ("Дмитрий Соколенко", "Dmitry Sokolenko", TRANSLITERATED),
+    ("Yulia Shcherbenko", "Юлия Щербенко", TRANSLITERATED),
+    ("Γιώργος Παπαδάκης", "Giorgos Papadakis", TRANSLITERATED),
+    ("王小明", ("Xiaoming", "Wang"), TRANSLITERATED),
+    (("小明", "王"), "王小明", SAME),
+    ("Иван Орленко", "Olga Orlenko", None),
+    # nothing to compare
+    ("", "", None),
+    ("", "Jane Doe", None),
+    ("Jane", "Jane Doe", None),
+    ("Jane Doe", "Janet Doe", None),
+]
+
+
+def read(written: Written) -> Name:
+    return name(written) if isinstance(written, str) else name("", first=written[0], last=written[1])
+
+
+@pytest.mark.parametrize(("asked", "known", "grade"), CASES, ids=str)
+def test_what_makes_two_names_one(asked: Written, known: Written, grade: Grade | None) -> None:
+    assert compare(read(asked), read(known)) is grade
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "may_be"),
+    [
+        ("jane doe", "jane doe", True),
+        ("jane doe", "", True),
+        ("jane doe", "doe", True),
+        ("bob doe", "robert doe", True),
+        ("j doe", "jane doe", False),
+        ("jane doe", "john doe", False),
+        ("jane doe", "jane roe", False),
+    ],
+)
+def test_names_at_one_address(one: str, other: str, may_be: bool) -> None:
+    assert may_be_one(one, other) is may_be_one(other, one) is may_be
+
+
+def test_words_to_search_by() -> None:
+    assert search_words(name("", first="J. Jörg", last="von Doe-Roe")) == [
+        *("doe", "jjoerg", "jjorg", "joerg", "jorg", "roe", "vondoeroe")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["ö" * 5000, "ö " * 5000, "J." * 3000, '("' * 2000, "," * 3000, "王" * 500, "\x00", "\ud800"]
+)
+def test_any_text_is_read_quickly(text: str) -> None:
+    began = time.process_time()
+    assert compare(name(text), name("Jane Doe")) is None
+    compare(name(text), name(f"{text} x"))
+    compare(name("", first=text, last=text), name(text))
+    assert time.process_time() - began < 1
