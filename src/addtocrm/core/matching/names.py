@@ -73,10 +73,11 @@ def name(full: str, *, first: str = "", last: str = "") -> Name:
         generation = family.generation or given.generation
         splits = [(_spelt([*given.words, *given.after]), _spelt([*family.words, *family.after]))]
         return _name(splits, generation, is_latin(first + last))
-    written = taken_apart(full or first or last)
+    text = full or first or last
+    written = taken_apart(text)
     if written.after:
-        return _name([(_spelt(written.after), _spelt(written.words))], written.generation, is_latin(full))
-    return _name(_splits(written.words), written.generation, is_latin(full))
+        return _name([(_spelt(written.after), _spelt(written.words))], written.generation, is_latin(text))
+    return _name(_splits(written.words), written.generation, is_latin(text))
 
 
 def compare(asked: Name, known: Name) -> Grade | None:
