@@ -193,14 +193,14 @@ def _search(settings: Settings) -> str:
     """How far the search index of this host follows the people."""
     if folder.current(settings.data_dir / folder.NAME) is None:
         return "none on this host yet; `addtocrm serve` builds it"
-    behind = asyncio.run(_behind(_answering(settings), settings.data_dir / folder.NAME))
+    missing = asyncio.run(_behind(_answering(settings), settings.data_dir / folder.NAME))
     try:
         people = Reader(settings.data_dir).count()
     except NotReady:
         raise Problem("it cannot be read; a running server builds it anew, or `addtocrm search rebuild`") from None
-    if behind > MOST_BEHIND:
-        raise Problem(f"it has {people:,} people and is {behind:,} changes behind; is `addtocrm serve` running?")
-    return f"{people:,} people" + (f", {behind:,} changes behind" if behind else "")
+    if missing > MOST_BEHIND:
+        raise Problem(f"it has {people:,} people and is {missing:,} changes behind; is `addtocrm serve` running?")
+    return f"{people:,} people" + (f", {missing:,} changes behind" if missing else "")
 
 
 async def _behind(url: str, root: Path) -> int:

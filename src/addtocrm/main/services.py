@@ -92,7 +92,8 @@ async def running(
     recorder = Recorder()
     slots = PostgresSlots(settings.database_url, total=mail_connections)
     engine = Engine(settings, slots)
-    waterfall = Waterfall(registry.load(sources.Setup(settings, pool, engine)))
+    reader = Reader(settings.data_dir)
+    waterfall = Waterfall(registry.load(sources.Setup(settings, pool, engine, reader)))
     await lookups.sweep()
     tasks = [
         asyncio.create_task(work)
@@ -118,7 +119,7 @@ async def running(
             recorder,
             waterfall,
             engine,
-            Reader(settings.data_dir),
+            reader,
         )
     finally:
         await lookups.drain()

@@ -11,6 +11,7 @@ from addtocrm.core.records.company import Company
 from addtocrm.core.records.person import Person
 from addtocrm.core.settings import Settings
 from addtocrm.mail.engine import Engine
+from addtocrm.sources.index.reader import Reader
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ class Setup(msgspec.Struct, frozen=True):
     settings: Settings
     pool: Pool
     engine: Engine
+    reader: Reader
 
 
 class Provider(Protocol):

@@ -4,8 +4,9 @@ The abbreviations of chief officers are those of https://en.wikipedia.org/wiki/C
 departments those of People Data Labs (https://docs.peopledatalabs.com/docs/title-hierarchy). The other words are ours.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from addtocrm.core import identifiers
 
@@ -115,6 +116,19 @@ DEPARTMENTS: tuple[tuple[str, str], ...] = (
 )
 """The first whose words a title has says its department."""
 
+OTHER_LEVELS: dict[str, Seniority] = {
+    "c suite": "cxo",
+    "c level": "cxo",
+    "c": "cxo",
+    "executive": "cxo",
+    "founder": "owner",
+    "vice president": "vp",
+    "head": "director",
+    "junior": "entry",
+    "intern": "training",
+}
+"""What data call a seniority too, after `identifiers.plain`."""
+
 RANKED = frozenset(("vice president", "director", "manager", "head", "partner"))
 
 
@@ -164,17 +178,11 @@ def level(text: str) -> str | None:
     return plain if plain in SENIORITIES else OTHER_LEVELS.get(plain)
 
 
-OTHER_LEVELS: dict[str, Seniority] = {
-    "c suite": "cxo",
-    "c level": "cxo",
-    "c": "cxo",
-    "executive": "cxo",
-    "founder": "owner",
-    "vice president": "vp",
-    "head": "director",
-    "junior": "entry",
-    "intern": "training",
-}
+def filled_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A person's data with the seniority and the department that the title says, where they have none."""
+    title = data.get("job_title") or ""
+    said = {"seniority": seniority(title), "department": department(title)}
+    return {**data, **{name: value for name, value in said.items() if value and not data.get(name)}}
 
 
 def _says(text: str, said: str) -> bool:

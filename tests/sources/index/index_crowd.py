@@ -11,11 +11,26 @@ from addtocrm.core.ids import new_id
 
 FIRST = ["Jane", "Björn", "Zoë", "José", "Anna-Maria", "Wei", "Олена", "Kwame", "Siân", "Ravi"]
 LAST = ["Doe", "Müller", "O'Neil", "García López", "van der Berg", "Šimek", "Okafor", "Łukaszewski", "Iyer", "Smith"]
-TITLES = [
-    "VP Sales", "Vice President of Sales", "Sales VP", "Vice President, Sales Operations", "Head of Growth",
-    "CTO", "Chief Technology Officer", "Sr. Software Engineer", "Senior Software Engineer", "Software Engineer",
-    "Engineering Manager", "HR Manager", "Human Resources Director", "Accountant", "Marketing Intern", "Founder & CEO",
-]  # fmt: skip
+SAID = {
+    "VP Sales": ("vp", "Sales"),
+    "Vice President of Sales": ("vp", "Sales"),
+    "Sales VP": ("vp", "Sales"),
+    "Vice President, Sales Operations": ("vp", "Sales"),
+    "Head of Growth": ("director", "Marketing"),
+    "CTO": ("cxo", "Engineering"),
+    "Chief Technology Officer": ("cxo", "Engineering"),
+    "Sr. Software Engineer": ("senior", "Engineering"),
+    "Senior Software Engineer": ("senior", "Engineering"),
+    "Software Engineer": (None, "Engineering"),
+    "Engineering Manager": ("manager", "Engineering"),
+    "HR Manager": ("manager", "Human Resources"),
+    "Human Resources Director": ("director", "Human Resources"),
+    "Accountant": (None, "Finance"),
+    "Marketing Intern": ("training", "Marketing"),
+    "Founder & CEO": ("owner", None),
+}
+"""Titles, and the seniority and department that each says."""
+TITLES = [*SAID]
 LEVELS = {None: 4, "vp": 2, "cxo": 1, "Director": 1, "manager": 1, "senior": 2, "C-Suite": 1}
 DEPARTMENTS = ["Sales", "human_resources", "Human Resources", "Engineering", "Finance"]
 COMPANIES = ["Acme GmbH", "Acme Robotics", "Grünwerk AG", "Smith & Sons Ltd.", "Globex Inc", "Initech"]
@@ -85,7 +100,7 @@ def texts(row: Row, name: str) -> list[str | None]:
     company, location = row.get("company", {}), row.get("location", {})
     past = [text for job in row.get("experience", []) for text in (job["title"], job["company_name"])]
     return {
-        "department": [row.get("department")],
+        "department": [row.get("department") or SAID.get(row.get("job_title", ""), (None, None))[1]],
         "company_name": [company.get("name")],
         "industry": [company.get("industry")],
         "region": [location.get("region")],
@@ -101,7 +116,8 @@ def has(row: Row, name: str, value: str) -> bool:
     if name == "job_title":
         return bool(row.get("job_title")) and title(value) <= title(row["job_title"])
     if name == "seniority":
-        return {"C-Suite": "cxo", "Director": "director"}.get(row.get("seniority", ""), row.get("seniority")) == value
+        level = row.get("seniority") or SAID.get(row.get("job_title", ""), (None, None))[0]
+        return {"C-Suite": "cxo", "Director": "director"}.get(level or "", level) == value
     if name == "company_domain":
         return company.get("domain") == value
     if name == "company_size":

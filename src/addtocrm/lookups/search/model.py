@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from addtocrm.lookups.model import RefreshField
+from addtocrm.sources.sizes import SIZES
+from addtocrm.sources.titles import SENIORITIES
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Texts = Annotated[list[Text], Meta(max_length=100)]
@@ -36,14 +38,12 @@ class SearchFilters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     """All that are given are required. Texts match whole words, whatever their case and accents."""
 
     job_title: Annotated[Values | None, Meta(description="All words, in any order; `VP` is `Vice President`.")] = None
-    seniority: Annotated[Values | None, Meta(description="owner, partner, cxo, vp, director, manager, senior, …")] = (
-        None
-    )
+    seniority: Annotated[Values | None, Meta(description=f"Of {', '.join(SENIORITIES)}.")] = None
     department: Values | None = None
     company_domain: Values | None = None
     company_name: Values | None = None
     industry: Values | None = None
-    company_size: Annotated[Values | None, Meta(description="1-10, 11-50, 51-200, 201-500, … 10001+")] = None
+    company_size: Annotated[Values | None, Meta(description=f"Of {', '.join(SIZES)}.")] = None
     country: Annotated[Values | None, Meta(description="A name or an ISO 3166-1 code.")] = None
     region: Values | None = None
     city: Values | None = None

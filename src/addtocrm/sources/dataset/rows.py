@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any, cast
 
 from addtocrm.core import countries, identifiers
-from addtocrm.sources import titles
 from addtocrm.sources.dataset import columns
 from addtocrm.sources.dataset.model import RefusedError, Row
 
@@ -38,7 +37,6 @@ def person(fields: Mapping[str, Any]) -> Row:
     domain = _checked("company_domain", get("company_domain"), identifiers.domain)
     company_url = _checked("company_linkedin_url", get("company_linkedin_url"), identifiers.company_url)
     first, last, company_name = get("first_name"), get("last_name"), get("company_name")
-    title = get("job_title") or ""
     full = get("full_name") or " ".join(part for part in (first, last) if part) or None
     # A name in its own script is shown; the parts in Latin letters are what a caller can type.
     name_key = identifiers.name_key(f"{first} {last}" if first and last else full or "") or None
@@ -58,9 +56,9 @@ def person(fields: Mapping[str, Any]) -> Row:
         "last_name": last,
         "full_name": full,
         "headline": get("headline"),
-        "job_title": title or None,
-        "seniority": get("seniority") or titles.seniority(title),
-        "department": get("department") or titles.department(title),
+        "job_title": get("job_title"),
+        "seniority": get("seniority"),
+        "department": get("department"),
         "email": email,
         "emails": [{"email": one} for one in addresses] or None,
         "phones": [{"number": phone}] if (phone := get("phone")) else None,

@@ -64,18 +64,19 @@ def put_position(build: Path, place: Position) -> None:
 
 
 def new_build(root: Path) -> Path:
-    """An empty build, which nobody searches yet."""
+    """An empty build, which nobody searches yet. What a builder left that was killed is removed, and so is the build
+    before the current one: whoever read it has long gone on."""
+    kept = current(root)
+    for other in root.glob(f"{PREFIX}*"):
+        if other != kept:
+            shutil.rmtree(other, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
 
 
 def make_current(root: Path, build: Path) -> None:
-    """From now on the build is searched. The one before stays until the next is current: some still read it."""
-    before = current(root)
+    """From now on the build is searched. The one before stays until the next is begun: some still read it."""
     _replace(root / CURRENT, build.name.encode())
     (root / DAMAGED).unlink(missing_ok=True)
-    for other in root.glob(f"{PREFIX}*"):
-        if other not in (build, before):
-            shutil.rmtree(other, ignore_errors=True)
 
 
 def report_damage(root: Path) -> None:

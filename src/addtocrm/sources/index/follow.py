@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import asyncpg
 import structlog
 import tantivy
 
@@ -113,7 +114,7 @@ async def behind(pool: Pool, root: Path) -> int:
     return max(0, feed.last - known)
 
 
-def _put(writer: tantivy.IndexWriter, ids: list[str], rows: list[store.asyncpg.Record]) -> None:
+def _put(writer: tantivy.IndexWriter, ids: list[str], rows: list[asyncpg.Record]) -> None:
     for id in ids:
         writer.delete_documents_by_term("id", id)
     add(writer, rows)

@@ -1,6 +1,6 @@
 """What is searched for, and the index's query for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import tantivy
@@ -86,14 +86,11 @@ def tiers(schema: tantivy.Schema, wanted: Wanted) -> list[Query]:
 
 
 def _any(schema: tantivy.Schema, name: str, values: Sequence[str]) -> Query:
-    query: Callable[[str], Query]
     if name in TERMS:
         return Query.term_set_query(schema, TERMS[name], list(values))
     if name == "job_title":
-        query = lambda value: _all(schema, "title", value)  # noqa: E731
-    else:
-        query = lambda value: _phrase(schema, PHRASES[name], value)  # noqa: E731
-    return _one_of([query(value) for value in values])
+        return _one_of([_all(schema, "title", value) for value in values])
+    return _one_of([_phrase(schema, PHRASES[name], value) for value in values])
 
 
 def _one_of(queries: list[Query]) -> Query:

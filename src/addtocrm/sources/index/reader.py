@@ -1,7 +1,6 @@
 """Searching the index."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -52,22 +51,21 @@ class Reader:
         found: list[tuple[int, str]] = []
         parts = tiers(self._schema, wanted)
         start = after.tier if after else 0
-        with self._reading() as searcher:
-            for tier in range(start, len(parts)):
-                last = after.place if after and tier == start else None
-                places = self._tier(searcher, parts[tier], limit + 1 - len(found), last)
-                found += [(tier, place) for place in places]
-                if len(found) > limit:
-                    break
-            in_all: Any = searcher.search(matching(self._schema, wanted), 1, count=True)
+        searcher = self._searcher()
+        for tier in range(start, len(parts)):
+            last = after.place if after and tier == start else None
+            places = self._tier(searcher, parts[tier], limit + 1 - len(found), last)
+            found += [(tier, place) for place in places]
+            if len(found) > limit:
+                break
+        in_all: Any = searcher.search(matching(self._schema, wanted), 1, count=True)
         ended = Place(*found[limit - 1]) if len(found) > limit else None
         return Hits([place[1:] for _, place in found[:limit]], in_all.count, ended)
 
     def facets(self, wanted: Wanted, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """For each of `names` how many of the people who are wanted have each value: the most frequent ones."""
         terms = {name: {"terms": {"field": schema.FACETS[name], "size": MOST_VALUES}} for name in names}
-        with self._reading() as searcher:
-            counted: Any = cast(Any, searcher).aggregate(matching(self._schema, wanted), terms)
+        counted: Any = cast(Any, self._searcher()).aggregate(matching(self._schema, wanted), terms)
         return {name: {one["key"]: one["doc_count"] for one in counted[name]["buckets"]} for name in names}
 
     def candidates(self, words: Sequence[str], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
@@ -78,18 +76,15 @@ class Reader:
         who = Query.term_set_query(self._schema, "name_words", words)
         query = Query.boolean_query([(Occur.Must, who), (Occur.Must, Query.boolean_query(at))])
         try:
-            with self._reading() as searcher:
-                hits = searcher.search(
-                    query, MOST_CANDIDATES, count=False, order_by_field="place", order=Order.Asc
-                ).hits
+            searcher = self._searcher()
         except NotReady:
             return []
+        hits = searcher.search(query, MOST_CANDIDATES, count=False, order_by_field="place", order=Order.Asc).hits
         return [str(place)[1:] for place, _ in hits]
 
     def count(self) -> int:
         """How many people are in the index."""
-        with self._reading() as searcher:
-            return searcher.num_docs
+        return self._searcher().num_docs
 
     def _tier(self, searcher: tantivy.Searcher, query: Query, limit: int, last: str | None) -> list[str]:
         """The places that follow `last`."""
@@ -105,24 +100,20 @@ class Reader:
                 return places[:limit]
             size *= 4
 
-    @contextmanager
-    def _reading(self) -> Iterator[tantivy.Searcher]:
-        try:
-            yield self._searcher()
-        except (ValueError, OSError) as error:
-            self._index = self._seen = None
-            folder.report_damage(self._root)
-            raise NotReady from error
-
     def _searcher(self) -> tantivy.Searcher:
         build = folder.current(self._root)
         if build is None or folder.position(build) is None:
             raise NotReady
-        seen = (build, (build / "meta.json").stat().st_mtime_ns)
-        if self._index is None or self._seen is None or self._seen[0] != build:
-            self._index = tantivy.Index.open(str(build))
-            self._index.config_reader("Manual")
-        if self._seen != seen:
-            self._index.reload()
-            self._seen = seen
+        try:
+            seen = (build, (build / "meta.json").stat().st_mtime_ns)
+            if self._index is None or self._seen is None or self._seen[0] != build:
+                self._index = tantivy.Index.open(str(build))
+                self._index.config_reader("Manual")
+            if self._seen != seen:
+                self._index.reload()
+                self._seen = seen
+        except (ValueError, OSError) as error:
+            self._index = self._seen = None
+            folder.report_damage(self._root)
+            raise NotReady from error
         return self._index.searcher()

@@ -74,6 +74,8 @@ def build() -> tantivy.Schema:
 
 def document(id: str, data: Mapping[str, Any]) -> str:
     """What is indexed of the person `id`, whose `data` are those of the people table, as JSON."""
+    complete = sum(1 for name in COMPLETE if data.get(name))
+    data = titles.filled_in(data)
     company: Mapping[str, Any] = data.get("company") or {}
     location: Mapping[str, Any] = data.get("location") or {}
     title = titles.words(data.get("job_title") or "")
@@ -81,7 +83,7 @@ def document(id: str, data: Mapping[str, Any]) -> str:
     shown = [data.get("job_title"), data.get("headline")]
     past = [text for job in data.get("experience") or () for text in (job.get("title"), job.get("company_name"))]
     country = location.get("country_code") or identifiers.plain(location.get("country") or "")
-    near, place = order(id, sum(1 for name in COMPLETE if data.get(name)))
+    near, place = order(id, complete)
     fields: dict[str, Any] = {
         "id": id,
         "place": place,

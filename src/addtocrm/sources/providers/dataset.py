@@ -16,6 +16,7 @@ from addtocrm.core.matching.names import Name
 from addtocrm.core.records.company import Company
 from addtocrm.core.records.person import EmailEntry, Person
 from addtocrm.mail.model import KnownAddress
+from addtocrm.sources import titles
 from addtocrm.sources.contract import (
     CompanyKey,
     CompanyQuery,
@@ -25,7 +26,6 @@ from addtocrm.sources.contract import (
     ProviderUnavailable,
     Setup,
 )
-from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.stored import Stored, employers, names_of
 
 BY_DOMAIN, BY_NAME = 1.0, 0.8
@@ -146,7 +146,8 @@ class Dataset:
 
 
 def _person(row: asyncpg.Record) -> Person:
-    return msgspec.convert({**msgspec.json.decode(row["data"]), "id": row["id"]}, Person)
+    data = titles.filled_in(msgspec.json.decode(row["data"]))
+    return msgspec.convert({**data, "id": row["id"]}, Person)
 
 
 def _candidate(row: asyncpg.Record) -> Candidate:
@@ -176,4 +177,4 @@ def _slug(url: str) -> str:
 
 def provider(setup: Setup) -> Dataset:
     """The dataset is always there."""
-    return Dataset(setup.pool, Reader(setup.settings.data_dir).candidates)
+    return Dataset(setup.pool, setup.reader.candidates)
