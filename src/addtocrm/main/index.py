@@ -17,8 +17,15 @@ def process(parent: int) -> int:
 
 async def _follow(settings: Settings, stop: asyncio.Event) -> None:
     assert settings.database_url is not None
-    pool = await open_pool(settings.database_url, size=2)
+    pool = await open_pool(settings.database_url, size=4)
+    following = asyncio.create_task(Follower(pool, folder.root(data_folder(settings.data_dir))).run())
+    stopping = asyncio.create_task(stop.wait())
     try:
-        await Follower(pool, folder.root(data_folder(settings.data_dir))).run(stop)
+        await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            await following
     finally:
+        for task in (following, stopping):
+            task.cancel()
+        await asyncio.gather(following, stopping, return_exceptions=True)
         await pool.close()

@@ -11,6 +11,7 @@ import pytest
 from index_crowd import Crowd, crowd, person, wanted
 
 from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.core.ids import new_id
 from addtocrm.sources.index import folder
 from addtocrm.sources.index.build import build
 from addtocrm.sources.index.follow import Follower
@@ -164,5 +165,45 @@ def test_an_index_that_cannot_be_followed_is_built_anew(run: Any, tmp_path: Path
         await caught_up(follower)
         assert folder.current(root) != built
         assert reader.count() == await pool.fetchval("select count(*) from people")
+
+    run(work)
+
+
+def test_one_whose_data_have_another_form_is_left_out_alone(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        people = crowd(random.Random(18), 20)
+        odd = [{"skills": 5}, {"experience": [{"is_current": "yes"}]}, {"job_title": ["CTO"]}, {"company": "Acme"}]
+        for form in odd:
+            await put(pool, {new_id("per"): form})
+        root = folder.root(tmp_path)
+        await build(pool, root)
+        follower, reader = Follower(pool, root), Reader(tmp_path)
+        await put(pool, {**people, **{new_id("per"): form for form in odd}})
+        await caught_up(follower)
+        assert reader.count() == 20
+
+    run(work)
+
+
+def test_what_is_left_of_people_in_the_files_goes_after_a_week(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(pool: Pool) -> None:
+        people = crowd(random.Random(19), 20)
+        await put(pool, {**people, new_id("per"): {"job_title": "Zymurgist"}})
+        root = folder.root(tmp_path)
+        follower = Follower(pool, root)
+        await caught_up(follower)
+        built = folder.current(root)
+        await pool.execute("delete from people where data->>'job_title' = 'Zymurgist'")
+        await caught_up(follower)
+        assert folder.current(root) == built
+        monkeypatch.setattr("addtocrm.sources.index.follow.PURGE_SECONDS", 0.0)
+        while folder.current(root) == built:
+            await follower.step()
+            await asyncio.sleep(0.01)
+        new = folder.current(root)
+        assert new is not None and Reader(tmp_path).count() == 20
+        assert not any(b"zymurgist" in file.read_bytes() for file in new.iterdir())
 
     run(work)

@@ -54,7 +54,9 @@ def backup(url: str, file: Path) -> None:
     if file.exists():
         raise BackupError(f"{file} exists; give another name.")
     with replacing(file) as part:
-        _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", "--file", str(part))
+        format = ("--format=custom", "--no-owner", "--no-privileges")
+        # A restored database is another one to who follows the changes.
+        _run("pg_dump", url, *format, "--exclude-table-data=people_changes", "--file", str(part))
 
 
 def restore(url: str, file: Path, *, replace: bool = False) -> None:

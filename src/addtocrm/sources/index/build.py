@@ -2,16 +2,20 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import asyncpg
 import msgspec
+import structlog
 import tantivy
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.sources.index import folder, schema, store
 from addtocrm.sources.index.folder import Position
+
+log = structlog.get_logger()
 
 CHUNK = 5_000
 HEAP_BYTES = 128_000_000
@@ -31,7 +35,7 @@ async def build(pool: Pool, root: Path, report: Report = lambda done, total: Non
         new = folder.new_build(root)
         try:
             done = await _fill(pool, new, lambda count: report(count, max(count, total)))
-            folder.put_position(new, Position(feed.generation, feed.last))
+            folder.put_position(new, Position(feed.generation, feed.last, time.time()))
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
@@ -56,6 +60,11 @@ def _finish(writer: tantivy.IndexWriter) -> None:
 
 
 def add(writer: tantivy.IndexWriter, rows: Sequence[asyncpg.Record]) -> None:
-    """Adds people, each (id, data)."""
+    """Adds people, each (id, data). One whose data have another form than an import gives them is left out."""
     for row in rows:
-        writer.add_json(schema.document(row["id"], msgspec.json.decode(row["data"])))
+        try:
+            document = schema.document(row["id"], msgspec.json.decode(row["data"]))
+        except (ValueError, TypeError, AttributeError) as error:
+            log.warning("person_not_indexed", person=row["id"], reason=str(error))
+        else:
+            writer.add_json(document)

@@ -22,10 +22,13 @@ PREFIX = "build-"
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Which changes are in a build: those of the database `generation` up to `number`."""
+    """Which changes are in a build: those of the database `generation` up to `number`. It was built at `built_at` (Unix
+    time); `gone`: people have been taken out of it since, of whom words may be left in its files."""
 
     generation: str
     number: int
+    built_at: float
+    gone: bool = False
     version: int = VERSION
 
 

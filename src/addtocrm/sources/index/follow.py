@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import structlog
 import tantivy
 
 from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.sources.index import folder, store
 from addtocrm.sources.index.build import add, build
-from addtocrm.sources.index.folder import Busy, Position
+from addtocrm.sources.index.folder import Busy
 
 log = structlog.get_logger()
 
@@ -24,6 +25,8 @@ CHUNK = 2_000
 HEAP_BYTES = 64_000_000
 IDLE_SECONDS = 30.0
 """After this the writer's memory is given back."""
+PURGE_SECONDS = 7 * 86_400.0
+"""So old a build is, at the most, out of which people were taken: what is left of them in its files goes with it."""
 
 
 class Follower:
@@ -34,24 +37,29 @@ class Follower:
         self._pool, self._root = pool, root
         self._build: Path | None = None
         self._writer: tantivy.IndexWriter | None = None
+        self._purge: asyncio.Task[None] | None = None
         self._used_at = self._dropped_at = 0.0
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Follows until `stop` is set."""
-        while not stop.is_set():
-            wait = POLL_SECONDS
-            try:
-                with folder.following(self._root):
-                    while not stop.is_set():
-                        if not await self.step():
-                            await _wait(stop, POLL_SECONDS)
-            except Busy:
-                pass
-            except (*DATABASE_FAILURES, OSError, ValueError) as error:
-                log.warning("search_index_stumbled", error=type(error).__name__, reason=str(error))
-                wait = RETRY_SECONDS
+    async def run(self) -> None:
+        """Follows until it is cancelled."""
+        try:
+            while True:
+                try:
+                    with folder.following(self._root):
+                        while True:
+                            if not await self.step():
+                                await asyncio.sleep(POLL_SECONDS)
+                except Busy:
+                    await asyncio.sleep(POLL_SECONDS)
+                except (*DATABASE_FAILURES, OSError, ValueError) as error:
+                    log.warning("search_index_stumbled", error=type(error).__name__, reason=str(error))
+                    self._close()
+                    await asyncio.sleep(RETRY_SECONDS)
+        finally:
             self._close()
-            await _wait(stop, wait)
+            if self._purge:
+                self._purge.cancel()
+                await asyncio.gather(self._purge, return_exceptions=True)
 
     async def step(self) -> bool:
         """Follows some changes; whether there were any. Raises Busy, ValueError for a damaged index, and what the
@@ -62,10 +70,10 @@ class Follower:
         lost = place is None or place.generation != feed.generation or place.number < feed.dropped
         if current is None or place is None or lost or folder.is_damaged(self._root):
             self._close()
-            began = time.monotonic()
-            done = await build(self._pool, self._root)
-            log.info("search_index_built", people=done, seconds=round(time.monotonic() - began, 1))
+            await self._build_anew()
             return True
+        if place.gone and time.time() - place.built_at > PURGE_SECONDS and not self._purge:
+            self._purge = asyncio.create_task(self._build_beside())
         if current != self._build:
             self._close()
             self._build = current
@@ -77,14 +85,32 @@ class Follower:
             return False
         writer = self._open(current)
         ids = list(dict.fromkeys(id for _, ids in changes for id in ids))
+        found = 0
         for at in range(0, len(ids), CHUNK):
             some = ids[at : at + CHUNK]
             rows = await store.some(self._pool, some)
+            found += len(rows)
             await asyncio.to_thread(_put, writer, some, rows)
         await asyncio.to_thread(writer.commit)
-        folder.put_position(current, Position(feed.generation, changes[-1][0]))
+        gone = place.gone or found < len(ids)
+        folder.put_position(current, msgspec.structs.replace(place, number=changes[-1][0], gone=gone))
         self._used_at = time.monotonic()
         return True
+
+    async def _build_anew(self) -> None:
+        began = time.monotonic()
+        done = await build(self._pool, self._root)
+        log.info("search_index_built", people=done, seconds=round(time.monotonic() - began, 1))
+
+    async def _build_beside(self) -> None:
+        """Builds while the current build is followed; one that fails is tried again."""
+        try:
+            await self._build_anew()
+        except (Busy, *DATABASE_FAILURES, OSError, ValueError) as error:
+            log.warning("search_index_stumbled", error=type(error).__name__, reason=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            self._purge = None
 
     def _open(self, build: Path) -> tantivy.IndexWriter:
         if self._writer is None:
@@ -118,10 +144,3 @@ def _put(writer: tantivy.IndexWriter, ids: list[str], rows: list[asyncpg.Record]
     for id in ids:
         writer.delete_documents_by_term("id", id)
     add(writer, rows)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        pass

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
+import structlog
 
 from addtocrm.core import identifiers
 from addtocrm.core.db.pool import CONNECTION_FAILURES, Pool
@@ -27,6 +28,10 @@ from addtocrm.sources.contract import (
     Setup,
 )
 from addtocrm.sources.stored import Stored, employers, names_of
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
 
 BY_DOMAIN, BY_NAME = 1.0, 0.8
 """How sure a company is: by its domain or LinkedIn page, or by its name."""
@@ -75,16 +80,17 @@ class Dataset:
             asked = Asked(name=name, company=companies.company(query.company_name, query.company_domain))
             rows = [*await self._by_name(query), *await self._by_words(name, asked.company)]
         known = {row["id"]: row for row in rows}
-        choice = choose(asked, map(_candidate, known.values()))
+        choice = choose(asked, [read for row in known.values() if (read := _readable(row, _candidate))])
         if choice is None:
             return None
         row = known[choice.candidate.id]
         return Match(_person(row), row["observed_at"], choice.confidence)
 
     async def people(self, ids: Sequence[str]) -> dict[str, Match[Person]]:
-        """The people of these ids that there are."""
+        """The people of these ids that there are. One whose data have another form than an import gives is left out."""
         rows = await self._fetch("select id, data, observed_at from people where id = any($1)", ids)
-        return {row["id"]: Match(_person(row), row["observed_at"], 1.0) for row in rows}
+        people = {row["id"]: (row["observed_at"], _readable(row, _person)) for row in rows}
+        return {id: Match(person, observed_at, 1.0) for id, (observed_at, person) in people.items() if person}
 
     async def _by_url(self, url: str) -> list[asyncpg.Record]:
         return await self._people("identity = $1", "in:" + _slug(url)) or await self._people(BY_FORMER_URL, url)
@@ -143,6 +149,15 @@ class Dataset:
             return await self._pool.fetch(sql, *values)
         except CONNECTION_FAILURES as error:
             raise ProviderUnavailable("the database does not answer") from error
+
+
+def _readable(row: asyncpg.Record, read: Callable[[asyncpg.Record], T]) -> T | None:
+    """What is read of a row; None where its data have another form than an import gives: one row stops nobody else."""
+    try:
+        return read(row)
+    except (ValueError, TypeError, AttributeError) as error:
+        log.warning("person_not_read", person=row["id"], reason=str(error))
+        return None
 
 
 def _person(row: asyncpg.Record) -> Person:

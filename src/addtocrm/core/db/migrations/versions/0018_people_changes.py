@@ -26,7 +26,9 @@ create function people_changed() returns trigger language plpgsql as $$
 begin
     if exists (select from changed) then
         perform pg_advisory_xact_lock(1096041289, 0);
-        insert into people_changes (ids) select array_agg(id) from changed;
+        insert into people_changes (ids)
+        select array_agg(id) from (select id, (row_number() over () - 1) / 10000 as part from changed) as parts
+        group by part order by part;
     end if;
     return null;
 end $$;
