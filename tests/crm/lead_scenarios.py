@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from scenarios import JANE, PRIVATE, WHO, WITHOUT_FULL, Desk
+from desk import JANE, PRIVATE, WHO, WITHOUT_FULL, Desk
 
 from addtocrm.crm import connections
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import httpx2
 import pytest
+from desk import JANE as PERSON
+from desk import Desk, people
 from opened import run
-from scenarios import JANE as PERSON
-from scenarios import Desk, Scenarios, people
+from scenarios import Scenarios
 from vendors.attio_server import AttioServer
 from vendors.base import Answer
 

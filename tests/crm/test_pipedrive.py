@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from desk import people
 from opened import run
-from scenarios import Scenarios, people
+from scenarios import Scenarios
 from vendors.base import Answer
 from vendors.pipedrive_server import PipedriveServer, custom, key_of
 

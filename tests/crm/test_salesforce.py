@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import opened
 import pytest
+from desk import JANE, WHO, Desk, people
 from lead_scenarios import LeadScenarios
-from scenarios import JANE, WHO, Desk, Scenarios, people
+from scenarios import Scenarios
 from vendors.base import Answer
 from vendors.salesforce_server import SalesforceServer, error
 

@@ -3,7 +3,8 @@ import threading
 from typing import Any
 
 import pytest
-from scenarios import JANE, Desk, Scenarios
+from desk import JANE, Desk
+from scenarios import Scenarios
 from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
 

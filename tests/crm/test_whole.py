@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+from desk import JANE, people
 from harness import ADDTOCRM, Account, Server, cli, jobs_process, until
-from scenarios import JANE, people
 from vendors.hubspot_server import HubSpotServer
 from vendors.pipedrive_server import PipedriveServer
 

@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx2
 import pytest
+from desk import JANE, WHO, Desk, people
 from lead_scenarios import LeadScenarios
 from opened import run
-from scenarios import JANE, WHO, Desk, Scenarios, people
+from scenarios import Scenarios
 from vendors.base import GIVEN, Answer
 from vendors.zoho_server import ZohoServer, error
 
