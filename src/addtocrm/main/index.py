@@ -1,6 +1,8 @@
 """The process that keeps this host's search index as the people table is."""
 
 import asyncio
+import os
+import sys
 
 from addtocrm.core.db.folders import data_folder
 from addtocrm.core.db.pool import open_pool
@@ -9,9 +11,14 @@ from addtocrm.main.child import live
 from addtocrm.sources.index import folder
 from addtocrm.sources.index.follow import Follower
 
+NICENESS = 10
+"""Where processors are short, requests and imports go before the index (nice(2))."""
+
 
 def process(parent: int) -> int:
     """Follows until a signal ends it, or the process `parent` does; gives the exit code."""
+    if sys.platform != "win32":
+        os.nice(NICENESS)
     return live(parent, _follow)
 
 

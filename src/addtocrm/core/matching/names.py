@@ -55,11 +55,9 @@ class Reading(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A name in all ways to read it, and in those with given and family name exchanged. `words` has the spellings of
-    all its words and of those written as one."""
+    """A name in all ways to read it. `words` has the spellings of all its words and of those written as one."""
 
     readings: tuple[Reading, ...]
-    turned: tuple[Reading, ...]
     generation: str
     latin: bool
     words: frozenset[str]
@@ -151,8 +149,7 @@ def _name(splits: list[tuple[tuple[Word, ...], tuple[Word, ...]]], generation: s
         for word in (*reading.given.words, *reading.family.words, *reading[2:], *_joined(reading))
         for spelling in word
     }
-    turned = tuple(_reading(family, given) for given, family in parts)
-    return Name(readings, turned, generation, latin, frozenset(words))
+    return Name(readings, generation, latin, frozenset(words))
 
 
 def _joined(reading: Reading) -> tuple[Word, ...]:
@@ -163,6 +160,7 @@ def _reading(given: Part, family: Part) -> Reading:
     return Reading(given, family, joined((*given.words, *family.words)))
 
 
+@lru_cache(maxsize=65_536)
 def _part(words: tuple[Word, ...]) -> Part:
     core = words if all(map(PARTICLES.isdisjoint, words)) else tuple(filter(PARTICLES.isdisjoint, words)) or words
     together = joined(words)
@@ -187,8 +185,9 @@ def _sounded(one: Name) -> Name:
 
 def _compare(asked: Name, known: Name) -> Grade | None:
     best: Grade | None = None
-    for other in known.readings:
-        for one, turned in zip(asked.readings, asked.turned, strict=True):
+    for one in asked.readings:
+        turned = _reading(one.family, one.given)
+        for other in known.readings:
             grade, exchanged = _one(one, other), _one(turned, other)
             if grade is Grade.SAME:
                 return grade
