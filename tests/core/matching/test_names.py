@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from addtocrm.core.matching.names import Grade, Name, compare, may_be_one, name, search_words
+from addtocrm.core.matching.names import Grade, Name, compare, given_and_family, may_be_one, name, search_words
 
 Written = str | tuple[str, str]
 SAME, REORDERED, SHORTER, LONGER = Grade.SAME, Grade.REORDERED, Grade.SHORTER, Grade.LONGER
@@ -137,3 +137,20 @@ def test_any_text_is_read_quickly(text: str) -> None:
     compare(name(text), name(f"{text} x"))
     compare(name("", first=text, last=text), name(text))
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("whole", "given", "family"),
+    [
+        ("Jane Doe", "Jane", "Doe"),
+        ("Dr. Jane Q. Doe, MBA", "Jane Q", "Doe"),
+        ("Doe-Roe, Anna Maria", "Anna Maria", "Doe Roe"),
+        ("Ludwig van Beethoven", "Ludwig", "van Beethoven"),
+        ("John Doe Jr.", "John", "Doe jr"),
+        ("Jane", "", "Jane"),
+        ("王 小明", "王", "小明"),
+        ("", "", ""),
+    ],
+)
+def test_a_whole_name_in_two(whole: str, given: str, family: str) -> None:
+    assert given_and_family(whole) == (given, family)

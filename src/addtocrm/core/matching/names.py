@@ -1,5 +1,6 @@
 """Whether two names may be one person's, and what makes them so."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -78,6 +79,17 @@ def name(full: str, *, first: str = "", last: str = "") -> Name:
     return _name(_splits(written.words), written.generation, is_latin(text))
 
 
+def given_and_family(text: str) -> tuple[str, str]:
+    """A whole name in two, without titles and degrees: of `Dr. Ludwig van Beethoven`, Ludwig and van Beethoven; of
+    `Doe, Jane`, Jane and Doe. The given name is empty where there is only one word."""
+    written = taken_apart(text)
+    given, family = written.after, written.words
+    if not given:
+        begins = max(_family_begins([spellings(word) for word in family]), 0)
+        given, family = family[:begins], family[begins:]
+    return " ".join(given), " ".join([*family, written.generation]).strip()
+
+
 def compare(asked: Name, known: Name) -> Grade | None:
     """What makes the name that is asked for one with a known one; None where they differ."""
     if asked.latin != known.latin:
@@ -132,12 +144,17 @@ def _splits(words: list[str]) -> list[tuple[tuple[Word, ...], tuple[Word, ...]]]
     spelt = _spelt(words)
     if len(spelt) < 2:
         return [((), spelt)]
-    before_particle = (place for place in range(1, len(spelt) - 1) if not spelt[place].isdisjoint(PARTICLES))
-    likely = next(before_particle, len(spelt) - 1)
+    likely = _family_begins(spelt)
     places = [likely]
     if len(spelt) <= MOST_WORDS:
         places += [one for one in range(len(spelt) - 1, 0, -1) if one != likely and _initial(spelt[one]) is None]
     return [(spelt[:place], spelt[place:]) for place in places]
+
+
+def _family_begins(words: Sequence[Word]) -> int:
+    """Where the family name most likely begins: at the first particle within the name, else at the last word."""
+    particles = (place for place in range(1, len(words) - 1) if not words[place].isdisjoint(PARTICLES))
+    return next(particles, len(words) - 1)
 
 
 def _name(splits: list[tuple[tuple[Word, ...], tuple[Word, ...]]], generation: str, latin: bool) -> Name:
