@@ -217,6 +217,22 @@ def cli(*arguments: str, environment: dict[str, str], input: str | None = None) 
     return json.loads(done.stdout)
 
 
+def each(commands: list[list[str]], environment: dict[str, str]) -> list[tuple[int, str, str]]:
+    """Runs the command line with each list of arguments, all in one process; gives exit code, standard output and
+    standard error of each."""
+    done = subprocess.run(
+        [sys.executable, Path(__file__).parent / "cli" / "each.py"],
+        env=environment,
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=environment["ADDTOCRM_DATA_DIR"],
+    )
+    assert done.returncode == 0, done.stderr
+    return [(code, out, err) for code, out, err in json.loads(done.stdout)]
+
+
 def until(condition: Callable[[], T], seconds: float = 90) -> T:
     """The first truthy value of `condition`; fails after `seconds`."""
     deadline = time.monotonic() + seconds

@@ -3,12 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ADDTOCRM, Server, cli
+from harness import ADDTOCRM, Server, cli, each
 
 from addtocrm.cli.app import COMMANDS, app
 from addtocrm.core import settings
@@ -162,6 +161,7 @@ BAD_INPUT = {
     "import people": ["missing.csv", ".", "/proc/self/mem", "\udcff.csv"],
     "import companies": ["missing.csv", "."],
     "people forget": ["nobody", ""],
+    "enrich": ["missing.csv", ".", "missing.csv --min-confidence 2"],
     "verify": ["missing.csv", ".", "missing.csv --output missing.csv"],
     "crm connect": [
         "pro@example.com nocrm",
@@ -231,13 +231,7 @@ def test_bad_input_ends_with_a_sentence(environment: dict[str, str]) -> None:
         cli("accounts", "create", email, "--plan", "pro", environment=environment)
     cli("crm", "connect", "crm@example.com", "builtin", environment=environment)
     tried = [[*command.split(), *(one.split() or [""])] for command, many in BAD_INPUT.items() for one in many]
-    done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("each.py")],
-        env=environment, input=json.dumps(tried), capture_output=True, text=True, timeout=200,
-        cwd=environment["ADDTOCRM_DATA_DIR"],
-    )  # fmt: skip
-    results = json.loads(done.stdout)
-    assert len(results) == len(tried)
+    results = each(tried, environment)
     for arguments, (code, out, err) in zip(tried, results, strict=True):
         assert code in (1, 2), (arguments, code, err)
         assert err.strip().startswith("addtocrm: ") and not out, (arguments, out, err)

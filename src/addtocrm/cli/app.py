@@ -22,6 +22,7 @@ COMMANDS = {
     "import": "imports:app",
     "people": "people:app",
     "search": "search:app",
+    "enrich": "enrich:enrich",
     "verify": "verify:verify",
     "crm": "crm:app",
     "db": "db:app",

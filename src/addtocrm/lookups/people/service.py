@@ -1,5 +1,7 @@
 """Person enrichment: which look-up a request is, and what the providers' match becomes."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from addtocrm.core import identifiers
@@ -67,9 +69,7 @@ def query_of(asked: EnrichPerson) -> PersonQuery:
 
     Raises ApiError `validation_error` that names the field.
     """
-    unknown = sorted(set(asked.required) - (set(Person.__struct_fields__) - OWN_FIELDS))
-    if unknown:
-        raise invalid("required", f"{unknown[0]} is not a field of a person.")
+    check_required(asked.required)
     query = PersonQuery(
         linkedin_url=_normal("linkedin_url", asked.linkedin_url),
         email=_normal("email", asked.email),
@@ -87,6 +87,13 @@ def query_of(asked: EnrichPerson) -> PersonQuery:
             "is required, or else `email`, or `first_name` and `last_name` with `company_domain` or `company_name`.",
         )
     return query
+
+
+def check_required(names: Iterable[str]) -> None:
+    """Raises ApiError `validation_error` for a name that is no field of a person."""
+    unknown = sorted(set(names) - (set(Person.__struct_fields__) - OWN_FIELDS))
+    if unknown:
+        raise invalid("required", f"{unknown[0]} is not a field of a person.")
 
 
 NORMALISERS = {
