@@ -1,6 +1,7 @@
 """People search through a server."""
 
 import csv
+import json
 import os
 import signal
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 from harness import Account, Server, cli, until
+
+from addtocrm.core.ids import new_id
 
 PEOPLE = [
     ("ada-search", "Ada Example", "VP of Sales", "Acme Example", "DE", "ada@acme.example.com", "Negotiation"),
@@ -120,6 +123,26 @@ def test_who_asked_to_be_forgotten_is_on_no_page_any_more(new_server: Any, tmp_p
     cli("people", "forget", "https://www.linkedin.com/in/bo-search", environment=server.environment)
     page = search(account, filters={"job_title": "VP Sales"}).json()
     assert "Bo Example" not in str(page)
+    found(account, ["Ada", "Cy"], job_title="VP Sales")
+
+
+def test_who_is_back_in_the_table_though_forgotten_spoils_no_page(new_server: Any, tmp_path: Path) -> None:
+    server: Server = new_server()
+    shared = [(*one[:5], "all@shared-search.example.com", "") for one in PEOPLE]
+    cli("import", "people", str(write(tmp_path, shared)), environment=server.environment)
+    account = server.account()
+    found(account, ["Ada", "Bo", "Cy"], job_title="VP Sales")
+    cli("people", "forget", "https://www.linkedin.com/in/bo-search", environment=server.environment)
+    back = {
+        "full_name": "Bo Example",
+        "email": "all@shared-search.example.com",
+        "job_title": "VP Sales",
+        "headline": "x",
+    }
+    server.query("insert into people (id, identity, data) values ($1, 'nc:bo', $2)", new_id("per"), json.dumps(back))
+    until(lambda: search(account, filters={"keywords": "x"}, refresh=True).json()["total"] == 1)
+    alone = search(account, filters={"keywords": "x"})
+    assert (names(alone), alone.json()["credits_deducted"]) == ([], 0)
     found(account, ["Ada", "Cy"], job_title="VP Sales")
 
 

@@ -100,6 +100,9 @@ def test_who_shares_an_address_cannot_come_back_with_it(world: World) -> None:
         assert contact(world.account, **back) == 400
         assert contact(world.account, emails=[{"email": "x@berg.test"}, {"email": email}], full_name=name) == 400
         assert world.post(f"/v1/lists/{list_id}/members", {"people": [back]}).status_code == 400
+    for first, full in (("A.", "Anna Berg"), ("Anna", "Bergs Anna M.")):
+        names = {"first_name": first, "last_name": "Berg", "full_name": full}
+        assert world.imported({"email": email, **names, **where})["suppressed"] == 1, names
     asked = {"first_name": "Anna", "last_name": "Berg", **where}
     assert world.post("/v1/people/enrich", asked).status_code == 404
     assert world.post("/v1/people/enrich", {**asked, "first_name": "Ben"}).status_code == 200

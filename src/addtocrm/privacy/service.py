@@ -67,9 +67,14 @@ async def first_suppressed(connection: Connection, people: Sequence[Sequence[byt
 
     In the transaction of `connection`: until its end nobody is added to the list.
     """
+    return next(iter(await all_suppressed(connection, people)), None)
+
+
+async def all_suppressed(connection: Connection | Pool, people: Sequence[Sequence[bytes]]) -> list[int]:
+    """As `first_suppressed`, the places of all of them."""
     hashes = [hash for person in people for hash in person]
     found = await store.suppressed(connection, hashes) if hashes else set[bytes]()
-    return next((place for place, person in enumerate(people) if found.intersection(person)), None)
+    return [place for place, person in enumerate(people) if found.intersection(person)]
 
 
 async def session(url: str, data_dir: Path, *, replace: bool = False) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 import asyncpg
 import msgspec
 
-from addtocrm.core.db.pool import Connection
+from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.individuals import digest
 from addtocrm.privacy.model import FORGOTTEN, FORGOTTEN_ERROR
 
@@ -137,11 +137,11 @@ async def any_token(connection: Connection) -> bool:
     return await connection.fetchval("select exists (select from crm_connections where secret is not null)")
 
 
-async def suppressed(connection: Connection, digests: Sequence[bytes]) -> set[bytes]:
+async def suppressed(connection: Connection | Pool, digests: Sequence[bytes]) -> set[bytes]:
     """Those of `digests` that are on the list; nobody is added to it until the transaction ends."""
     rows = await connection.fetch(
         """select digest from unnest($1::bytea[]) as digest
-           where suppression_check() and suppression_hash(digest) in (select hash from suppressions)""",
+           where (select suppression_check()) and suppression_hash(digest) in (select hash from suppressions)""",
         digests,
     )
     return {row["digest"] for row in rows}

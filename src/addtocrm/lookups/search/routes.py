@@ -3,12 +3,12 @@
 import msgspec
 from litestar import Response, post
 
+from addtocrm.core.db.pool import Pool
 from addtocrm.core.records.person import Person
 from addtocrm.lookups.search import service
 from addtocrm.lookups.search.model import Counts, FoundPeople, SearchPeople
 from addtocrm.lookups.service import Lookups
 from addtocrm.sources.index.reader import Reader
-from addtocrm.sources.providers.dataset import Dataset
 from addtocrm.web.endpoint import AnyRequest, caller_of, endpoint, json, read_body
 
 
@@ -31,12 +31,12 @@ from addtocrm.web.endpoint import AnyRequest, caller_of, endpoint, json, read_bo
         },
     ),
 )
-async def search(request: AnyRequest, lookups: Lookups, dataset: Dataset, reader: Reader) -> Response[bytes]:
+async def search(request: AnyRequest, lookups: Lookups, pool: Pool, reader: Reader) -> Response[bytes]:
     """People whom all filters fit, the most relevant and best known first. One credit a page; none for an empty one,
     and none again for 30 days."""
     body = await read_body(request, SearchPeople)
     query = service.query_of(body)
-    answer = await service.search(lookups, dataset, reader, caller_of(request).caller, query, refresh=body.refresh)
+    answer = await service.search(lookups, pool, reader, caller_of(request).caller, query, refresh=body.refresh)
     page = msgspec.json.decode(answer.data, type=FoundPeople)
     counted = await service.facets(reader, query, body.facets) if body.facets else msgspec.UNSET
     return json(

@@ -8,12 +8,13 @@ import msgspec
 
 from addtocrm.core import countries, cursors, identifiers
 from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.records.person import Person
 from addtocrm.lookups.model import Answer, Operation, Outcome
 from addtocrm.lookups.search.model import FoundPeople, SearchFilters, SearchPeople, Terms
 from addtocrm.lookups.service import Lookups
-from addtocrm.privacy.service import subjects
+from addtocrm.privacy.service import all_suppressed, subjects
 from addtocrm.sources import sizes, titles
 from addtocrm.sources.contract import Match
 from addtocrm.sources.index.query import Filter, Wanted, normal
@@ -37,7 +38,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 async def search(
-    lookups: Lookups, dataset: Dataset, reader: Reader, caller: Caller, query: Query, *, refresh: bool = False
+    lookups: Lookups, pool: Pool, reader: Reader, caller: Caller, query: Query, *, refresh: bool = False
 ) -> Answer:
     """The page that `query` (from `query_of`) asks for, as FoundPeople; costs a credit unless it is cached or empty.
 
@@ -45,13 +46,13 @@ async def search(
     """
 
     async def work() -> Outcome | None:
-        return await _page(dataset, reader, query)
+        return await _page(pool, reader, query)
 
     for _ in range(TRIES):
         answer = await lookups.run(caller, SEARCH, lookup_key(query), work, refresh=refresh)
         if answer is not None:
             return answer
-    # Somebody on the page asked to be forgotten just now, and is in the index for another moment.
+    # Again and again somebody of the page asked to be forgotten between it and its charge.
     raise _not_ready()
 
 
@@ -63,19 +64,23 @@ async def facets(reader: Reader, query: Query, names: Sequence[str]) -> dict[str
         raise _not_ready() from None
 
 
-async def _page(dataset: Dataset, reader: Reader, query: Query) -> Outcome:
+async def _page(pool: Pool, reader: Reader, query: Query) -> Outcome:
+    """The page without those who are not in the table any more, or asked to be forgotten. Raises ApiError."""
     try:
         hits = await asyncio.to_thread(reader.page, query.wanted, query.limit, query.after)
     except NotReady:
         raise _not_ready() from None
-    known = await dataset.people(hits.ids)
+    known = await Dataset(pool).people(hits.ids)
     people = [_found(known[id]) for id in hits.ids if id in known]
+    about = [_about(one) for one in people]
+    for place in reversed(await all_suppressed(pool, about)):
+        del people[place], about[place]
     total, exact = min(hits.total, MOST_COUNTED), hits.total <= MOST_COUNTED
     cursor = cursors.encode((_digest(query.wanted), *hits.after)) if hits.after else None
     page = FoundPeople(msgspec.Raw(msgspec.json.encode(people)), total, exact, cursor)
     told = {"people": len(people), "total": total, "total_is_exact": exact}
-    about = sorted({digest for one in people for digest in _about(one)})
-    return Outcome(msgspec.json.encode(page), told, billable=bool(people), subjects=about)
+    digests = sorted({digest for one in about for digest in one})
+    return Outcome(msgspec.json.encode(page), told, billable=bool(people), subjects=digests)
 
 
 def _about(person: Person) -> list[bytes]:

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from addtocrm.core.db.pool import Connection
-from addtocrm.core.identifiers import PROFILE
+from addtocrm.core.identifiers import PROFILE, name_key
 from addtocrm.core.individuals import Individual, digests
 from addtocrm.core.matching.names import may_be_one
 from addtocrm.sources.dataset.joining import MOST_SHARING, changes
@@ -206,7 +206,7 @@ async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str
     about = [
         (id, digest)
         for id, identity, email, name, _, _, data in rows
-        for digest in digests([_known(identity, email, name, data)])
+        for digest in digests(_known(identity, email, name, data))
     ]
     gone = await connection.fetch(
         """delete from staging where id in (
@@ -221,23 +221,30 @@ async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str
 
 
 class Others(msgspec.Struct):
-    """What the data of a row have of a person's identifiers beside the columns."""
+    """What the data of a row have of a person's identifiers and names beside the columns."""
 
+    full_name: str = ""
+    first_name: str = ""
+    last_name: str = ""
     emails: list[dict[str, str]] = []
     former_linkedin_urls: list[str] = []
 
 
-def _known(identity: str | None, email: str | None, name: str | None, data: str | None) -> Individual:
-    """Whom a staged row is about; its columns have canonical forms."""
+def _known(identity: str | None, email: str | None, name: str | None, data: str | None) -> list[Individual]:
+    """Whom a staged row is about, once under each name that it has; its columns have canonical forms."""
     kind, _, slug = (identity or "").partition(":")
     others = msgspec.json.decode(data or "{}", type=Others)
     emails = [email, *(entry["email"] for entry in others.emails[1:])]
-    return Individual(
-        PROFILE + slug if kind == "in" else None,
-        frozenset(one for one in emails if one),
-        name or "",
-        frozenset(others.former_linkedin_urls),
-    )
+    names = {name or "", name_key(others.full_name), name_key(f"{others.first_name} {others.last_name}")}
+    return [
+        Individual(
+            PROFILE + slug if kind == "in" else None,
+            frozenset(one for one in emails if one),
+            name,
+            frozenset(others.former_linkedin_urls),
+        )
+        for name in names
+    ]
 
 
 async def _write(connection: Connection, kind: Kind, turn: int | None, several: Several) -> tuple[int, int]:
