@@ -21,6 +21,10 @@ SITES = {
     "jobs.acme.example.com": "acme.example.com",
     "example.com": "example.com",
     "jobs.acme.test": "acme.test",
+    "acme.wordpress.com": "acme.wordpress.com",
+    "www.acme.business.site": "acme.business.site",
+    "facebook.com": "facebook.com",
+    "https://de.linkedin.com/": "linkedin.com",
 }
 
 
@@ -31,7 +35,8 @@ def test_site(address: str, found: str) -> None:
 
 
 def test_no_site() -> None:
-    for text in ("", "acme", "127.0.0.1", "a b"):
+    shared = "https://www.facebook.com/acme", "linkedin.com/company/acme", "sites.google.com/acme", "gmail.com"
+    for text in ("", "acme", "127.0.0.1", "a b", *shared):
         with pytest.raises(ValueError, match="domain"):
             site(text)
 

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from addtocrm.core.matching.names import Grade, Name, compare, given_and_family, may_be_one, name, search_words
+from addtocrm.core.matching.names import Grade, Name, compare, given_and_family, may_be_one, name
+from addtocrm.core.matching.search import ways, words
 
 Written = str | tuple[str, str]
 SAME, REORDERED, SHORTER, LONGER = Grade.SAME, Grade.REORDERED, Grade.SHORTER, Grade.LONGER
@@ -65,6 +66,10 @@ CASES: list[tuple[Written, Written, Grade | None]] = [
     ("John Doe, Jr.", "John Doe Junior", SAME),
     ("John Doe Jr.", "John Doe Sr.", None),
     ("John Doe III", "John Doe", LONGER),
+    ("Mr. John Doe", "John Doe", SAME),
+    ("Mr Kim Doe", "Mrs Kim Doe", None),
+    ("Herr Dr. Kim Doe", "Frau Kim Doe", None),
+    ("Señor Kim Doe", "Madame Kim Doe", None),
     # nicknames
     ("Bob Doe", "Robert Doe", NICKNAME),
     ("William Doe", "Bill Doe", NICKNAME),
@@ -88,6 +93,14 @@ CASES: list[tuple[Written, Written, Grade | None]] = [
     ("Γιώργος Παπαδάκης", "Giorgos Papadakis", TRANSLITERATED),
     ("王小明", ("Xiaoming", "Wang"), TRANSLITERATED),
     (("小明", "王"), "王小明", SAME),
+    (("偉", "張"), "张伟", SAME),
+    (("伟", "王"), "汪伟", None),
+    (("Дана", "Орленко"), ("Diana", "Orlenko"), None),
+    (("Мара", "Орленко"), ("Maria", "Orlenko"), None),
+    (("Анна", "Орленко"), ("Ana", "Orlenko"), None),
+    (("Мария", "Орленко"), ("Mariya", "Orlenko"), TRANSLITERATED),
+    (("Наталья", "Орленко"), ("Natalia", "Orlenko"), TRANSLITERATED),
+    (("Евгений", "Андреев"), ("Yevgeny", "Andreyev"), TRANSLITERATED),
     ("Иван Орленко", "Olga Orlenko", None),
     # nothing to compare
     ("", "", None),
@@ -116,16 +129,23 @@ def test_what_makes_two_names_one(asked: Written, known: Written, grade: Grade |
         ("j doe", "jane doe", False),
         ("jane doe", "john doe", False),
         ("jane doe", "jane roe", False),
+        ("Mr Doe", "Mrs Doe", False),
+        ("Frau Müller", "Herr Müller", False),
+        ("Mr Doe", "Doe", True),
+        ("王伟", "汪伟", False),
+        ("王伟", "Wang Wei", True),
     ],
 )
 def test_names_at_one_address(one: str, other: str, may_be: bool) -> None:
     assert may_be_one(one, other) is may_be_one(other, one) is may_be
 
 
-def test_words_to_search_by() -> None:
-    assert search_words(name("", first="J. Jörg", last="von Doe-Roe")) == [
-        *("doe", "jjoerg", "jjorg", "joerg", "jorg", "roe", "vondoeroe")
-    ]
+@pytest.mark.parametrize("one", [*dict.fromkeys(case[0] for case in CASES)], ids=str)
+def test_whoever_may_be_meant_is_found(one: Written) -> None:
+    for other in {case[1] for case in CASES}:
+        if compare(read(one), read(other)):
+            known_by = set(words(read(other)))
+            assert any(all(not known_by.isdisjoint(group) for group in way) for way in ways(read(one))), other
 
 
 @pytest.mark.parametrize(

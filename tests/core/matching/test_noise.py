@@ -3,16 +3,16 @@
 import gc
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import product
 
 import noise
 
 from addtocrm.core.matching.choose import Asked, Candidate, Choice, choose
 from addtocrm.core.matching.companies import company
 from addtocrm.core.matching.letters import is_latin
-from addtocrm.core.matching.names import name, search_words
+from addtocrm.core.matching.names import name
+from addtocrm.core.matching.search import Way, ways, words
 
-Index = dict[tuple[str, str], list[Candidate]]
+Index = dict[tuple[str, str], dict[str, Candidate]]
 
 SEED, QUERIES = 20261126, 50_000
 
@@ -27,12 +27,12 @@ def candidate(number: int, record: noise.Record) -> Candidate:
 
 def by_company_and_word(candidates: Iterable[Candidate]) -> Index:
     """The people by each site and name of their companies, and by each word that they are found by."""
-    found: Index = defaultdict(list)
+    found: Index = defaultdict(dict)
     for one in candidates:
-        words = {word for written in one.names for word in search_words(written)}
+        known_by = {word for written in one.names for word in words(written)}
         for key in {key for at in (*one.employers, *one.former_employers) for key in at.sites | at.keys}:
-            for word in words:
-                found[key, word].append(one)
+            for word in known_by:
+                found[key, word][one.id] = one
     return found
 
 
@@ -49,8 +49,16 @@ def answered(
 
 def _found(people: Index, asked: Asked) -> list[Candidate]:
     assert asked.name
-    places = product(asked.company.sites or asked.company.keys, search_words(asked.name))
-    return list({one.id: one for place in places for one in people.get(place, ())}.values())
+    found: dict[str, Candidate] = {}
+    for place in asked.company.sites or asked.company.keys:
+        for way in ways(asked.name):
+            found |= _in_one_way(people, place, way)
+    return list(found.values())
+
+
+def _in_one_way(people: Index, place: str, way: Way) -> dict[str, Candidate]:
+    groups = [{id: one for word in group for id, one in people.get((place, word), {}).items()} for group in way]
+    return {id: one for id, one in groups[0].items() if all(id in group for group in groups)}
 
 
 class Figures:

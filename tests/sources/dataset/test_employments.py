@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness import Server, cli
 
 
@@ -60,6 +61,28 @@ def test_the_same_employer_keeps_what_is_known_of_it(server: Server, tmp_path: P
     assert (company["name"], company["domain"], company["industry"], company["size"], person["job_title"]) == (
         "ACME Inc.", "acme.example.com", "Tools", "11-50", "CTO",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"company_domain": "subco.test"}, {"company_domain": "careers.subco.test"}),
+        ({"company_name": "Müller Import GmbH"}, {"company_name": "Mueller Import & Co. KG"}),
+        ({"company_name": "Subco", "company_domain": "subco.test"}, {"company_name": "SUBCO Ltd."}),
+    ],
+)
+@pytest.mark.parametrize("files", [1, 2])
+def test_another_spelling_of_the_employer_keeps_the_employment(
+    server: Server, tmp_path: Path, before: dict[str, str], after: dict[str, str], files: int
+) -> None:
+    who = {"linkedin_url": f"linkedin.com/in/jo-import-{files}-{before.get('company_name', 'd')[0]}{len(before)}"}
+    said = {**who, **before, "job_title": "Boss", "seniority": "cxo", "department": "Board", "company_size": "11-50"}
+    now = {**who, **after, "city": "Rome"}
+    for rows in [[said, now]] if files == 1 else [[said], [now]]:
+        imported(server, tmp_path, *rows)
+    person = shown(server, who["linkedin_url"].rpartition("/")[2])
+    assert (person["job_title"], person["seniority"], person["department"]) == ("Boss", "cxo", "Board")
+    assert (person["company"]["size"], person["location"]["city"]) == ("11-50", "Rome")
 
 
 def test_two_people_with_one_address_and_no_url_are_two(server: Server, tmp_path: Path) -> None:

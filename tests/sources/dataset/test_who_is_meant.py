@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from harness import Account, Server, cli, with_pool
 
+from addtocrm.core.matching.names import name
+from addtocrm.core.matching.search import Way, ways
 from addtocrm.sources.contract import PersonQuery
 from addtocrm.sources.providers.dataset import Dataset
 
@@ -115,12 +117,12 @@ def test_a_name_in_other_words(server: Server, tmp_path: Path) -> None:
             "experience": [{"company": "Meant and Sons", "end_date": "2020-01"}],
         },
     )
-    asked: list[tuple[Sequence[str], Sequence[str], Sequence[str]]] = []
+    asked: list[tuple[Sequence[Way], Sequence[str], Sequence[str]]] = []
     slugs = [f"in:{slug}" for slug in ("rob-words", "ann-words", "ann-left")]
     ids = [row["id"] for row in server.query("select id from people where identity = any($1)", slugs)]
 
-    def candidates(words: Sequence[str], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
-        asked.append((words, sites, company_keys))
+    def candidates(some: Sequence[Way], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
+        asked.append((some, sites, company_keys))
         return [*ids, "per_gone"]
 
     def meant(index: bool = True, **query: str) -> tuple[str | None, float] | None:
@@ -132,7 +134,7 @@ def test_a_name_in_other_words(server: Server, tmp_path: Path) -> None:
 
     site = {"company_domain": "jobs.meantsons.example.com"}
     assert meant(first_name="Bob", last_name="Woerds", **site) == ("Robert", 0.765)
-    assert asked[-1] == (["bob", "woerds"], ["meantsons.example.com"], [])
+    assert asked[-1] == (ways(name("", first="Bob", last="Woerds")), ["meantsons.example.com"], [])
     assert meant(first_name="Wörds", last_name="Ann", company_name="Meant and Sons") == ("Ann", 0.76)
     assert asked[-1][1:] == ([], ["meantsons"])
     assert meant(first_name="A.", last_name="Words", company_name="Meant & Sons") == ("Ann", 0.56)

@@ -1,5 +1,6 @@
 """Invented people to be searched, and who of them is found by reading all."""
 
+import json
 import random
 import re
 import unicodedata
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from addtocrm.core.db.pool import Pool
 from addtocrm.core.ids import new_id
 
 FIRST = ["Jane", "Björn", "Zoë", "José", "Anna-Maria", "Wei", "Олена", "Kwame", "Siân", "Ravi"]
@@ -196,3 +198,15 @@ class Crowd:
 def crowd(rng: random.Random, size: int) -> dict[str, Row]:
     """So many people, by id."""
     return {id: person(rng, id) for id in (new_id("per") for _ in range(size))}
+
+
+async def put(pool: Pool, people: Mapping[str, dict[str, Any]]) -> None:
+    """Puts them into the people table."""
+    rows = [(id, f"in:{id[4:]}", json.dumps(row)) for id, row in people.items()]
+    async with pool.acquire() as db, db.transaction():
+        await db.execute("create temp table new (id text, identity text, data jsonb) on commit drop")
+        await db.copy_records_to_table("new", records=rows)
+        await db.execute(
+            """insert into people (id, identity, data) select id, identity, data from new
+               on conflict (identity) do update set data = excluded.data"""
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from index_crowd import Crowd, crowd, person, wanted
+from index_crowd import Crowd, crowd, person, put, wanted
 
 from addtocrm.core.db.pool import Pool, open_pool
 from addtocrm.core.ids import new_id
@@ -33,17 +33,6 @@ def run(database_url: str) -> Callable[[Callable[[Pool], Awaitable[None]]], None
         asyncio.run(with_pool())
 
     return run
-
-
-async def put(pool: Pool, people: Mapping[str, dict[str, Any]]) -> None:
-    rows = [(id, f"in:{id[4:]}", json.dumps(row)) for id, row in people.items()]
-    async with pool.acquire() as db, db.transaction():
-        await db.execute("create temp table new (id text, identity text, data jsonb) on commit drop")
-        await db.copy_records_to_table("new", records=rows)
-        await db.execute(
-            """insert into people (id, identity, data) select id, identity, data from new
-               on conflict (identity) do update set data = excluded.data"""
-        )
 
 
 def as_wanted(filters: Any, flags: Mapping[str, bool]) -> Wanted:

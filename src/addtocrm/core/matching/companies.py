@@ -9,6 +9,7 @@ from typing import NamedTuple
 from publicsuffixlist import PublicSuffixList
 
 from addtocrm.core import identifiers
+from addtocrm.core.matching.hosts import BUILDERS, NOBODYS, PAGES
 from addtocrm.core.matching.legal_forms import LEGAL
 from addtocrm.core.matching.letters import Word, joined, spellings
 
@@ -36,6 +37,11 @@ BEFORE = frozenset({"the", "ooo", "oao", "zao", "pao"})
 BRACKETS = re.compile(r"\([^()]*\)")
 MARKS = re.compile(r"[.'’`]")
 NOT_WORD = re.compile(r"[\W_]+")
+PATH = re.compile(r"[^:/]/+[^/?#\s]")
+"""What a web address has after its host."""
+
+SHARED = "is at {}, which many companies share; give the company's own domain, or its name."
+OWNERS_BELOW = RESERVED | BUILDERS
 
 
 LONGEST = 300
@@ -70,16 +76,32 @@ def compare(one: Company, other: Company) -> Grade | None:
     return None if one.keys.isdisjoint(other.keys) else Grade.NAME
 
 
+def own_domain(address: str) -> str:
+    """The domain of a company, as `identifiers.domain`. Raises ValueError as that does, and for a page at a host that
+    many share."""
+    domain = identifiers.domain(address)
+    if is_page(address, domain):
+        raise ValueError(SHARED.format(domain))
+    return domain
+
+
+def is_page(address: str, domain: str) -> bool:
+    """Whether an address with this domain is a page at a host that many share."""
+    return ".".join(domain.split(".")[-2:]) in PAGES and PATH.search(address) is not None
+
+
 @lru_cache(maxsize=16_384)
 def site(address: str) -> str:
     """The domain that a company registered, of one below it or a web address: `careers.acme.co.uk` is `acme.co.uk`.
 
     By the public suffix list, whose private suffixes count: `acme.github.io` is a site of its own. Raises ValueError as
-    `identifiers.domain` does.
+    `identifiers.domain` does, and for what is at a host that many share (`hosts`).
     """
-    domain = identifiers.domain(address)
+    domain = own_domain(address)
+    if domain in NOBODYS:
+        raise ValueError(SHARED.format(domain))
     labels = domain.split(".")
-    if ".".join(labels[-2:]) in RESERVED:
+    if ".".join(labels[-2:]) in OWNERS_BELOW:
         return ".".join(labels[-3:])
     return _suffixes().privatesuffix(domain) or domain
 

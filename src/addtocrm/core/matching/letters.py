@@ -29,13 +29,13 @@ SOUNDS = tuple(
         (r"ks", "x"),
         (r"ph", "f"),
         (r"oy|ou|yu|iu|ju", "u"),
-        (r"(?:iy|y|i|j)(?=[aeo])", ""),
-        (r"[yj]", "i"),
+        (r"[yij]+(?=e)", ""),
+        (r"[yij]+", "i"),
         (r"w", "v"),
-        (r"(.)\1+", r"\1"),
+        (r"(.)\1+$", r"\1"),
     )
 )
-"""What the ways to write a Cyrillic or Greek name in Latin letters have in common: `Yuliya` and `Julia` are `ula`."""
+"""What the ways to write a Cyrillic or Greek name in Latin letters have in common: `Yuliya` and `Julia` are `ulia`."""
 
 
 @lru_cache(maxsize=16_384)

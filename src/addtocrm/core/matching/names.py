@@ -8,6 +8,7 @@ from typing import NamedTuple
 from addtocrm.core import identifiers
 from addtocrm.core.individuals import same_name
 from addtocrm.core.matching import nicknames
+from addtocrm.core.matching.han import han
 from addtocrm.core.matching.letters import Word, is_latin, joined, sound, spellings, syllables
 from addtocrm.core.matching.written import PARTICLES, taken_apart
 
@@ -55,12 +56,21 @@ class Reading(NamedTuple):
     whole: Word
 
 
+class Marks(NamedTuple):
+    """What a name says beside its words, or nothing: `generation` and `address` as `written` has them, `han` as
+    `letters.han`. `latin`: all its letters are."""
+
+    generation: str
+    address: str
+    han: str
+    latin: bool
+
+
 class Name(NamedTuple):
     """A name in all ways to read it. `words` has the spellings of all its words and of those written as one."""
 
     readings: tuple[Reading, ...]
-    generation: str
-    latin: bool
+    marks: Marks
     words: frozenset[str]
 
 
@@ -69,14 +79,15 @@ def name(full: str, *, first: str = "", last: str = "") -> Name:
     `Doe, Jane`). An empty one is like no other."""
     if first.strip() and last.strip():
         given, family = taken_apart(first), taken_apart(last)
-        generation = family.generation or given.generation
+        generation, address = family.generation or given.generation, given.address or family.address
         splits = [(_spelt([*given.words, *given.after]), _spelt([*family.words, *family.after]))]
-        return _name(splits, generation, is_latin(first + last))
+        return _name(splits, Marks(generation, address, han(first + last), is_latin(first + last)))
     text = full or first or last
     written = taken_apart(text)
+    marks = Marks(written.generation, written.address, han(text), is_latin(text))
     if written.after:
-        return _name([(_spelt(written.after), _spelt(written.words))], written.generation, is_latin(text))
-    return _name(_splits(written.words), written.generation, is_latin(text))
+        return _name([(_spelt(written.after), _spelt(written.words))], marks)
+    return _name(_splits(written.words), marks)
 
 
 def given_and_family(text: str) -> tuple[str, str]:
@@ -92,23 +103,35 @@ def given_and_family(text: str) -> tuple[str, str]:
 
 def compare(asked: Name, known: Name) -> Grade | None:
     """What makes the name that is asked for one with a known one; None where they differ."""
-    if asked.latin != known.latin:
-        sounded = _compare(_sounded(asked), _sounded(known))
-        grade = sounded and max(sounded, Grade.TRANSLITERATED)
+    if _contrary(asked.marks, known.marks):
+        return None
+    if asked.marks.latin != known.marks.latin:
+        heard = _compare(sounded(asked), sounded(known))
+        grade = heard and max(heard, Grade.TRANSLITERATED)
     elif asked.words.isdisjoint(known.words):
         return None
     else:
         grade = _compare(asked, known)
-    if asked.generation and known.generation and asked.generation != known.generation:
-        return None
-    if grade and asked.generation != known.generation:
-        grade = max(grade, Grade.LONGER if asked.generation else Grade.SHORTER)
+    if grade and asked.marks.generation != known.marks.generation:
+        grade = max(grade, Grade.LONGER if asked.marks.generation else Grade.SHORTER)
     return grade
+
+
+def _contrary(one: Marks, other: Marks) -> bool:
+    return any(mark and known and mark != known for mark, known in zip(one[:3], other[:3], strict=True))
+
+
+def told_apart(one: str, other: str) -> bool:
+    """Whether two names are two people's, whatever else speaks for one: Mr Doe and Mrs Doe, father and son, or two in
+    other Han characters."""
+    return _contrary(_read(one).marks, _read(other).marks)
 
 
 def may_be_one(one: str, other: str) -> bool:
     """Whether two names at one email address may be one person's: `individuals.same_name`, or the same in other words.
     An initial does not do: a family may share an address."""
+    if told_apart(one, other):
+        return False
     if same_name(identifiers.name_key(one), identifiers.name_key(other)):
         return True
     grade = compare(_read(one), _read(other))
@@ -118,13 +141,6 @@ def may_be_one(one: str, other: str) -> bool:
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Name:
     return name(text)
-
-
-def search_words(one: Name) -> list[str]:
-    """What a name is found by: two that `compare` have one of these in common, but for some in different scripts. They
-    are the words of its given and family names without particles and initials, and those written as one."""
-    parts = [part for reading in one.readings for part in (reading.given, reading.family)]
-    return sorted({word for part in parts for word in part.spelt | part.joined if len(word) > 1})
 
 
 def _spelt(words: list[str]) -> tuple[Word, ...]:
@@ -157,7 +173,7 @@ def _family_begins(words: Sequence[Word]) -> int:
     return next(particles, len(words) - 1)
 
 
-def _name(splits: list[tuple[tuple[Word, ...], tuple[Word, ...]]], generation: str, latin: bool) -> Name:
+def _name(splits: list[tuple[tuple[Word, ...], tuple[Word, ...]]], marks: Marks) -> Name:
     parts = [(_part(given), _part(family)) for given, family in splits]
     readings = tuple(_reading(given, family) for given, family in parts)
     words = {
@@ -166,7 +182,7 @@ def _name(splits: list[tuple[tuple[Word, ...], tuple[Word, ...]]], generation: s
         for word in (*reading.given.words, *reading.family.words, *reading[2:], *_joined(reading))
         for spelling in word
     }
-    return Name(readings, generation, latin, frozenset(words))
+    return Name(readings, marks, frozenset(words))
 
 
 def _joined(reading: Reading) -> tuple[Word, ...]:
@@ -191,13 +207,13 @@ def _part(words: tuple[Word, ...]) -> Part:
 
 
 @lru_cache(maxsize=4096)
-def _sounded(one: Name) -> Name:
-    """A name by what its words sound like."""
+def sounded(one: Name) -> Name:
+    """A name by what its words sound like, in the same readings."""
     splits = [
         (tuple(sound(word) for word in reading.given.words), tuple(sound(word) for word in reading.family.words))
         for reading in one.readings
     ]
-    return _name(splits, one.generation, one.latin)
+    return _name(splits, one.marks)
 
 
 def _compare(asked: Name, known: Name) -> Grade | None:

@@ -15,17 +15,24 @@ FILE = Path(__file__).with_name("nicknames.txt")
 
 def same(one: str, other: str) -> bool:
     """Whether two given names (lower-case ASCII words) that differ are forms of one name."""
-    roots = _roots()
-    return one in roots and other in roots and not roots[one].isdisjoint(roots[other])
+    return other in forms(one)
+
+
+def forms(name: str) -> frozenset[str]:
+    """A given name (a lower-case ASCII word) and all names of the table that are forms of the same; of one that is not
+    there, none."""
+    return _forms().get(name, frozenset())
 
 
 @lru_cache(1)
-def _roots() -> dict[str, frozenset[str]]:
-    """The roots of each name of the table; a root is one of its own."""
-    found: dict[str, set[str]] = {}
+def _forms() -> dict[str, frozenset[str]]:
+    of_root: dict[str, set[str]] = {}
     for line in FILE.read_text(encoding="utf-8").splitlines():
         root, colon, forms = line.partition(":")
         if colon and not root.startswith("#"):
-            for name in (root, *forms.split()):
-                found.setdefault(name, set()).add(root)
-    return {name: frozenset(roots) for name, roots in found.items()}
+            of_root.setdefault(root, {root}).update(forms.split())
+    found: dict[str, set[str]] = {}
+    for names in of_root.values():
+        for name in names:
+            found.setdefault(name, set()).update(names)
+    return {name: frozenset(names) for name, names in found.items()}

@@ -4,12 +4,14 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-TITLES = frozenset(
-    (
-        *("dr", "prof", "professor", "mr", "mrs", "ms", "miss", "mx", "sir", "dame", "herr", "frau", "dipl", "ing"),
-        *("rev", "hon"),
-    )
-)
+ADDRESSES = {
+    **dict.fromkeys(("mr", "sir", "herr", "monsieur", "señor", "senor", "signor", "meneer"), "man"),
+    **dict.fromkeys(("mrs", "ms", "miss", "dame", "frau", "madame", "mme", "mlle", "señora", "senora"), "woman"),
+    **dict.fromkeys(("señorita", "senorita", "sra", "srta", "signora", "mevrouw"), "woman"),
+}
+"""How a man or a woman is addressed."""
+
+TITLES = frozenset((*ADDRESSES, "dr", "prof", "professor", "mx", "dipl", "ing", "rev", "hon"))
 """What stands before a name."""
 
 AFTER_TITLES = frozenset(("med", "phil", "rer", "nat", "jur", "habil", "h", "c", "ing", "oec"))
@@ -63,11 +65,12 @@ LONGEST = 300
 
 class Written(NamedTuple):
     """The words of a name as they are written (a hyphen parts them). `after` are those behind a comma, where the given
-    names are; `generation` is a value of GENERATIONS, or empty."""
+    names are; `generation` is a value of GENERATIONS and `address` one of ADDRESSES, or empty."""
 
     words: list[str]
     after: list[str]
     generation: str
+    address: str
 
 
 def taken_apart(text: str) -> Written:
@@ -84,13 +87,14 @@ def taken_apart(text: str) -> Written:
             )
         elif not after:
             after = tokens
-    first, found = _without_extras(first)
-    after, found_after = _without_extras(after)
-    return Written(_words(first), _words(after), generation or found or found_after)
+    first, found, address = _without_extras(first)
+    after, found_after, address_after = _without_extras(after)
+    generation = generation or found or found_after
+    return Written(_words(first), _words(after), generation, address or address_after)
 
 
-def _without_extras(tokens: list[str]) -> tuple[list[str], str]:
-    """The tokens without titles before and degrees after them, and the generation."""
+def _without_extras(tokens: list[str]) -> tuple[list[str], str, str]:
+    """The tokens without titles before and degrees after them; the generation, and the address."""
     start, end, generation = 0, len(tokens), ""
     while end > 1 and (_bare(tokens[end - 1]) in DEGREES or _bare(tokens[end - 1]) in GENERATIONS):
         end -= 1
@@ -100,7 +104,8 @@ def _without_extras(tokens: list[str]) -> tuple[list[str], str]:
         or (start and tokens[start].endswith(".") and _bare(tokens[start]) in AFTER_TITLES)
     ):
         start += 1
-    return tokens[start:end], generation
+    addresses = (ADDRESSES.get(_bare(token), "") for token in tokens[:start])
+    return tokens[start:end], generation, next(filter(None, addresses), "")
 
 
 def _bare(token: str) -> str:

@@ -5,6 +5,7 @@ import msgspec
 from addtocrm.core import identifiers
 from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.matching import companies
 from addtocrm.lookups.companies.model import LookUpCompany
 from addtocrm.lookups.model import Answer, Operation, Outcome, Refresh
 from addtocrm.lookups.service import Lookups
@@ -50,7 +51,7 @@ def query_of(asked: LookUpCompany) -> CompanyQuery:
         raise invalid("domain", "send exactly one of `domain`, `linkedin_url` and `name`.")
     try:
         if domain is not None:
-            return CompanyQuery(domain=identifiers.domain(domain))
+            return CompanyQuery(domain=companies.own_domain(domain))
         if linkedin_url is not None:
             return CompanyQuery(linkedin_url=identifiers.company_url(linkedin_url))
     except ValueError as error:

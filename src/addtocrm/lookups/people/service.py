@@ -7,11 +7,13 @@ import msgspec
 from addtocrm.core import identifiers
 from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.matching import companies
 from addtocrm.core.records.person import Person
 from addtocrm.lookups.model import Answer, Operation, Outcome, Refresh
 from addtocrm.lookups.people.model import EnrichPerson
 from addtocrm.lookups.service import Lookups
 from addtocrm.privacy.service import subjects
+from addtocrm.sources.asked import asked
 from addtocrm.sources.contract import PersonQuery
 from addtocrm.sources.waterfall import OWN_FIELDS, Waterfall, has_required
 
@@ -64,20 +66,20 @@ async def enrich(
     return answer
 
 
-def query_of(asked: EnrichPerson) -> PersonQuery:
+def query_of(body: EnrichPerson) -> PersonQuery:
     """The normalised query: by LinkedIn URL, else e-mail, else name and company.
 
     Raises ApiError `validation_error` that names the field.
     """
-    check_required(asked.required)
+    check_required(body.required)
     query = PersonQuery(
-        linkedin_url=_normal("linkedin_url", asked.linkedin_url),
-        email=_normal("email", asked.email),
-        first_name=_text(asked.first_name),
-        last_name=_text(asked.last_name),
-        company_domain=_normal("company_domain", asked.company_domain),
-        company_name=_text(asked.company_name),
-        required=tuple(sorted(set(asked.required))),
+        linkedin_url=_normal("linkedin_url", body.linkedin_url),
+        email=_normal("email", body.email),
+        first_name=_text(body.first_name),
+        last_name=_text(body.last_name),
+        company_domain=_normal("company_domain", body.company_domain),
+        company_name=_text(body.company_name),
+        required=tuple(sorted(set(body.required))),
     )
     if query.linkedin_url or query.email:
         return query
@@ -99,7 +101,7 @@ def check_required(names: Iterable[str]) -> None:
 NORMALISERS = {
     "linkedin_url": identifiers.person_url,
     "email": identifiers.email,
-    "company_domain": identifiers.domain,
+    "company_domain": companies.own_domain,
 }
 
 
@@ -116,11 +118,10 @@ def _text(text: str | None) -> str | None:
     return text.strip() or None if text is not None else None
 
 
+ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
 def lookup_key(query: PersonQuery) -> str:
-    """What makes two queries the same look-up."""
-    if query.linkedin_url:
-        return query.linkedin_url
-    if query.email:
-        return identifiers.email_key(query.email)
-    name = identifiers.name_key(f"{query.first_name} {query.last_name}")
-    return f"{name}|{query.company_domain or identifiers.company_key(query.company_name or '')}"
+    """What makes two queries the same look-up: that the matcher reads the same in them."""
+    who = asked(query)
+    return who.linkedin_url or who.email or identifiers.bounded(ENCODER.encode((who.name, who.company)).decode())

@@ -16,9 +16,9 @@ from typing import Any, cast
 import msgspec
 
 from addtocrm.core.ids import new_id
-from addtocrm.core.matching.names import may_be_one
 from addtocrm.sources.dataset import columns, rows
-from addtocrm.sources.dataset.joining import MOST_SHARING, both
+from addtocrm.sources.dataset.joined import one_each
+from addtocrm.sources.dataset.joining import both
 from addtocrm.sources.dataset.model import Kind, Record, RefusedError, Row
 from addtocrm.sources.dataset.readers import Source
 from addtocrm.sources.dataset.text import storable
@@ -151,7 +151,7 @@ def _chunk(rules: Rules, source: Source, *, with_header: bool) -> Chunk:
         if size >= CHUNK_BYTES:
             break
     if rules.prefix == "per":
-        _join_by_email(merged, groups)
+        one_each(merged, groups)
     encode = msgspec.json.encode
     ids = {identity: new_id(rules.prefix) for identity in merged}
     ready: list[tuple[str | None, ...]] = [
@@ -160,29 +160,6 @@ def _chunk(rules: Rules, source: Source, *, with_header: bool) -> Chunk:
     several = {ids[identity]: rows for identity, rows in groups.items() if len(rows) > 1}
     rejected = _rejected(refused, with_header)
     return Chunk(read, ready, several, len(refused), rejected, source.bytes_done, set(source.columns))
-
-
-def _join_by_email(merged: dict[str, Row], groups: dict[str, list[Row]]) -> None:
-    """A row without a URL belongs to the one row with its email address that is the same person's."""
-    by_email: dict[str, list[Row]] = {}
-    for row in merged.values():
-        if row.keys[0]:
-            by_email.setdefault(row.keys[0], []).append(row)
-    for row in [row for row in merged.values() if row.identity.startswith("em:")]:
-        name, sharing = row.keys[1] or "", by_email[row.keys[0] or ""]
-        others = [
-            one
-            for one in (sharing if len(sharing) <= MOST_SHARING else ())
-            if one.identity in merged
-            and one.identity != row.identity
-            and (one.identity.startswith("in:") or not name)
-            and may_be_one(name, one.keys[1] or "")
-        ]
-        if len(others) == 1:
-            owner = others[0].identity
-            del merged[row.identity]
-            merged[owner] = msgspec.structs.replace(both(row, merged[owner]), identity=owner)
-            groups[owner] = groups.pop(row.identity) + groups[owner]
 
 
 def _rejected(refused: list[tuple[Record, str]], with_header: bool) -> bytes:

@@ -8,6 +8,9 @@ from functools import lru_cache
 from typing import Any, cast
 
 from addtocrm.core import countries, identifiers
+from addtocrm.core.matching import companies
+from addtocrm.core.matching.han import han
+from addtocrm.core.matching.hosts import NOBODYS
 from addtocrm.sources.dataset import columns
 from addtocrm.sources.dataset.model import RefusedError, Row
 
@@ -34,19 +37,25 @@ def person(fields: Mapping[str, Any]) -> Row:
     email_key = identifiers.email_key(email) if email else None
     addresses = [email, *_others(fields, PEOPLE_EMAILS, email_key, identifiers.email_key)] if email else []
     former = _others(fields, FORMER_URLS, url, identifiers.person_url) if url else []
-    domain = _checked("company_domain", get("company_domain"), identifiers.domain)
+    domain = _domain("company_domain", get("company_domain"))
+    if domain in NOBODYS:
+        domain = None
     company_url = _checked("company_linkedin_url", get("company_linkedin_url"), identifiers.company_url)
     first, last, company_name = get("first_name"), get("last_name"), get("company_name")
     full = get("full_name") or " ".join(part for part in (first, last) if part) or None
     # A name in its own script is shown; the parts in Latin letters are what a caller can type.
     name_key = identifiers.name_key(f"{first} {last}" if first and last else full or "") or None
+    # Han names that sound the same are not the same.
+    who = identifiers.bounded(" ".join(filter(None, (name_key, han(full or "")))))
     company_key = (identifiers.company_key(company_name) or None) if company_name else None
     if url:
         identity = "in:" + url.rpartition("/")[2]
     elif email_key:
-        identity = f"em:{email_key}|{name_key}" if name_key else f"em:{email_key}"
-    elif name_key:
-        identity = f"nc:{name_key}|{domain or company_key or ''}"
+        identity = f"em:{email_key}|{who}" if who else f"em:{email_key}"
+    elif who and (domain or company_key):
+        identity = f"nc:{who}|{domain or company_key}"
+    elif who:
+        raise RefusedError("a name alone does not say who it is; add a company, an email or a LinkedIn URL")
     else:
         raise RefusedError("neither a LinkedIn URL nor an e-mail nor a name")
     data: dict[str, Any] = {
@@ -82,7 +91,7 @@ def person(fields: Mapping[str, Any]) -> Row:
 def company(fields: Mapping[str, Any]) -> Row:
     """A company's row, with the keys (domain, linkedin_url, name_key). Raises RefusedError as `person` does."""
     get = _reader(fields, COMPANIES)
-    domain = _checked("domain", get("domain"), identifiers.domain)
+    domain = _domain("domain", get("domain"))
     url = _checked("linkedin_url", get("linkedin_url"), identifiers.company_url)
     name = get("name")
     name_key = (identifiers.company_key(name) or None) if name else None
@@ -180,6 +189,12 @@ def _checked(name: str, text: str | None, normal: Callable[[str], str]) -> str |
         return normal(text)
     except ValueError as error:
         raise RefusedError(f"{name} {error}".rstrip(".")) from None
+
+
+def _domain(name: str, text: str | None) -> str | None:
+    """A domain; of a page at a host that many share, none."""
+    domain = _checked(name, text, identifiers.domain)
+    return None if text and domain and companies.is_page(text, domain) else domain
 
 
 def _others(

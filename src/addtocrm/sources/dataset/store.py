@@ -10,9 +10,9 @@ import msgspec
 from addtocrm.core.db.pool import Connection
 from addtocrm.core.identifiers import PROFILE, name_key
 from addtocrm.core.individuals import Individual, digests
-from addtocrm.core.matching.names import may_be_one
-from addtocrm.sources.dataset.joining import MOST_SHARING, changes
+from addtocrm.sources.dataset.joining import EMPLOYMENT, MOST_SHARING, changes, elsewhere, share_a_name
 from addtocrm.sources.dataset.model import Kind, Row
+from addtocrm.sources.dataset.renamed import belong, join_by_url
 
 KEYS: dict[Kind, tuple[str, ...]] = {
     "people": ("email", "name_key", "company_domain", "company_key"),
@@ -53,9 +53,10 @@ SESSION = """
 
 
 SHARING = f"""
-    select s.id, s.identity, s.name_key, p.id as person, p.identity as known, p.name_key as known_name
+    select s.id, s.identity, s.name_key, s.data ->> 'full_name' as full_name,
+        p.id as person, p.identity as known, p.name_key as known_key, p.data ->> 'full_name' as known_name
     from staging s, lateral (
-        select id, identity, name_key from people
+        select id, identity, name_key, data from people
         where split_part(email, '@', 2) = split_part(s.email, '@', 2) and email = s.email
         limit {MOST_SHARING + 1}
     ) as p
@@ -148,7 +149,9 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     rounds, suppressed = 1, 0
     if kind == "people":
         suppressed = sum(len(several.get(id, (id,))) for id in await _leave_out_suppressed(connection, rows))
-        if await _join_by_email(connection):
+        staged = {identity or "": id or "" for id, identity, *_ in rows}
+        by_url, by_email = await join_by_url(connection, staged), await _join_by_email(connection)
+        if by_url or by_email:
             rounds = await connection.fetchval(
                 "select max(rows) from (select count(*) as rows from staging group by identity) as identities"
             )
@@ -172,17 +175,8 @@ async def _join_by_email(connection: Connection) -> bool:
         timeout=CHUNK_SECONDS,
     )
     owned = await _one_sharing(connection, "em:", "")
-    if not owned:
-        return False
-    await connection.execute("create index on staging (id)")
-    await connection.execute(
-        """update staging s set identity = o.identity from unnest($1::text[], $2::text[]) as o (id, identity)
-           where s.id = o.id""",
-        [row["id"] for row in owned],
-        [row["known"] for row in owned],
-        timeout=CHUNK_SECONDS,
-    )
-    return True
+    await belong(connection, {row["id"]: row["known"] for row in owned})
+    return bool(owned)
 
 
 async def _one_sharing(connection: Connection, identity: str, known: str) -> list[asyncpg.Record]:
@@ -194,7 +188,11 @@ async def _one_sharing(connection: Connection, identity: str, known: str) -> lis
     found: list[asyncpg.Record] = []
     for rows in beside.values():
         few = rows if len(rows) <= MOST_SHARING else []
-        same = [row for row in few if may_be_one(row["name_key"] or "", row["known_name"] or "")]
+        same = [
+            row
+            for row in few
+            if share_a_name((row["name_key"], row["full_name"]), (row["known_key"], row["known_name"]))
+        ]
         found += [row for row in same if len(same) == 1 and row["known"].startswith(known)]
     return found
 
@@ -259,6 +257,8 @@ async def _write(connection: Connection, kind: Kind, turn: int | None, several: 
     news = " or ".join(f"{value} is distinct from t.{name}" for name, value in _merged(kind, "s").items())
     told = f"{source} as s left join {kind} as t on t.identity = s.identity where (t.identity is null or {news})"
     later = await _later(connection, told, names, several) if several else 0
+    if kind == "people":
+        await _end_employments(connection, source)
     counts = await connection.fetchrow(
         f"""with merged as (
                 insert into {kind} as t (id, identity, {keys}, data)
@@ -275,6 +275,27 @@ async def _write(connection: Connection, kind: Kind, turn: int | None, several: 
     )
     assert counts is not None
     return counts["created"], counts["updated"] + later
+
+
+async def _end_employments(connection: Connection, source: str) -> None:
+    """Of those who are with another employer in the rows of `source`, what belongs to the old employment goes."""
+    rows = await connection.fetch(
+        f"""select t.id, t.data -> 'company' as before, s.data -> 'company' as now
+            from {source} as s join people as t on t.identity = s.identity
+            where s.data ? 'company' and t.data ? 'company'
+                and (s.company_domain, s.company_key) is distinct from (t.company_domain, t.company_key)""",
+        timeout=CHUNK_SECONDS,
+    )
+    decode = msgspec.json.decode
+    moved = [row["id"] for row in rows if elsewhere(decode(row["before"]), decode(row["now"]))]
+    if moved:
+        await connection.execute(
+            """update people set data = data - $2::text[], company_domain = null, company_key = null
+               where id = any($1)""",
+            moved,
+            EMPLOYMENT,
+            timeout=CHUNK_SECONDS,
+        )
 
 
 async def _later(connection: Connection, told: str, names: Sequence[str], several: Several) -> int:
@@ -297,12 +318,8 @@ def _row(stored: asyncpg.Record, names: Sequence[str]) -> Row | None:
 
 
 def _merged(kind: Kind, row: str) -> dict[str, str]:
-    """SQL of each column of a stored row t into which `row` is merged: what `row` says counts, where it says anything,
-    and an employment is one thing."""
+    """SQL of each column of a stored row t into which `row` is merged: what `row` says counts, if it says anything."""
     merged = {"data": f"t.data || {row}.data", **{key: f"coalesce({row}.{key}, t.{key})" for key in KEYS[kind]}}
     if kind == "people":
-        moved = f"works_elsewhere(t.company_domain, t.company_key, {row}.company_domain, {row}.company_key)"
-        merged["data"] = f"merged_person(t.data, {row}.data, {moved})"
-        for key in ("company_domain", "company_key"):
-            merged[key] = f"case when {moved} then {row}.{key} else {merged[key]} end"
+        merged["data"] = f"merged_person(t.data, {row}.data)"
     return merged

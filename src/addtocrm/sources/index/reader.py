@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 import tantivy
 from tantivy import FieldType, Occur, Order, Query
 
+from addtocrm.core.matching.search import Way
 from addtocrm.sources.index import folder, schema
 from addtocrm.sources.index.query import Wanted, matching, tiers
 
@@ -19,6 +20,10 @@ ALIKE = 200
 
 class NotReady(Exception):
     """There is no index that can be searched; it is being built."""
+
+
+class TooMany(Exception):
+    """More may be meant than are looked at."""
 
 
 class Place(NamedTuple):
@@ -68,23 +73,30 @@ class Reader:
         counted: Any = cast(Any, self._searcher()).aggregate(matching(self._schema, wanted), terms)
         return {name: {one["key"]: one["doc_count"] for one in counted[name]["buckets"]} for name in names}
 
-    def candidates(self, words: Sequence[str], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
-        """The ids of the people who have one of the words in their names and are, or were, at one of the sites or at a
-        company with one of the keys (`core.matching`): MOST_CANDIDATES at most, and none where there is no index."""
+    def candidates(self, ways: Sequence[Way], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
+        """The ids of all people who are found in one of the ways and are, or were, at one of the sites or at a company
+        with one of the keys (`core.matching`); none where there is no index. Raises TooMany."""
         places = [(name, values) for name, values in (("sites", sites), ("company_keys", company_keys)) if values]
         at = [(Occur.Should, Query.term_set_query(self._schema, name, values)) for name, values in places]
-        who = Query.term_set_query(self._schema, "name_words", words)
-        query = Query.boolean_query([(Occur.Must, who), (Occur.Must, Query.boolean_query(at))])
+        who = [(Occur.Should, self._way(way)) for way in ways]
+        query = Query.boolean_query([(Occur.Must, Query.boolean_query(some)) for some in (who, at)])
         try:
             searcher = self._searcher()
         except NotReady:
             return []
-        hits = searcher.search(query, MOST_CANDIDATES, count=False, order_by_field="place", order=Order.Asc).hits
+        most = MOST_CANDIDATES + 1
+        hits = searcher.search(query, most, count=False, order_by_field="place", order=Order.Asc).hits
+        if len(hits) == most:
+            raise TooMany
         return [str(place)[1:] for place, _ in hits]
 
     def count(self) -> int:
         """How many people are in the index."""
         return self._searcher().num_docs
+
+    def _way(self, way: Way) -> Query:
+        groups = (Query.term_set_query(self._schema, "name_words", words) for words in way)
+        return Query.boolean_query([(Occur.Must, group) for group in groups])
 
     def _tier(self, searcher: tantivy.Searcher, query: Query, limit: int, last: str | None) -> list[str]:
         """The places that follow `last`."""

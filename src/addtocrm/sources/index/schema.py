@@ -8,11 +8,11 @@ import tantivy
 
 from addtocrm.core import identifiers
 from addtocrm.core.ids import ID
-from addtocrm.core.matching import names
+from addtocrm.core.matching import search
 from addtocrm.sources import sizes, titles
 from addtocrm.sources.stored import Stored, employers, names_of
 
-VERSION = 2
+VERSION = 3
 """An index of another version is built anew."""
 
 WORDS = ("title", "department", "company", "industry", "region", "city", "skills", "keywords", "shown")
@@ -113,7 +113,7 @@ def document(id: str, data: Mapping[str, Any]) -> str:
 def _meant(data: Mapping[str, Any]) -> dict[str, list[str]]:
     """By what somebody is found of whom a name and a company are known."""
     stored = msgspec.convert(data, Stored)
-    words = {word for name in names_of(stored) for word in names.search_words(name)}
+    words = {word for name in names_of(stored) for word in search.words(name)}
     places = [one for some in employers(stored) for one in some]
     return {
         "name_words": sorted(words),

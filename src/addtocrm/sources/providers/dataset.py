@@ -11,13 +11,15 @@ import structlog
 from addtocrm.core import identifiers
 from addtocrm.core.db.pool import CONNECTION_FAILURES, Pool
 from addtocrm.core.identifiers import PROFILE
-from addtocrm.core.matching import companies, names
+from addtocrm.core.matching import companies, search
 from addtocrm.core.matching.choose import Asked, Candidate, choose
 from addtocrm.core.matching.names import Name
+from addtocrm.core.matching.search import Way
 from addtocrm.core.records.company import Company
 from addtocrm.core.records.person import EmailEntry, Person
 from addtocrm.mail.model import KnownAddress
 from addtocrm.sources import titles
+from addtocrm.sources.asked import asked
 from addtocrm.sources.contract import (
     CompanyKey,
     CompanyQuery,
@@ -27,6 +29,7 @@ from addtocrm.sources.contract import (
     ProviderUnavailable,
     Setup,
 )
+from addtocrm.sources.index.reader import TooMany
 from addtocrm.sources.stored import Stored, employers, names_of
 
 log = structlog.get_logger()
@@ -37,16 +40,16 @@ BY_DOMAIN, BY_NAME = 1.0, 0.8
 """How sure a company is: by its domain or LinkedIn page, or by its name."""
 
 MOST_ALIKE = 50
-"""People who are looked at where more are found by one key."""
+"""People who are looked at; where more are found by one key, nobody is meant."""
 
 PERSON = "id, identity, email, name_key, company_domain, company_key, data, observed_at"
 BY_EMAIL = """(split_part(email, '@', 2) = split_part($1, '@', 2) and email = $1)
     or (jsonb_path_exists(data, '$.emails[1]') and jsonb_path_query_array(data, '$.emails[*].email') ? $1)"""
 BY_FORMER_URL = "data ? 'former_linkedin_urls' and data -> 'former_linkedin_urls' ? $1"
 
-Candidates = Callable[[Sequence[str], Sequence[str], Sequence[str]], list[str]]
-"""The ids of all people who have one of some words (`names.search_words`) in their names and are, or were, at one of
-some sites (`companies.site`) or at a company with one of some names (`companies.keys`)."""
+Candidates = Callable[[Sequence[Way], Sequence[str], Sequence[str]], list[str]]
+"""The ids of all people who are found in one of some ways (`search.ways`) and are, or were, at one of some sites
+(`companies.site`) or at a company with one of some names (`companies.keys`). Raises TooMany."""
 
 MOST_KNOWN = 200
 """People whose addresses tell how a company makes them."""
@@ -69,22 +72,24 @@ class Dataset:
 
     async def person(self, query: PersonQuery) -> Match[Person] | None:
         """The one person who is meant (docs/matching.md); several who could be are no match."""
-        if query.linkedin_url:
-            asked = Asked(linkedin_url=query.linkedin_url)
-            rows = await self._by_url(query.linkedin_url)
-        elif query.email:
-            asked = Asked(email=identifiers.email_key(query.email))
-            rows = await self._people(BY_EMAIL, identifiers.email_key(query.email))
-        else:
-            name = names.name("", first=query.first_name or "", last=query.last_name or "")
-            asked = Asked(name=name, company=companies.company(query.company_name, query.company_domain))
-            rows = [*await self._by_name(query), *await self._by_words(name, asked.company)]
-        known = {row["id"]: row for row in rows}
-        choice = choose(asked, [read for row in known.values() if (read := _readable(row, _candidate))])
+        who = asked(query)
+        try:
+            known = {row["id"]: row for row in await self._who_may_be_meant(query, who)}
+        except TooMany:
+            return None
+        choice = choose(who, [read for row in known.values() if (read := _readable(row, _candidate))])
         if choice is None:
             return None
         row = known[choice.candidate.id]
         return Match(_person(row), row["observed_at"], choice.confidence)
+
+    async def _who_may_be_meant(self, query: PersonQuery, who: Asked) -> list[asyncpg.Record]:
+        if who.linkedin_url:
+            return await self._by_url(who.linkedin_url)
+        if who.email:
+            return await self._people(BY_EMAIL, who.email)
+        by_name = await self._by_name(query)
+        return [*by_name, *await self._by_words(who.name, who.company)] if who.name else by_name
 
     async def people(self, ids: Sequence[str]) -> dict[str, Match[Person]]:
         """The people of these ids that there are. One whose data have another form than an import gives is left out."""
@@ -104,10 +109,10 @@ class Dataset:
         return await self._people("name_key = $1 and company_key = $2", name, company)
 
     async def _by_words(self, name: Name, company: companies.Company) -> list[asyncpg.Record]:
-        """Those who have a word of the name, and are or were at the company."""
+        """Those whose names may be this one, and who are or were at the company."""
         if self._candidates is None:
             return []
-        keys = names.search_words(name), sorted(company.sites), sorted(company.keys)
+        keys = search.ways(name), sorted(company.sites), sorted(company.keys)
         ids = await asyncio.to_thread(self._candidates, *keys)
         return await self._fetch(f"select {PERSON} from people where id = any($1)", ids)
 
@@ -139,7 +144,10 @@ class Dataset:
     async def _people(self, where: str, *values: str) -> list[asyncpg.Record]:
         # Materialized: a limit would make PostgreSQL think that reading the table finds so many soon.
         found = f"with found as materialized (select {PERSON} from people where {where})"
-        return await self._fetch(f"{found} select * from found limit {MOST_ALIKE}", *values)
+        rows = await self._fetch(f"{found} select * from found limit {MOST_ALIKE + 1}", *values)
+        if len(rows) > MOST_ALIKE:
+            raise TooMany
+        return rows
 
     async def _companies(self, where: str, *values: str) -> list[asyncpg.Record]:
         return await self._fetch(f"select id, data, observed_at from companies where {where} limit 2", *values)
