@@ -16,7 +16,7 @@ PEOPLE = [
     ("ada-search", "Ada Example", "VP of Sales", "Acme Example", "DE", "ada@acme.example.com", "Negotiation"),
     ("bo-search", "Bo Example", "Sales VP", "Acme Example", "FR", "", "Negotiation;CRM"),
     ("cy-search", "Cy Example", "Vice President, Sales Operations", "Globex", "DE", "cy@globex.test", "CRM"),
-    ("di-search", "Di Example", "Accountant", "Globex", "US", "di@globex.test", ""),
+    ("di-search", "Di Example", "Accountant", "Globex", "U.S.A.", "di@globex.test", ""),
 ]
 
 
@@ -105,6 +105,12 @@ def test_what_is_wrong_is_named(searched: Server, body: Any, path: str, says: st
     assert error.status_code == 400
     [detail] = error.json()["error"]["details"]
     assert detail["path"] == path and says in detail["message"]
+
+
+def test_a_country_is_asked_for_by_its_usual_name(searched: Server) -> None:
+    account = searched.account()
+    page = search(account, filters={"country": {"exclude": ["UK", "Russia", "USA"]}}, facets=["country"]).json()
+    assert (page["total"], page["facets"]) == (3, {"country": {"DE": 2, "FR": 1}})
 
 
 def test_a_cursor_is_of_its_search(searched: Server) -> None:

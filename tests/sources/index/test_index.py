@@ -196,3 +196,16 @@ def test_what_is_left_of_people_in_the_files_goes_after_a_week(
         assert not any(b"zymurgist" in file.read_bytes() for file in new.iterdir())
 
     run(work)
+
+
+def test_somebody_stored_without_a_code_is_found_by_the_code_of_their_country(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        named = {new_id("per"): {"location": {"country": name}} for name in ("russia", "Turkey", "UK", "Atlantis")}
+        await put(pool, named)
+        await build(pool, folder.root(tmp_path))
+        reader = Reader(tmp_path)
+        assert reader.facets(Wanted(), ["country"]) == {"country": {"GB": 1, "RU": 1, "TR": 1}}
+        abroad = Wanted(filters={"country": Filter(exclude=("RU", "TR", "GB"))})
+        assert reader.page(abroad, 10, None).ids == [[*named][3]]
+
+    run(work)

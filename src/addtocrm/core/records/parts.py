@@ -12,7 +12,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Location(msgspec.Struct, frozen=True):
-    """`country_code` is ISO 3166-1 alpha-2."""
+    """`country_code` is ISO 3166-1 alpha-2, and XK for Kosovo."""
 
     city: str | None = None
     region: str | None = None

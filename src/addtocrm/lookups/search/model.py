@@ -44,7 +44,7 @@ class SearchFilters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     company_name: Values | None = None
     industry: Values | None = None
     company_size: Annotated[Values | None, Meta(description=f"Of {', '.join(SIZES)}.")] = None
-    country: Annotated[Values | None, Meta(description="A name or an ISO 3166-1 code.")] = None
+    country: Annotated[Values | None, Meta(description="An English name or an ISO 3166-1 code.")] = None
     region: Values | None = None
     city: Values | None = None
     skills: Values | None = None

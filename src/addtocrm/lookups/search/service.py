@@ -137,7 +137,9 @@ def _value(name: str, text: str) -> str:
         case "country":
             code = countries.iso2(text.strip())
             if code is None:
-                raise ValueError(f"{text!r} is no country; give its English name or its ISO code, such as DE.")
+                raise ValueError(
+                    f"{text!r} is no country, or several; give its full English name or its ISO code, such as DE."
+                )
             return code
         case "company_domain":
             return identifiers.domain(text)

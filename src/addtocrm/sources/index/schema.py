@@ -10,7 +10,7 @@ from addtocrm.core import identifiers
 from addtocrm.core.ids import ID
 from addtocrm.core.matching import search
 from addtocrm.sources import sizes, titles
-from addtocrm.sources.stored import Stored, employers, names_of
+from addtocrm.sources.stored import Stored, employers, filled_in, names_of
 
 VERSION = 3
 """An index of another version is built anew."""
@@ -75,14 +75,13 @@ def build() -> tantivy.Schema:
 def document(id: str, data: Mapping[str, Any]) -> str:
     """What is indexed of the person `id`, whose `data` are those of the people table, as JSON."""
     complete = sum(1 for name in COMPLETE if data.get(name))
-    data = titles.filled_in(data)
+    data = filled_in(data)
     company: Mapping[str, Any] = data.get("company") or {}
     location: Mapping[str, Any] = data.get("location") or {}
     title = titles.words(data.get("job_title") or "")
     skills: list[str] = data.get("skills") or []
     shown = [data.get("job_title"), data.get("headline")]
     past = [text for job in data.get("experience") or () for text in (job.get("title"), job.get("company_name"))]
-    country = location.get("country_code") or identifiers.plain(location.get("country") or "")
     near, place = order(id, complete)
     fields: dict[str, Any] = {
         "id": id,
@@ -96,7 +95,7 @@ def document(id: str, data: Mapping[str, Any]) -> str:
         "domain": company.get("domain"),
         **_both("industry", company.get("industry")),
         "size": sizes.size(company.get("size") or ""),
-        "country": country,
+        "country": location.get("country_code"),
         **_both("region", location.get("region")),
         **_both("city", location.get("city")),
         "skills": _plain(skills),

@@ -18,7 +18,6 @@ from addtocrm.core.matching.search import Way
 from addtocrm.core.records.company import Company
 from addtocrm.core.records.person import EmailEntry, Person
 from addtocrm.mail.model import KnownAddress
-from addtocrm.sources import titles
 from addtocrm.sources.asked import asked
 from addtocrm.sources.contract import (
     CompanyKey,
@@ -30,7 +29,7 @@ from addtocrm.sources.contract import (
     Setup,
 )
 from addtocrm.sources.index.reader import TooMany
-from addtocrm.sources.stored import Stored, employers, names_of
+from addtocrm.sources.stored import Stored, employers, filled_in, names_of
 
 log = structlog.get_logger()
 
@@ -169,7 +168,7 @@ def _readable(row: asyncpg.Record, read: Callable[[asyncpg.Record], T]) -> T | N
 
 
 def _person(row: asyncpg.Record) -> Person:
-    data = titles.filled_in(msgspec.json.decode(row["data"]))
+    data = filled_in(msgspec.json.decode(row["data"]))
     return msgspec.convert({**data, "id": row["id"]}, Person)
 
 
