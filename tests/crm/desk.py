@@ -61,6 +61,12 @@ class Desk:
         asked = [Asked(self.caller, msgspec.convert({"person": one, **more}, ContactWrite)) for one in people]
         return await contacts.upsert_many(self.setup, self.account_id, Expected(), asked)
 
+    async def another(self) -> "Desk":
+        """As this one, with another account of ours that has connected the same account of the CRM."""
+        account = await accounts.create(self.setup.pool, "other@example.com")
+        await connections.connect(self.setup, account.id, self.crm, token=PRIVATE)
+        return Desk(self.vendor, self.crm, account.id, self.setups)
+
     async def events(self) -> list[str]:
         rows = await self.setup.pool.fetch("select type from events_outbox order by id")
         return [row["type"] for row in rows]
@@ -109,6 +115,8 @@ class AtADesk:
     """Whether a contact's name is one field, of which the vendor itself makes the first and the last name."""
     owner_field: str | None = None
     """The account's own field for the owner of a contact, where the CRM has none by itself."""
+    unique_company_names = False
+    """Whether the CRM takes no two companies of one name."""
     makes_companies = False
     """Whether the CRM itself makes a company of the domain of a new person's address."""
 

@@ -130,6 +130,39 @@ class Scenarios(TroubleScenarios):
 
         run(work, hosts=3)
 
+    def test_one_contact_of_two_accounts_that_write_into_one_crm_at_once(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.lag = 1
+            other = await desk.another()
+            done = await asyncio.gather(desk.write(JANE), other.write(JANE, host=1))
+            assert (len(vendor.contacts()), len(vendor.companies())) == (1, 1)
+            assert sorted(one.action for one in done) == ["created", "unchanged"]
+            assert len({(one.contact_id, one.company_id) for one in done}) == 1
+
+        run(work, hosts=2)
+
+    def test_a_company_is_found_by_its_domain(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_company(name="Acme Holding", domain="acme.example.com")
+            assert (await desk.write(JANE)).company_id == there
+            assert [one["name"] for one in vendor.companies()] == ["Acme Holding"]
+
+        run(work)
+
+    def test_a_company_of_the_same_name_and_another_domain_is_another(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_company(name="Acme", domain="acme-other.example.org")
+            if self.unique_company_names:
+                error = await desk.fails("validation_error", JANE)
+                assert "there is such a company already" in error.message and there in error.message
+                assert (len(vendor.companies()), vendor.contacts()) == (1, [])
+            else:
+                assert (await desk.write(JANE)).company_id != there
+                domains = {one["domain"] for one in vendor.companies()}
+                assert domains == {"acme-other.example.org", "acme.example.com"}
+
+        run(work)
+
     def test_contact_id_and_match_by_decide(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             there = vendor.put_contact(**WITHOUT_FULL, email=JANE["email"])
@@ -264,6 +297,21 @@ class Scenarios(TroubleScenarios):
             assert refused.value.type == "not_found"
 
         run(work)
+
+    def test_a_list_that_many_name_at_once_is_made_once(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            other = await desk.another()
+            done = await asyncio.gather(
+                *(
+                    (desk if turn % 2 else other).write(person, host=turn, list="New list")
+                    for turn, person in enumerate(people(5, 1))
+                )
+            )
+            lists, _ = await service.lists(desk.setup, desk.account_id, None, 50)
+            assert [one.name for one in lists].count("New list") == 1
+            assert sorted(vendor.members("New list")) == sorted(one.contact_id for one in done)
+
+        run(work, hosts=2)
 
     def test_an_owner_is_named_by_id_or_address(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:

@@ -134,6 +134,32 @@ COMPANIES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int | None, set
     ),
     "by name": ({"name": "ACME, Inc."}, [{"name": "Acme", "domain": A}], 0, set()),
     "name with another domain": ({"name": "Acme", "domain": B}, [{"name": "Acme", "domain": A}], None, set()),
+    "by the domain that is the website": ({"domain": A}, [{"website": f"http://www.{A}/"}], 0, set()),
+    "by the website that is the domain": ({"website": f"http://www.{A}/"}, [{"domain": A}], 0, set()),
+    "name with another website": (
+        {"name": "Acme", "domain": B},
+        [{"name": "Acme", "website": f"https://{A}/en"}],
+        None,
+        set(),
+    ),
+    "name with a page of the domain's site": (
+        {"name": "Acme", "domain": A},
+        [{"name": "Acme", "website": f"https://shop.{A}/en"}],
+        0,
+        set(),
+    ),
+    "name with the same website beside a domain": (
+        {"name": "Acme", "domain": B, "website": f"https://{A}"},
+        [{"name": "Acme", "website": f"https://{A}"}],
+        0,
+        set(),
+    ),
+    "pages at a host that many share": (
+        {"name": "Acme", "website": "https://www.facebook.com/acme"},
+        [{"name": "Globex", "website": "https://www.facebook.com/globex"}],
+        None,
+        set(),
+    ),
     "two of a name": (
         {"name": "Acme", "linkedin_url": L2},
         [{"name": "Acme", "domain": A}, {"name": "Acme", "domain": B}],
@@ -185,7 +211,7 @@ def test_two_that_disagree_are_never_one(sent: dict[str, Any], there: list[dict[
 @given(PEOPLE, PEOPLE)
 def test_who_could_be_the_same_shares_a_lock(one: dict[str, Any], other: dict[str, Any]) -> None:
     if matching.choose("contact", one, candidates("contact", other)).found:
-        locks = [set(matching.locks("acc", "builtin", "contact", values)) for values in (one, other)]
+        locks = [set(matching.locks("builtin", "acc", "contact", values)) for values in (one, other)]
         assert locks[0] & locks[1]
 
 

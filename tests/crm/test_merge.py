@@ -51,6 +51,7 @@ def opened(store: Store) -> OpenForWriting:
 
     return OpenForWriting(
         id="ccn_1",
+        account="1",
         definition=definition(store),
         connector=Quick(store, TOKEN),
         options={},

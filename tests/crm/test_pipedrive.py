@@ -254,6 +254,12 @@ def test_contact_without_a_name_is_called_by_its_address(vendor: PipedriveServer
     assert (one.fields["name"], two.fields["name"]) == ("jane@example.com", "-")
 
 
+def test_company_without_a_name_is_called_by_its_website(vendor: PipedriveServer) -> None:
+    made, refused = do(vendor, lambda crm: crm.create("company", [{"website": "acme.example.com"}, {}]))
+    assert made.fields["name"] == "acme.example.com"
+    assert isinstance(refused, Rejected) and len(vendor.companies()) == 1
+
+
 def test_update_keeps_what_it_does_not_change(vendor: PipedriveServer) -> None:
     id = vendor.put_contact(first_name="Jane", last_name="Doe", email="jane@example.com", city="Oslo", phone="1")
     emails = ["jane@example.com", "new@example.com"]
@@ -586,6 +592,17 @@ class TestPipedrive(Scenarios):
     def prepare(self, vendor: PipedriveServer) -> None:
         vendor.metadata["persons"].append(custom("Grade", "varchar"))
         vendor.quota, vendor.search_quota = (20, self.seconds), (10, self.seconds)
+
+    def test_who_an_account_wrote_a_url_to_is_not_told_to_another(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Any) -> None:
+            vendor.remove_field(LINKEDIN)
+            other = await desk.another()
+            by_url = {"full_name": "Jane Doe", "linkedin_url": JANE}
+            first = await desk.write(by_url)
+            assert (await other.write(by_url)).contact_id != first.contact_id
+            assert (await desk.write(by_url)).contact_id == first.contact_id
+
+        run(work)
 
     def test_three_hundred_at_the_quota(self, run: Any, vendor: Any) -> None:
         everybody = people(300, 3)

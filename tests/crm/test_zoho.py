@@ -71,6 +71,7 @@ class TestZoho(LeadScenarios, Scenarios):
 
     rotates = False
     first_name_length = 40
+    unique_company_names = True
 
     def prepare(self, vendor: ZohoServer) -> None:
         vendor.add_field("Tier")
@@ -349,6 +350,13 @@ def test_a_name_that_is_required_and_missing(zoho: ZohoServer) -> None:
     assert "Last_Name" not in read(zoho, made.id).fields
     (named,) = do(zoho, lambda c: c.update("contact", [Update(made, {"Last_Name": None})]))
     assert "Last_Name" not in named.fields
+
+
+def test_a_company_without_a_name_is_called_by_its_website(zoho: ZohoServer) -> None:
+    rows = [{"Website": "acme.example.com"}, {"Phone": "+15550100100"}]
+    _, refused = do(zoho, lambda c: c.create("company", rows))
+    assert [one["name"] for one in zoho.companies()] == ["acme.example.com"]
+    assert isinstance(refused, Rejected) and refused.field == "Account_Name"
 
 
 def test_one_of_a_batch_fails_alone(zoho: ZohoServer) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from addtocrm.core.errors import invalid
 from addtocrm.core.ids import ID
-from addtocrm.crm import known
-from addtocrm.crm.contract import CUSTOM, Capability, Values
+from addtocrm.crm import known, matching
+from addtocrm.crm.contract import CUSTOM, Capability, CrmList, Values
 from addtocrm.crm.opening import Open, OpenForWriting
 from addtocrm.crm.piece import Piece
 
@@ -39,7 +39,7 @@ async def put_on_list(crm: OpenForWriting, reference: str, pieces: Sequence[Piec
     capabilities = crm.definition.capabilities
     lists = await crm.connector.lists() if "lists" in capabilities else []
     name = reference.strip()
-    found = next((one for one in lists if name == one.id or name.casefold() == one.name.casefold()), None)
+    found = next((one for one in lists if name == one.id), None) or _named(lists, name)
     if found is None and ("create_lists" not in capabilities or not name or ID.fullmatch(name)):
         raise invalid("list", "is no list of the CRM; see GET /v1/crm/lists.")
     ids = [piece.id for piece in pieces if piece.id]
@@ -47,11 +47,21 @@ async def put_on_list(crm: OpenForWriting, reference: str, pieces: Sequence[Piec
     missing = [id for id in ids if id not in there]
     if missing and not dry_run:
         crm.check()
-        found = found or await crm.connector.create_list(name)
+        found = found or await _made(crm, name)
         await crm.connector.add_to_list(found.id, missing)
     for piece in pieces:
         if piece.id is None or piece.id in missing:
             piece.also("list")
+
+
+async def _made(crm: OpenForWriting, name: str) -> CrmList:
+    """The list of that name, which the first of those who name it at the same time makes."""
+    async with crm.briefly([matching.list_lock(crm.definition.name, crm.account, name)]):
+        return _named(await crm.connector.lists(), name) or await crm.connector.create_list(name)
+
+
+def _named(lists: Sequence[CrmList], name: str) -> CrmList | None:
+    return next((one for one in lists if name.casefold() == one.name.casefold()), None)
 
 
 async def attach_note(crm: OpenForWriting, text: str, piece: Piece, *, dry_run: bool) -> None:

@@ -170,11 +170,7 @@ async def _prepare(crm: OpenForWriting, entry: _Entry) -> None:
 
 
 async def _hold(crm: OpenForWriting, entries: Sequence[_Entry]) -> None:
-    await crm.hold([number for entry in entries for number in _locks(crm, entry, "contact", entry.piece.values)])
-
-
-def _locks(crm: OpenForWriting, entry: _Entry, kind: Any, of: dict[str, Any]) -> list[int]:
-    return matching.locks(entry.caller.account_id, crm.definition.name, kind, of)
+    await crm.hold([number for entry in entries for number in crm.locks("contact", entry.piece.values)])
 
 
 async def _find(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -> None:
@@ -206,7 +202,7 @@ async def _put_companies(crm: OpenForWriting, entries: Sequence[_Entry], dry_run
         entry.company_piece = Piece(kind="company", values=dict(entry.company), on_conflict=entry.write.on_conflict)
         alike.setdefault(sent, []).append(entry)
     groups = list(alike.values())
-    numbers = [number for some in groups for number in _locks(crm, some[0], "company", some[0].company)]
+    numbers = [number for some in groups for number in crm.locks("company", some[0].company)]
     async with crm.briefly(numbers) if numbers and not dry_run else nullcontext():
         for group in matching.rounds(groups, _companies_known_by):
             await _put_some_companies(crm, group, dry_run)

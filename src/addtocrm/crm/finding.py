@@ -16,9 +16,11 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
         return
     kind = pieces[0].kind
     await _read_own_fields(crm, pieces)
-    recalled = await links.recall(crm, kind, [one for piece in pieces for one in piece.identities])
+    identities = [one for piece in pieces for one in piece.identities]
+    recalled = await links.recall(crm, kind, identities)
+    of_others = await links.of_others(crm, kind, identities)
     candidates = {one.record.id: one for one in await look(crm, kind, [one for one in pieces if not one.contact_id])}
-    linked_ids = {link.record_id for link in recalled.values() if link.record_id}
+    linked_ids = {link.record_id for link in (*recalled.values(), *of_others.values()) if link.record_id}
     named = {piece.contact_id for piece in pieces if piece.contact_id}
     missing = [id for id in sorted(linked_ids | named) if id not in candidates]
     fetched = await crm.connector.get(matching.among(kind), missing) if missing else {}
@@ -27,7 +29,7 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     await links.drop(crm, gone)
     await _with_companies(crm, pieces, candidates)
     for piece in pieces:
-        _choose(crm, piece, list(candidates.values()), recalled, dry_run=dry_run)
+        _choose(crm, piece, list(candidates.values()), recalled, of_others, dry_run=dry_run)
 
 
 async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
@@ -86,7 +88,8 @@ async def _with_companies(crm: Open, pieces: Sequence[Piece], candidates: dict[s
     for id, company_id in bare.items():
         if company_id in companies:
             company = mapping.known_as(mapped[0], companies[company_id])
-            more = {f"company_{name}": company[name] for name in ("name", "domain") if name in company}
+            said = {"company_name": company.get("name"), "company_domain": matching.key("domain", company)}
+            more = {name: value for name, value in said.items() if value}
             candidates[id] = candidates[id]._replace(values={**candidates[id].values, **more})
 
 
@@ -95,6 +98,7 @@ def _choose(
     piece: Piece,
     candidates: Sequence[Candidate],
     recalled: Mapping[bytes, links.Link],
+    of_others: Mapping[bytes, links.Link],
     *,
     dry_run: bool,
 ) -> None:
@@ -109,7 +113,8 @@ def _choose(
         return
     known_by = [(one, recalled[one.digest]) for one in piece.identities if one.digest in recalled]
     keyed = any(one.name != "name" for one in piece.identities)
-    attempts = [link.age for one, link in known_by if link.record_id is None and (one.name != "name" or not keyed)]
+    telling = [one.digest for one in piece.identities if one.name != "name" or not keyed]
+    attempts = links.attempts(recalled, telling)
     piece.attempted = bool(attempts)
     for identity, link in known_by:
         there = by_id.get(link.record_id or "")
@@ -122,7 +127,7 @@ def _choose(
             return
     choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
     piece.choice = choice._replace(taken=choice.taken | piece.taken)
-    lag = crm.definition.search_lag
-    if choice.found is None and attempts and min(attempts) < lag and not dry_run:
+    lag, latest = crm.definition.search_lag, min([*attempts, *links.attempts(of_others, telling)], default=None)
+    if choice.found is None and latest is not None and latest < lag and not dry_run:
         # The CRM may have made the record, and its search not know of it yet.
-        piece.failure = Unavailable(retry_after=lag - min(attempts))
+        piece.failure = Unavailable(retry_after=lag - latest)

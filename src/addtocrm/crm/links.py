@@ -2,9 +2,12 @@
 
 A CRM's search may be behind its writes, it may have no place for a LinkedIn URL, and people's addresses change. A link
 without a record is an attempt: a record that the CRM was asked to make, of which no answer came yet.
+
+Links are those of one connection. What others have just written into the same account of the CRM is looked at as if the
+search had found it already, and judged by what the CRM itself says of it: nobody learns what others know beyond that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from addtocrm.crm import store
@@ -29,6 +32,20 @@ async def recall(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]
     rows = await store.recall(crm.pool, crm.id, among(kind), [one.digest for one in identities])
     kept = {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
     return kept | {one.digest: crm.recent[one.digest] for one in identities if one.digest in crm.recent}
+
+
+async def of_others(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]) -> dict[bytes, Link]:
+    """What others wrote, by these identities, since the CRM's search is sure to know of it."""
+    if crm.pool is None or not identities or not crm.definition.search_lag:
+        return {}
+    wanted = [one.digest for one in identities]
+    rows = await store.recall_of_others(crm.pool, crm.id, among(kind), wanted, crm.definition.search_lag)
+    return {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
+
+
+def attempts(known: Mapping[bytes, Link], digests: Sequence[bytes]) -> list[float]:
+    """The ages of the attempts among what is known by these."""
+    return [known[one].age for one in digests if one in known and known[one].record_id is None]
 
 
 async def attempt(crm: OpenForWriting, kind: Kind, people: Sequence[Sequence[Identity]]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
 from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Unlisted, Value, Values
-from addtocrm.crm.matching import OTHERS
+from addtocrm.crm.matching import OTHERS, keys
 from addtocrm.crm.merge import is_empty
 
 Shape = Callable[[str], str]
@@ -125,7 +125,7 @@ def known_as(rules: Sequence[Rule], record: Record) -> dict[str, Any]:
         if is_empty(value) or not names:
             continue
         theirs = {their: our for our, their in rule.values.items()}
-        name = names[0]
+        name = "website" if "website" in names else names[0]
         if isinstance(value, list) and joined(rule):
             first, *rest = (_normal(name, one) for one in value)
             found[name] = first
@@ -146,17 +146,17 @@ def terms(rules: Sequence[Rule], kind: Kind, values: Values, by: Collection[str]
     values = whole_name(values) if kind != "company" else values
     field_of = {rule.from_[0]: rule.field for rule in rules if rule.from_}
     found: list[dict[str, tuple[str, ...]]] = []
-    for name in ("linkedin_url", "domain"):
-        if name in by and name in values and name in field_of:
-            found.append({field_of[name]: tuple(FORMS[name](str(values[name])))})
+    if "linkedin_url" in by and "linkedin_url" in values and "linkedin_url" in field_of:
+        found.append({field_of["linkedin_url"]: tuple(linkedin_forms(str(values["linkedin_url"])))})
+    domains = sorted(keys("domain", values)) if "domain" in by else []
+    if domains and (field := field_of.get("domain") or field_of.get("website")):
+        found.append({field: tuple(form for one in domains for form in _domain_forms(one))})
     if "email" in by:
         given = [one for name in ("email", "other_emails") if name in values for one in _several(values[name])]
         addresses = tuple(str(one).lower() for one in given)
         held = [rule.field for rule in rules if rule.from_[:1] == ("email",)]
         held += [rule.field for rule in rules if rule.from_[:1] == ("other_emails",) and not rule.read_only]
         found += [{field: addresses} for field in held if addresses]
-    if "domain" in by and "domain" in values and "website" in field_of and "domain" not in field_of:
-        found.append({field_of["website"]: tuple(_domain_forms(str(values["domain"])))})
     if "name" in by:
         found += _named(field_of, kind, values)
     return found
@@ -187,12 +187,6 @@ def linkedin_forms(url: str) -> list[str]:
 def _domain_forms(domain: str) -> list[str]:
     starts = ("", "www.", "https://", "https://www.", "http://", "http://www.")
     return [start + domain + end for start in starts for end in ("", "/")]
-
-
-FORMS: Mapping[str, Callable[[str], list[str]]] = {
-    "linkedin_url": linkedin_forms,
-    "domain": _domain_forms,
-}
 
 
 def converted(field: Field, value: Any, name: str, shape: Shape | None = None) -> Value:

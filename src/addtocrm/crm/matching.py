@@ -1,7 +1,7 @@
 """Which record of the CRM a person or a company is (docs/crm.md, "Who is the same")."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
 from addtocrm.core import identifiers
@@ -116,7 +116,15 @@ def _by_name(
 
 
 def _contradicts(names: Sequence[str], values: Values, there: Values) -> bool:
-    return any((a := keys(name, values)) and (b := keys(name, there)) and not a & b for name in names)
+    pairs = ((_compared(name, values, there), _compared(name, there, values)) for name in names)
+    return any(ours and theirs and ours.isdisjoint(theirs) for ours, theirs in pairs)
+
+
+def _compared(name: str, values: Values, other: Values) -> Set[str]:
+    """What of `values` is compared with `other`: of companies that do not both have a domain, the sites."""
+    if name != "domain" or (values.get(name) and other.get(name)):
+        return keys(name, values)
+    return companies.company(None, *sorted(keys(name, values)), str(values.get("website") or "")).sites
 
 
 def _same_name(kind: Kind, values: Values, there: Values) -> bool:
@@ -161,8 +169,11 @@ def has_company(values: Values) -> bool:
 
 
 def key(name: str, values: Values) -> str:
-    """The value of an identifying field as it is compared; "" where there is none."""
+    """The value of an identifying field as it is compared; "" where there is none. A company without a domain has its
+    website's."""
     value = str(values.get(name) or "")
+    if name == "domain" and not value:
+        return _own_domain(str(values.get("website") or ""))
     return _email_key(value) if name == "email" and value else value
 
 
@@ -171,6 +182,13 @@ def keys(name: str, values: Values) -> set[str]:
     others = values.get(OTHERS.get(name, ""))
     several = [{name: one} for one in others] if isinstance(others, list) else []
     return {key(name, one) for one in (values, *several)} - {""}
+
+
+def _own_domain(website: str) -> str:
+    try:
+        return companies.own_domain(website)
+    except ValueError:
+        return ""
 
 
 def _email_key(text: str) -> str:
@@ -218,15 +236,23 @@ def among(kind: Kind) -> Among:
     return "company" if kind == "company" else "contact"
 
 
-def locks(account_id: str, crm: str, kind: Kind, values: Values) -> list[int]:
-    """Numbers (signed, 64 bits) of the locks of everything that identifies `values`.
+def locks(crm: str, account_id: str, kind: Kind, values: Values) -> list[int]:
+    """Numbers (signed, 64 bits) of the locks of everything that identifies `values` in the CRM's own account.
 
     Who writes a record holds the locks of all that it could be found by, so that the same one sent twice at once,
     by whichever key, is found by the second writer.
     """
-    start = f"crm {account_id} {crm} {among(kind)} ".encode()
-    numbers = (hashlib.blake2b(start + one.digest, digest_size=8).digest() for one in identities(kind, values))
-    return [int.from_bytes(number, signed=True) for number in numbers]
+    start = f"crm {crm} {account_id} {among(kind)} ".encode()
+    return [_number(start + one.digest) for one in identities(kind, values)]
+
+
+def list_lock(crm: str, account_id: str, name: str) -> int:
+    """As `locks`, of a list by its name."""
+    return _number(f"crm {crm} {account_id} list {name.casefold()}".encode())
+
+
+def _number(text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
 
 
 def rounds(items: Sequence[Any], known_by: Callable[[Any], Collection[Any]]) -> list[list[Any]]:

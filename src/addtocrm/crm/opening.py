@@ -13,7 +13,7 @@ from addtocrm.core.db.pool import Connection as Database
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import invalid
 from addtocrm.core.outgoing.leases import Busy, Leased, Leases, Lost
-from addtocrm.crm import known, mapping, store
+from addtocrm.crm import known, mapping, matching, store
 from addtocrm.crm.calling import Calls
 from addtocrm.crm.contract import (
     Access,
@@ -24,6 +24,7 @@ from addtocrm.crm.contract import (
     Kind,
     Rule,
     Unavailable,
+    Values,
 )
 from addtocrm.crm.credentials import active, calls_of, definition_of, failed
 from addtocrm.crm.setup import Setup
@@ -34,9 +35,11 @@ KINDS: tuple[Kind, ...] = ("contact", "company", "lead")
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
-    """The active CRM, open for reading. `id` is that of the connection, `options` are its settings."""
+    """The active CRM, open for reading. `id` is that of the connection, `options` are its settings; `account` is the
+    CRM's own account, into which other accounts of ours may write as well."""
 
     id: str
+    account: str
     definition: Definition
     connector: Connector
     options: Mapping[str, str]
@@ -87,7 +90,7 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     """The active CRM, open for writing.
 
     `told` is what our own database is told of the work: in the transaction of the built-in CRM, else in one right after
-    it, also where a later step fails. `hold(numbers)` keeps what identifies a record (see `matching.locks`) for this
+    it, also where a later step fails. `hold(numbers)` keeps what identifies a record (see `locks`) for this
     work alone, `briefly(numbers)` for a part of it, and both raise Unavailable where others keep it too long; `check()`
     raises it where it may be theirs by now. To be held: people all at once, then companies all at once.
     `flush()` tells what is to be told so far at once, where there is no transaction. `pool` has the links, None for the
@@ -101,6 +104,10 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     flush: Callable[[], Awaitable[None]]
     pool: Pool | None
     recent: dict[bytes, Any] = msgspec.field(default_factory=dict[bytes, Any])
+
+    def locks(self, kind: Kind, values: Values) -> list[int]:
+        """The locks of all that identifies a record, which are the same for all who write into the CRM's account."""
+        return matching.locks(self.definition.name, self.account, kind, values)
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -277,6 +284,7 @@ def _opened(row: asyncpg.Record, access: Access) -> dict[str, Any]:
     own = msgspec.json.decode(row["mapping"], type=dict[str, list[Rule]])
     return {
         "id": row["id"],
+        "account": row["crm_account_id"],
         "definition": definition,
         "connector": definition.open(access),
         "options": access.options,

@@ -41,7 +41,7 @@ async def upsert_company(setup: Setup, caller: Caller, write: CompanyWrite) -> C
         owner = await beside.owner_id(crm, write.owner)
         piece = Piece(kind="company", values=with_owner(company, owner), on_conflict=write.on_conflict)
         if not write.dry_run:
-            await crm.hold(matching.locks(caller.account_id, name, "company", company))
+            await crm.hold(crm.locks("company", company))
         await finding.find(crm, [piece], dry_run=write.dry_run)
         await writer.write(crm, [piece], dry_run=write.dry_run)
         if piece.failure:

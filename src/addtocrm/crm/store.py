@@ -162,6 +162,27 @@ async def recall(
     )
 
 
+async def recall_of_others(
+    db: Connection | Pool, connection_id: str, kind: str, identities: Sequence[bytes], seconds: float
+) -> list[asyncpg.Record]:
+    """As `recall`, of the other connections to the same account of the CRM, in the last `seconds`: one of each."""
+    return await db.fetch(
+        """select distinct on (identity) identity, name, record_id, record_kind,
+                  extract(epoch from clock_timestamp() - at)::float8 as age
+           from crm_links
+           where connection_id = any(array(
+                     select other.id from crm_connections own join crm_connections other using (crm, crm_account_id)
+                     where own.id = $1 and other.id <> own.id
+                 ))
+             and kind = $2 and identity = any($3) and at > clock_timestamp() - make_interval(secs => $4)
+           order by identity, record_id is null, at desc""",
+        connection_id,
+        kind,
+        identities,
+        seconds,
+    )
+
+
 async def link(
     db: Connection | Pool,
     connection_id: str,

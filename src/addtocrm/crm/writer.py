@@ -255,7 +255,7 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
             return True
         # Another person's: what of it identifies is theirs.
         piece.choice = piece.choice._replace(taken=piece.choice.taken | {name})
-        return name in piece.values
+        return name != BY_NAME and name in piece.values
     return False
 
 

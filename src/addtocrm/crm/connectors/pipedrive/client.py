@@ -189,7 +189,11 @@ class Pipedrive:
     async def _create(self, kind: Kind, row: Fields) -> Record:
         body = await self._body(kind, row, {}, {})
         if not body.get("name"):
-            body["name"] = next((text for name in CHANNELS for text in texts_of(row.get(name))), "-")
+            telling = row if kind == "company" else CHANNELS
+            called = next((text for name in telling for text in texts_of(row.get(name))), None)
+            if kind == "company" and not called:
+                raise Rejected("name", "is required: Pipedrive has no organization without one.")
+            body["name"] = called or "-"
         answer = await self._api.ask("POST", f"/api/v2/{ENTITY[kind]}", json=body)
         return self._record(kind, raw_of(answer.data), row)
 

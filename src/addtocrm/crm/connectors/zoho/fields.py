@@ -70,6 +70,12 @@ def values(row: Mapping[str, Any]) -> Fields:
     }
 
 
+def stand_in(module: str, row: Fields) -> dict[str, Any]:
+    """What a new record is called without a name. A company of which nothing is known has none, which Zoho refuses."""
+    called = row.get("Website") if module == "Accounts" else NO_NAME
+    return {REQUIRED[module]: called} if called else {}
+
+
 def body(module: str, changes: Changes, references: Set[str]) -> dict[str, Any]:
     """What is sent to write `changes`; `references` are the fields whose values are ids of records."""
     sent: dict[str, Any] = {}

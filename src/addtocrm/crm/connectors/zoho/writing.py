@@ -9,7 +9,7 @@ from addtocrm.crm.connectors.zoho import answers, fields
 from addtocrm.crm.connectors.zoho.answers import Item
 from addtocrm.crm.connectors.zoho.api import BATCH, Api
 from addtocrm.crm.connectors.zoho.failures import NO_FIELD
-from addtocrm.crm.connectors.zoho.fields import MODULES, NO_NAME, REQUIRED
+from addtocrm.crm.connectors.zoho.fields import MODULES
 from addtocrm.crm.connectors.zoho.reading import Reader
 from addtocrm.crm.contract import Changed, Failure, Fields, Kind, Record, Unavailable, UnknownField, Update
 from addtocrm.crm.several import parts
@@ -56,7 +56,7 @@ class Writer:
         return [UnknownField(name, NO_FIELD) if name else next(sent) for name in unknown]
 
     async def _post(self, module: str, rows: Sequence[Fields]) -> list[Record | Failure]:
-        bodies = [{REQUIRED[module]: NO_NAME} | self._body(module, row) for row in rows]
+        bodies = [fields.stand_in(module, row) | self._body(module, row) for row in rows]
         items = await self._api.send("POST", f"/{module}", bodies, module, idempotent=False)
         return [self._outcome(module, None, row, item) for row, item in zip(rows, items, strict=True)]
 
