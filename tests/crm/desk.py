@@ -14,7 +14,7 @@ from vendors.base import Vendor
 from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
-from addtocrm.crm import connections, contacts, registry, writer
+from addtocrm.crm import connections, contacts, links, registry, writer
 from addtocrm.crm.contacts import Asked
 from addtocrm.crm.contract import Rule
 from addtocrm.crm.model import ContactWrite, WriteResult
@@ -135,6 +135,7 @@ class AtADesk:
     ) -> Iterator[Callable[..., None]]:
         """Does some work at a desk; afterwards the vendor has refused nothing."""
         monkeypatch.setattr(writer, "LOOK_AGAIN_SECONDS", (0.2, 0.4))
+        monkeypatch.setattr(links, "AT_IT_SECONDS", 4.0)
         known = registry.load()
         soon = msgspec.structs.replace(known[self.crm], search_lag=min(known[self.crm].search_lag, 1.5))
         monkeypatch.setitem(known, self.crm, soon)

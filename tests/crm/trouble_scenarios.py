@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from desk import JANE, AtADesk, Desk
+from desk import JANE, WHO, AtADesk, Desk
 from vendors.base import Answer
 
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import calling, connections, service
+from addtocrm.crm.model import WriteResult
 
 
 class TroubleScenarios(AtADesk):
@@ -77,6 +78,16 @@ class TroubleScenarios(AtADesk):
 
         run(work)
 
+    def test_a_code_that_the_vendor_refuses_is_told(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            begun = await connections.begin(desk.setup, desk.account_id, self.crm)
+            params = dict(parse_qsl(urlsplit(vendor.authorize(begun.authorize_url)).query))
+            with pytest.raises(ApiError) as refused:
+                await connections.finish(desk.setup, self.crm, {**params, "code": "no-code"})
+            assert refused.value.type == "validation_error"
+
+        run(work)
+
     @pytest.mark.parametrize("form", ["seconds", "date", "the vendor's own"])
     def test_a_quota_that_is_used_up_says_how_long(self, run: Any, vendor: Any, form: str) -> None:
         async def work(desk: Desk) -> None:
@@ -124,17 +135,77 @@ class TroubleScenarios(AtADesk):
         async def work(desk: Desk) -> None:
             vendor.lag = lag
             vendor.trouble(self.creates, **trouble)
-            for _ in range(20):
-                try:
-                    done = await desk.write(JANE)
-                    break
-                except ApiError as error:
-                    assert error.type == "crm_unavailable"
-                    await asyncio.sleep(1)
-            else:
-                raise AssertionError("it was never found")
+            done = await written_in_the_end(desk, JANE)
             assert (done.action, len(vendor.contacts())) == ("created", 1)
             assert (await desk.events()).count("crm.contact.created") == 1
             assert (await desk.write(JANE)).action == "unchanged"
 
         run(work)
+
+    @pytest.mark.parametrize("person", [JANE, {**WHO, "company_name": "Acme"}, WHO])
+    def test_a_create_that_is_done_after_we_looked_is_not_made_again(
+        self, run: Any, vendor: Any, person: dict[str, Any]
+    ) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(self.creates, lost=True, after=2.0)
+            error = await desk.fails("crm_unavailable", person)
+            assert error.retry_after_seconds
+            await desk.fails("crm_unavailable", person, host=1)
+            done = await written_in_the_end(desk, person)
+            assert (done.action, len(vendor.contacts())) == ("created", 1)
+            assert (await desk.events()).count("crm.contact.created") == 1
+
+        run(work, hosts=2)
+
+    def test_a_create_that_is_done_after_who_asked_went_away_is_not_made_again(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(self.creates, after=2.0)
+            writing = asyncio.create_task(desk.write(WHO))
+            while not vendor.asked(self.creates):
+                await asyncio.sleep(0.01)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await desk.fails("crm_unavailable", WHO)
+            done = await written_in_the_end(desk, WHO)
+            assert (done.action, len(vendor.contacts())) == ("created", 1)
+
+        run(work)
+
+    def test_a_lost_create_that_cannot_be_looked_for_is_not_made_again(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(self.creates, lost=True)
+            writing = asyncio.create_task(desk.write(WHO))
+            while not vendor.asked(self.creates):
+                await asyncio.sleep(0.01)
+            vendor.trouble(".", Answer(503, {"message": "away"}), times=100)
+            with pytest.raises(ApiError) as away:
+                await writing
+            assert away.value.type == "crm_unavailable"
+            vendor.troubles.clear()
+            done = await written_in_the_end(desk, WHO)
+            assert (done.action, len(vendor.contacts())) == ("created", 1)
+
+        run(work)
+
+    def test_who_could_be_somebody_just_lost_waits_for_them(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            vendor.trouble(self.creates, lost=True, after=2.0)
+            await desk.fails("crm_unavailable", JANE)
+            by_url = {name: JANE[name] for name in ("full_name", "linkedin_url", "company")}
+            await desk.fails("crm_unavailable", {**by_url, "linkedin_url": "https://www.linkedin.com/in/jane-2"})
+            by_name = {name: JANE[name] for name in ("full_name", "company")}
+            done = await written_in_the_end(desk, by_name)
+            assert (done.action, len(vendor.contacts())) == ("created", 1)
+
+        run(work)
+
+
+async def written_in_the_end(desk: Desk, person: dict[str, Any]) -> WriteResult:
+    """What comes of a write that is repeated while the CRM is unavailable."""
+    for _ in range(20):
+        try:
+            return await desk.write(person)
+        except ApiError as error:
+            assert error.type == "crm_unavailable"
+            await asyncio.sleep(0.5)
+    raise AssertionError("it was never written")

@@ -129,13 +129,18 @@ class TokenAuth(msgspec.Struct, frozen=True, kw_only=True):
     grant: Literal["client_credentials", "authorization_code"] | None = None
 
 
+Refusal = Literal["grant", "app", "often"]
+"""What a token endpoint refuses: the code or token that was given, the deployment's app, or to be asked so often."""
+
+
 class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     """OAuth 2.0, authorization code grant (RFC 6749 §4.1).
 
     `pkce`: with S256 (RFC 7636). `basic`: the app names itself to `token_url` by HTTP Basic, else in the body. `extra`
     are further parameters of the authorization request. `api_key` is the name under which the token answer has the
     address to go on at, `auth_key` that under which the callback has the address of the token endpoint. `revoke_url`
-    takes a token back (RFC 7009).
+    takes a token back (RFC 7009). `refusals` are texts of the token endpoint's answers by which it refuses, where they
+    are not those of RFC 6749 §5.2.
     """
 
     authorize_url: str
@@ -149,6 +154,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     auth_key: str | None = None
     revoke_url: str | None = None
+    refusals: Mapping[str, Refusal] = {}
 
 
 class CrmAccount(msgspec.Struct, frozen=True):

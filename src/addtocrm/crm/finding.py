@@ -1,5 +1,6 @@
 """Which record of the CRM each piece is: by what was written before, and by what the CRM's search gives."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,9 +114,9 @@ def _choose(
         return
     known_by = [(one, recalled[one.digest]) for one in piece.identities if one.digest in recalled]
     keyed = any(one.name != "name" for one in piece.identities)
+    digests = [one.digest for one in piece.identities]
     telling = [one.digest for one in piece.identities if one.name != "name" or not keyed]
-    attempts = links.attempts(recalled, telling)
-    piece.attempted = bool(attempts)
+    piece.attempted = bool(links.attempts(recalled, telling))
     for identity, link in known_by:
         there = by_id.get(link.record_id or "")
         allowed = piece.by is None or identity.name in piece.by
@@ -127,7 +128,8 @@ def _choose(
             return
     choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
     piece.choice = choice._replace(taken=choice.taken | piece.taken)
-    lag, latest = crm.definition.search_lag, min([*attempts, *links.attempts(of_others, telling)], default=None)
-    if choice.found is None and latest is not None and latest < lag and not dry_run:
-        # The CRM may have made the record, and its search not know of it yet.
-        piece.failure = Unavailable(retry_after=lag - latest)
+    ages = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
+    still = links.unsettled_seconds(crm) - min(ages, default=math.inf)
+    if choice.found is None and still > 0 and not dry_run:
+        # The CRM may be making the record, or its search not know of it yet.
+        piece.failure = Unavailable(retry_after=still)

@@ -14,16 +14,20 @@ from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.failures import CallFailed
 from addtocrm.core.outgoing.vendor import Account, Vendor
 from addtocrm.core.settings import Settings
-from addtocrm.crm.contract import Definition, Expired, OAuth, RateLimited, Rejected, Unavailable
+from addtocrm.crm.contract import Definition, Expired, OAuth, RateLimited, Refusal, Rejected, Unavailable
 
 LONGEST = 1e10
 EARLY_SECONDS = 120.0
 """A token that ends within these is refreshed before it is used."""
-APP_REFUSED = ("invalid_client", "unauthorized_client", "invalid_client_secret", "invalid_client_id")
-"""Errors that are the operator's to mend (RFC 6749 §5.2; the last two are Zoho's)."""
-
-TOO_MANY = ("Access Denied", "slow_down")
-"""Errors of who asked for tokens too often (the first is Zoho's: ten in ten minutes)."""
+REFUSALS: Mapping[str, Refusal] = {
+    "invalid_grant": "grant",
+    "invalid_client": "app",
+    "unauthorized_client": "app",
+    "slow_down": "often",
+}
+"""RFC 6749 §5.2 and RFC 8628 §3.5."""
+PASSING = ("server_error", "temporarily_unavailable")
+"""RFC 6749 §4.1.2.1. Another `error` refuses what was given."""
 TOO_MANY_SECONDS = 60.0
 
 
@@ -202,17 +206,19 @@ async def _asked(
     except CallFailed as failure:
         raise Unavailable(failure.retry_after or 30) from None
     data = cast(dict[str, Any], reply.data) if isinstance(reply.data, dict) else {}
-    access, error = data.get("access_token"), data.get("error")
+    access = data.get("access_token")
     if not isinstance(access, str) or not access or not (access.isascii() and access.isprintable()):
-        if error in APP_REFUSED or (reply.status == 401 and error != "invalid_grant"):
-            raise Rejected(
-                "crm", f"{definition.label} does not accept this server's app; its operator checks its secret."
-            )
-        if error in TOO_MANY:
-            raise RateLimited(TOO_MANY_SECONDS)
-        if isinstance(error, str) and reply.status < 500 and error not in ("server_error", "temporarily_unavailable"):
-            raise Rejected("token", f"is not accepted by {definition.label}; connect again.")
-        raise Unavailable
+        match _refusal(oauth, reply.status, data):
+            case "app":
+                raise Rejected(
+                    "crm", f"{definition.label} does not accept this server's app; its operator checks its secret."
+                )
+            case "often":
+                raise RateLimited(TOO_MANY_SECONDS)
+            case "grant":
+                raise Rejected("token", f"is not accepted by {definition.label}; connect again.")
+            case None:
+                raise Unavailable
     seconds, refresh = data.get("expires_in"), data.get("refresh_token")
     tokens = Tokens(
         access_token=access,
@@ -221,6 +227,16 @@ async def _asked(
         client=client if form["grant_type"] == "client_credentials" else None,
     )
     return Granted(tokens, _followed(definition, data.get(oauth.api_key or "")), auth_url)
+
+
+def _refusal(oauth: OAuth, status: int, data: Mapping[str, Any]) -> Refusal | None:
+    """What an answer without a token refuses; None where it only fails."""
+    known, texts = {**REFUSALS, **oauth.refusals}, [one for one in data.values() if isinstance(one, str)]
+    said = next((known[one] for one in texts if one in known), None)
+    if said is None and status == 401:
+        return "app"
+    error = data.get("error")
+    return "grant" if said is None and isinstance(error, str) and status < 500 and error not in PASSING else said
 
 
 def _client(oauth: OAuth, client: tuple[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -154,7 +154,10 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
 
 
 async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
-    """The pieces whose record was made though no answer came: they are found now."""
+    """The pieces whose record was made though no answer came: they are found now. The others stay attempts (see
+    `links.AT_IT_SECONDS`), for the CRM may still be at them."""
+    if lost:
+        await links.attempt(crm, lost[0].kind, [piece.own_identities for piece in lost])
     found: list[Piece] = []
     for pause in LOOK_AGAIN_SECONDS:
         if not lost:
@@ -162,7 +165,7 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
         await asyncio.sleep(pause)
         try:
             candidates = await look(crm, lost[0].kind, lost)
-        except Unavailable:
+        except Failure:
             continue
         for piece in list(lost):
             choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
@@ -170,14 +173,6 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
                 piece.choice, piece.failure, piece.attempted = choice, None, True
                 lost.remove(piece)
                 found.append(piece)
-        if crm.definition.search_lag == 0:
-            break
-    if crm.definition.search_lag == 0 and lost:
-        # Its search knows at once what it has: these were not made.
-        await links.drop(crm, attempts=[one for piece in lost for one in piece.own_identities])
-        for piece in lost:
-            piece.failure, piece.choice = None, Choice(None, None, piece.choice.taken)
-        found += lost
     return found
 
 

@@ -50,7 +50,8 @@ class Trouble:
     """What happens to the next `times` requests whose `METHOD /path` matches `where`.
 
     `answer` is given instead of the work; with `lost`, the work is done and the connection cut without an answer;
-    with `held`, the work is done and its answer sent when that is set.
+    with `held`, the work is done and its answer sent when that is set; with `after`, the work is begun so many seconds
+    later, and with `lost` too the connection is cut before.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Trouble:
         times: int = 1,
         lost: bool = False,
         held: threading.Event | None = None,
+        after: float = 0.0,
     ) -> None:
-        self.where, self.answer, self.times, self.lost, self.held = re.compile(where), answer, times, lost, held
+        self.where, self.answer, self.times = re.compile(where), answer, times
+        self.lost, self.held, self.after = lost, held, after
 
 
 F = TypeVar("F", bound=Callable[..., Answer])
@@ -327,14 +330,16 @@ class Vendor:
                     self.troubles.remove(trouble)
         if trouble and trouble.answer:
             return _send(handler, trouble.answer)
+        if trouble and trouble.after:
+            if trouble.lost:
+                _cut(handler)
+            time.sleep(trouble.after)
         with self.lock:
             answer = self._answer(request)
         if trouble and trouble.held:
             trouble.held.wait(60)
         if trouble and trouble.lost:
-            handler.close_connection = True
-            handler.connection.shutdown(socket.SHUT_RDWR)
-            return None
+            return None if trouble.after else _cut(handler)
         return _send(handler, answer)
 
     def _answer(self, request: Request) -> Answer:
@@ -374,6 +379,11 @@ def proves(verifier: str, challenge: str) -> bool:
 
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == challenge
+
+
+def _cut(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _read(handler: BaseHTTPRequestHandler) -> Request:

@@ -68,6 +68,16 @@ VIEW = {
 }
 
 
+CORRELATION = "b1c0e1d2-0000-4000-8000-000000000000"
+REFUSED = {
+    ("invalid_grant", "refresh_token"): ("BAD_REFRESH_TOKEN", "missing or invalid refresh token"),
+    ("invalid_grant", "authorization_code"): ("BAD_AUTH_CODE", "missing or invalid auth code"),
+    ("invalid_client", ""): ("BAD_CLIENT_ID", "missing or invalid client id"),
+    ("unsupported_grant_type", ""): ("BAD_GRANT_TYPE", "missing or unknown grant type"),
+}
+"""What the token endpoint says of what RFC 6749 calls so, by the grant."""
+
+
 class Says(Exception):
     """An answer of the vendor that a client may well get."""
 
@@ -93,7 +103,7 @@ class Stored:
 
 
 def error(status: int, category: str, message: str, **more: Any) -> Answer:
-    body = {"status": "error", "message": message, "correlationId": "b1c0e1d2-0000-4000-8000-000000000000"}
+    body = {"status": "error", "message": message, "correlationId": CORRELATION}
     return Answer(status, {**body, "category": category, **more})
 
 
@@ -116,6 +126,7 @@ class HubSpotServer(Vendor):
         self.custom: dict[str, dict[str, dict[str, Any]]] = {"contacts": {}, "companies": {}}
         self.merged: dict[str, str] = {}
         self.lists: dict[str, tuple[str, str, list[str]]] = {}
+        self._grant_type = ""
         self._searching = False
         self._searches: deque[float] = deque()
 
@@ -125,7 +136,12 @@ class HubSpotServer(Vendor):
     def token(self, request: Request) -> Answer:
         if request.query or not request.form:
             raise refuse("the parameters of the token endpoint belong into the body")
+        self._grant_type = request.form.get("grant_type", "")
         return self.grant(request, hub_id=4711, token_use="access_token", scopes=[])
+
+    def grant_refused(self, error: str) -> Answer:
+        status, message = REFUSED[error, self._grant_type] if error == "invalid_grant" else REFUSED[error, ""]
+        return Answer(400, {"status": status, "message": message, "correlationId": CORRELATION})
 
     @route("POST", "/oauth/v3/token/revoke", public=True)
     def revoke(self, request: Request) -> Answer:

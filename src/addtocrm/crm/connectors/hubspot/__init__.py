@@ -16,6 +16,9 @@ specifications, 2026-08), D is https://developers.hubspot.com/docs.
 - Pages of 500 lists and associations: S. Of 500 owners: not confirmed.
 - Tokens last 1,800 s, the refresh token stays, v1 of OAuth ends 2027-02-16 (D/api-reference/auth-oauth-v3/guide). v3
   takes code_verifier (S); whether the authorization page keeps code_challenge is not documented.
+- A refused refresh token is 400 with `status` BAD_REFRESH_TOKEN (https://www.nango.dev/blog/
+  hubspot-oauth-bad-refresh-token; https://github.com/HGData/mk-node-hubspot/issues/64); the other words of the token
+  endpoint are seen in public clients only. S has the usual form of an error there, without `status` or `error`.
 - hs_linkedin_url (contacts) and linkedin_company_page (companies) are HubSpot's own texts: seen in lists of properties.
 - There is no way to write only what has not changed: before a guarded update the record is looked at once more.
 """
@@ -86,6 +89,16 @@ connector = Definition(
         ),
         pkce=True,
         revoke_url="https://api.hubapi.com/oauth/v3/token/revoke",
+        refusals={
+            "BAD_REFRESH_TOKEN": "grant",
+            "missing or invalid refresh token": "grant",
+            "BAD_AUTH_CODE": "grant",
+            "EXPIRED_AUTH_CODE": "grant",
+            "MISMATCH_REDIRECT_URI_AUTH_CODE": "grant",
+            "BAD_HUB": "grant",
+            "BAD_CLIENT_ID": "app",
+            "BAD_CLIENT_SECRET": "app",
+        },
     ),
     capabilities=(
         "contacts",

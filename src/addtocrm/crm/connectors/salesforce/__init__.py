@@ -46,6 +46,7 @@ connector = Definition(
         scopes=("api", "refresh_token"),
         pkce=True,
         api_key="instance_url",
+        refusals={"invalid_client_id": "app"},
     ),
     capabilities=(
         "contacts",

@@ -74,6 +74,11 @@ connector = Definition(
         api_key="api_domain",
         auth_key="accounts-server",
         revoke_url="https://accounts.zoho.com/oauth/v2/token/revoke",
+        refusals={
+            "invalid_code": "grant",
+            "invalid_client_secret": "app",
+            "Access Denied": "often",
+        },
     ),
     capabilities=(
         *("contacts", "companies", "notes", "tasks", "owners", "lists"),
