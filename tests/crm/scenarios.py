@@ -181,6 +181,29 @@ class Scenarios(TroubleScenarios):
         """An id of the vendor's form that no record has."""
         return id[:-1] + ("1" if id[-1] != "1" else "2")
 
+    @pytest.mark.parametrize("named", [True, False])
+    def test_addresses_of_another_contact_stay_there(self, run: Any, vendor: Any, named: bool) -> None:
+        async def work(desk: Desk) -> None:
+            johns = vendor.put_contact(first_name="John", last_name="Roe", email="john@acme.example.com")
+            janes = vendor.put_contact(**WITHOUT_FULL, email="jane@home.example.com")
+            own = {"email": "jane@home.example.com"}
+            sent = {**WHO, **own, "emails": [own, {"email": "John@acme.example.com"}, {"email": "jane@example.org"}]}
+            by_id = {"contact_id": janes} if named else {}
+            done = await desk.write(sent, on_conflict="overwrite", **by_id)
+            assert done.contact_id == janes
+            rules = (await mappings.get(desk.setup, desk.account_id, "contact")).rules
+            if any("other_emails" in rule.from_ and not rule.read_only for rule in rules):
+                assert (done.fields_written, done.fields_kept) == (["other_emails"], ["other_emails"])
+            if named:
+                first = await desk.write({**WHO, "email": "john@acme.example.com"}, contact_id=janes)
+                assert (first.contact_id, first.fields_kept) == (janes, ["email"])
+            new = await desk.write({"full_name": "Ann Poe", "email": "ann@example.org", "emails": sent["emails"][1:2]})
+            assert new.action == "created"
+            holders = [one["id"] for one in vendor.contacts() if "john@acme.example.com" in all_emails(one)]
+            assert holders == [johns]
+
+        run(work)
+
     def test_a_dry_run_shows_what_would_be_sent(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             done = await desk.write(JANE, dry_run=True)
@@ -415,3 +438,7 @@ class Scenarios(TroubleScenarios):
             assert (found.contact_id, found.matched_by) == (there_id, "linkedin_url")
 
         run(work)
+
+
+def all_emails(contact: dict[str, Any]) -> set[str]:
+    return {one.lower() for one in (contact.get("email") or "", *(contact.get("other_emails") or ()))}

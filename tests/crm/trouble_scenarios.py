@@ -187,6 +187,16 @@ class TroubleScenarios(AtADesk):
 
         run(work)
 
+    def test_an_update_whose_answer_is_lost_is_told(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"])
+            vendor.trouble(self.writes, lost=True)
+            done = await desk.write({**WHO, "email": JANE["email"], "phone": "+15550100100"})
+            assert (done.contact_id, done.action, done.fields_written) == (there, "updated", ["phone"])
+            assert await desk.events() == ["crm.connected", "crm.contact.updated"]
+
+        run(work)
+
     def test_who_could_be_somebody_just_lost_waits_for_them(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             vendor.trouble(self.creates, lost=True, after=2.0)

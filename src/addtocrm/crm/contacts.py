@@ -182,8 +182,7 @@ async def _find(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -
         if not matching.elsewhere(piece.values, there):
             continue
         if write.on_conflict == "fill_empty":
-            piece.choice = piece.choice._replace(taken=piece.choice.taken | of_employment(piece.values))
-            piece.taken = piece.choice.taken
+            piece.kept_back = frozenset(of_employment(piece.values))
             entry.company = {}
         entry.moves = write.on_conflict == "overwrite"
 

@@ -20,7 +20,7 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     identities = [one for piece in pieces for one in piece.identities]
     recalled = await links.recall(crm, kind, identities)
     of_others = await links.of_others(crm, kind, identities)
-    candidates = {one.record.id: one for one in await look(crm, kind, [one for one in pieces if not one.contact_id])}
+    candidates = {one.record.id: one for one in await look(crm, kind, pieces)}
     linked_ids = {link.record_id for link in (*recalled.values(), *of_others.values()) if link.record_id}
     named = {piece.contact_id for piece in pieces if piece.contact_id}
     missing = [id for id in sorted(linked_ids | named) if id not in candidates]
@@ -47,7 +47,8 @@ async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate
     for each in await kinds(crm, kind):
         rules, _ = await crm.mapped(each)
         for piece in pieces:
-            by = piece.by if piece.by is not None else (*matching.KEYS[kind], "name")
+            named = not piece.contact_id and (piece.by is None or "name" in piece.by)
+            by = (*matching.KEYS[kind], *(("name",) if named else ()))
             terms = tuple(mapping.terms(rules, kind, piece.values, by))
             if terms or crm.definition.vendor is None:
                 sought.append(Sought(piece.values, terms))
@@ -109,8 +110,7 @@ def _choose(
         if found is None:
             piece.failure = NotFound(f"contact {piece.contact_id}")
         else:
-            taken = matching.taken(piece.kind, piece.values, candidates, found)
-            piece.choice = Choice(found, "contact_id", taken | piece.taken)
+            piece.choice = Choice(found, "contact_id", matching.taken(piece.kind, piece.values, candidates, found))
         return
     known_by = [(one, recalled[one.digest]) for one in piece.identities if one.digest in recalled]
     keyed = any(one.name != "name" for one in piece.identities)
@@ -123,13 +123,11 @@ def _choose(
         if there and identity.name == "name" and matching.is_ambiguous(piece.kind, piece.values, there, candidates):
             continue
         if there and allowed and matching.linked(piece.kind, piece.values, there, identity.name):
-            taken = matching.taken(piece.kind, piece.values, candidates, there)
-            piece.choice = Choice(there, identity.name, taken | piece.taken)
+            piece.choice = Choice(there, identity.name, matching.taken(piece.kind, piece.values, candidates, there))
             return
-    choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
-    piece.choice = choice._replace(taken=choice.taken | piece.taken)
+    piece.choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
     ages = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
     still = links.unsettled_seconds(crm) - min(ages, default=math.inf)
-    if choice.found is None and still > 0 and not dry_run:
+    if piece.choice.found is None and still > 0 and not dry_run:
         # The CRM may be making the record, or its search not know of it yet.
         piece.failure = Unavailable(retry_after=still)

@@ -15,7 +15,6 @@ from addtocrm.crm.contract import Kind, Record
 from addtocrm.crm.matching import By, Identity, among
 from addtocrm.crm.opening import OpenForWriting
 
-
 AT_IT_SECONDS = 120.0
 """So long after it is asked to make a record a CRM may still be at it: the request goes out within 60 s
 (`Outgoing.call`), and no CRM works at one for longer than that."""

@@ -32,7 +32,7 @@ class Candidate(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """`found` is None where it is a new one, `by` what found it; `taken` are fields that may not be written."""
+    """`found` is None where it is a new one, `by` what found it; `taken` are keys (see `keys`) that are another's."""
 
     found: Candidate | None
     by: By | None
@@ -79,11 +79,18 @@ def is_ambiguous(kind: Kind, values: Values, candidate: Candidate, candidates: S
 def taken(kind: Kind, values: Values, candidates: Sequence[Candidate], found: Candidate | None) -> frozenset[str]:
     """The keys of `values` that are another candidate's."""
     others = [one for one in candidates if found is None or one.record.id != found.record.id]
-    return frozenset(
-        name
-        for name in KEYS[kind]
-        if (wanted := key(name, values)) and any(wanted in keys(name, one.values) for one in others)
-    )
+    theirs = {one for name in KEYS[kind] for other in others for one in keys(name, other.values)}
+    return frozenset(one for name in KEYS[kind] for one in keys(name, values) if one in theirs)
+
+
+def without(kind: Kind, values: Values, taken: Collection[str]) -> dict[str, Any]:
+    """`values` without keys that are another's."""
+    left = {name: value for name, value in values.items() if name not in KEYS[kind] or key(name, values) not in taken}
+    for name in KEYS[kind]:
+        several = left.pop(OTHERS.get(name, ""), None)
+        if isinstance(several, list):
+            left |= {OTHERS[name]: [one for one in several if key(name, {name: one}) not in taken]}
+    return left
 
 
 def _by_key(

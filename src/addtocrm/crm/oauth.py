@@ -231,12 +231,14 @@ async def _asked(
 
 def _refusal(oauth: OAuth, status: int, data: Mapping[str, Any]) -> Refusal | None:
     """What an answer without a token refuses; None where it only fails."""
-    known, texts = {**REFUSALS, **oauth.refusals}, [one for one in data.values() if isinstance(one, str)]
-    said = next((known[one] for one in texts if one in known), None)
-    if said is None and status == 401:
+    known: dict[str, Refusal] = {**REFUSALS, **oauth.refusals}
+    for text in data.values():
+        if isinstance(text, str) and text in known:
+            return known[text]
+    if status == 401:
         return "app"
     error = data.get("error")
-    return "grant" if said is None and isinstance(error, str) and status < 500 and error not in PASSING else said
+    return "grant" if isinstance(error, str) and error not in PASSING else None
 
 
 def _client(oauth: OAuth, client: tuple[str, str]) -> tuple[dict[str, str], dict[str, str]]:

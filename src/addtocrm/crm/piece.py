@@ -16,8 +16,10 @@ from addtocrm.crm.model import Action
 class Piece(msgspec.Struct, kw_only=True, eq=False):
     """One record to be: what is to be written, then what became of it.
 
-    `by` is what may find it, None for all keys and the name; `contact_id` is the one record that it may be. `empty` are
-    our names of fields to be emptied. `record` is None only where a dry run would make it.
+    `by` is what may find it, None for all keys and the name; `contact_id` is the one record that it may be. `kept_back`
+    are our names of fields that may not be written, `empty` of those to be emptied. `attempted`: the record may be one
+    that we made before; `unanswered`: it was changed, and no answer came. `record` is None only where a dry run would
+    make it.
     """
 
     kind: Kind
@@ -25,10 +27,11 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     on_conflict: OnConflict = "fill_empty"
     by: Collection[By] | None = None
     contact_id: str | None = None
-    taken: frozenset[str] = frozenset()
+    kept_back: frozenset[str] = frozenset()
     empty: Sequence[str] = ()
     choice: Choice = Choice(None, None, frozenset())
     attempted: bool = False
+    unanswered: bool = False
     failure: Failure | ApiError | None = None
     record: Record | None = None
     action: Action = "unchanged"
@@ -51,7 +54,14 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     @property
     def own_identities(self) -> list[Identity]:
         """Those that are no other record's."""
-        return [one for one in self.identities if one.name not in self.choice.taken]
+        own = matching.identities(self.kind, matching.without(self.kind, self.values, self.choice.taken))
+        return [one for one in own if one.name not in self.kept_back]
+
+    @property
+    def free(self) -> dict[str, Any]:
+        """The values that may be written."""
+        own = matching.without(self.kind, self.values, self.choice.taken)
+        return {name: value for name, value in own.items() if name not in self.kept_back}
 
     def also(self, field: str) -> None:
         """Counts something written beside the record's own fields."""

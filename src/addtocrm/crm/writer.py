@@ -65,7 +65,7 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
     kind = there.record.kind if there else piece.kind
     rules, fields = await crm.mapped(kind)
     has = piece.choice.there
-    free = {name: value for name, value in piece.values.items() if name not in piece.choice.taken}
+    free = piece.free
     try:
         wanted = mapping.wanted(
             rules,
@@ -88,7 +88,7 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
         theirs = there.record.fields.get(one.field.name) if there else None
         if there and mapping.equal(rule, one.field, one.value, theirs):
             continue
-        names = [name for name in one.names if not mapping.said(rule, one.field, piece.values.get(name), theirs)]
+        names = [name for name in one.names if not mapping.said(rule, one.field, free.get(name), theirs)]
         if writes(piece.on_conflict if there else "overwrite", theirs):
             changes[one.field.name] = mapping.with_theirs(rule, one.value, theirs)
             written += names or [mapping.label(rules, one.field.name)]
@@ -101,7 +101,7 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
             written += emptied
     mapped_names = {name for rule in rules if not rule.read_only and rule.field in fields for name in rule.from_}
     known_names = [name for name in piece.values if name in mapped_names or name.startswith(CUSTOM)]
-    kept += [name for name in known_names if name in piece.choice.taken and has.get(name) != piece.values[name]]
+    kept += [name for name in known_names if piece.values[name] not in (free.get(name), has.get(name))]
     order = list(piece.values)
     piece.kept = [
         name
@@ -198,6 +198,9 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
                 case NotFound():
                     await links.drop(crm, [update.record.id])
                     again += await _chosen_anew(crm, piece, None)
+                case Unavailable() if outcome.maybe_done and not piece.unanswered:
+                    piece.unanswered = True
+                    again += await _unless_done(crm, piece, update)
                 case _ if await _field_gone(crm, piece, outcome):
                     again.append(piece)
                 case _:
@@ -207,6 +210,24 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
         if first[update.record.kind, update.record.id] is not piece:
             again += await _read_anew(crm, piece, update.record)
     return again
+
+
+async def _unless_done(crm: OpenForWriting, piece: Piece, update: Update) -> list[Piece]:
+    """The piece with the record as it is now, unless that has all that was sent: then it is done, as planned."""
+    again = await _read_anew(crm, piece, update.record)
+    there = piece.choice.found
+    if not again or there is None or there.record.id != update.record.id:
+        return again
+    rules, fields = await crm.mapped(there.record.kind)
+    rule_of = {rule.field: rule for rule in rules}
+    for name, ours in update.changes.items():
+        theirs = there.record.fields.get(name)
+        if ours is None and is_empty(theirs):
+            continue
+        if ours is None or name not in fields or not mapping.equal(rule_of.get(name), fields[name], ours, theirs):
+            return again
+    piece.record = there.record
+    return []
 
 
 async def _read_anew(crm: OpenForWriting, piece: Piece, record: Record) -> list[Piece]:
@@ -237,21 +258,20 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
         return False
     id = outcome.id
     fresh = (await crm.connector.get(matching.among(piece.kind), [id])).get(id) if id else None
-    if fresh is not None:
-        there = candidate(await crm.mapped(fresh.kind), fresh)
-        same: list[By] = [
-            one for one in matching.KEYS[piece.kind] if matching.same_key(one, piece.values, there.values)
-        ]
-        name = (*same, BY_NAME)[0]
-        if name in piece.choice.taken or (piece.by is not None and name not in piece.by):
-            return False
-        if matching.linked(piece.kind, piece.values, there, name):
-            piece.choice = Choice(there, name, piece.choice.taken)
-            return True
-        # Another person's: what of it identifies is theirs.
-        piece.choice = piece.choice._replace(taken=piece.choice.taken | {name})
-        return name != BY_NAME and name in piece.values
-    return False
+    if fresh is None:
+        return False
+    there = candidate(await crm.mapped(fresh.kind), fresh)
+    shared = matching.taken(piece.kind, piece.free, [there], None)
+    names: list[By] = [one for one in matching.KEYS[piece.kind] if shared & matching.keys(one, there.values)]
+    name = (*names, BY_NAME)[0]
+    if piece.by is not None and name not in piece.by:
+        return False
+    if matching.linked(piece.kind, piece.values, there, name):
+        piece.choice = Choice(there, name, piece.choice.taken)
+        return True
+    # Another person's: what of it identifies is theirs.
+    piece.choice = piece.choice._replace(taken=piece.choice.taken | shared)
+    return bool(shared)
 
 
 async def _field_gone(crm: OpenForWriting, piece: Piece, outcome: Failure) -> bool:

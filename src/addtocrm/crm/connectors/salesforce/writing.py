@@ -74,13 +74,15 @@ class Writer:
         subs = [_patch(one, f"r{i}") for i, one in enumerate(updates)]
 
         async def alone(i: int) -> Outcome:
-            call = {"json": subs[i]["body"], "headers": subs[i]["httpHeaders"], "idempotent": True}
+            call = {"json": subs[i]["body"], "headers": subs[i]["httpHeaders"], "idempotent": not updates[i].guarded}
             reply = await self._api.ask("PATCH", subs[i]["url"], **call)
             return changed(reply.status, reply.data)
 
         async def once(part: Sequence[int]) -> list[Outcome]:
             joint = [i for i in part if len(part) > 1 and REFERENCE not in str(subs[i]["body"])]
-            answers = await self._api.composite([subs[i] for i in joint], idempotent=True) if joint else []
+            # Of a guarded change that was made, the repeat is refused.
+            twice = not any(updates[i].guarded for i in joint)
+            answers = await self._api.composite([subs[i] for i in joint], idempotent=twice) if joint else []
             done = {i: changed(one.http_status_code, one.body) for i, one in zip(joint, answers, strict=True)}
             apart = [i for i in part if i not in done]
             done |= zip(apart, await together(apart, alone, 1), strict=True)

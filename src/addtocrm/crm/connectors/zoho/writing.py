@@ -65,7 +65,8 @@ class Writer:
         bodies = [{"id": one.record.id} | self._body(module, one.changes) for one in updates]
         headers = {"if-unmodified-since": max((str(u.record.version) for u in updates), key=_time)} if guarded else {}
         path = f"/{module}/{updates[0].record.id}" if len(updates) == 1 else f"/{module}"
-        items = await self._api.send("PUT", path, bodies, module, headers=headers)
+        # Of a guarded change that was made, the repeat is refused.
+        items = await self._api.send("PUT", path, bodies, module, headers=headers, idempotent=not guarded)
         if len(updates) > 1 and all(isinstance(item, Changed) for item in items):
             return [(await self._put(module, guarded, [one]))[0] for one in updates]
         return [
