@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Account, Server, cli, until
+from harness import Account, Server, child_process, cli, until
 
 from addtocrm.core.ids import new_id
 
@@ -150,6 +150,44 @@ def test_who_is_back_in_the_table_though_forgotten_spoils_no_page(new_server: An
     alone = search(account, filters={"keywords": "x"})
     assert (names(alone), alone.json()["credits_deducted"]) == ([], 0)
     found(account, ["Ada", "Cy"], job_title="VP Sales")
+
+
+def test_pages_of_another_database_are_not_sold(new_server: Any, tmp_path: Path) -> None:
+    server: Server = new_server()
+    cli("import", "people", str(write(tmp_path, PEOPLE)), environment=server.environment)
+    account = server.account(credits=200)
+    found(account, ["Ada", "Bo", "Cy"], job_title="VP Sales")
+    index = until(lambda: child_process(server, "index"))
+    os.kill(index, signal.SIGSTOP)
+    server.query("delete from people where identity = 'in:bo-search'")
+    server.query("update people_feed set generation = gen_random_uuid()")
+    account.set_credits(5)
+    refused = search(account, filters={"job_title": "VP Sales"}, refresh=True)
+    assert (refused.status_code, refused.json()["error"]["retry_after_seconds"]) == (500, 5)
+    assert account.usage()["credits"]["remaining"] == 5
+    os.kill(index, signal.SIGCONT)
+    until(lambda: search(account, filters={"job_title": "VP Sales"}, refresh=True).json().get("total") == 2)
+
+
+def test_a_name_is_nobody_yet_while_there_is_no_index(new_server: Any, tmp_path: Path) -> None:
+    server: Server = new_server()
+    people = [("ana-1", "Ana Garcia", "CTO", "Anaco"), ("ana-2", "Ana Garcia Lopez", "CFO", "Anaco")]
+    cli(
+        "import", "people", str(write(tmp_path, [(*one, "", "", "") for one in people])), environment=server.environment
+    )
+    account = server.account(credits=200)
+    found(account, ["Ana", "Ana"], company_name="Anaco")
+    index = until(lambda: child_process(server, "index"))
+    os.kill(index, signal.SIGSTOP)
+    (tmp_path / "search" / "current").unlink()
+    account.set_credits(5)
+    asked = {"first_name": "Ana", "last_name": "Garcia", "company_name": "Anaco"}
+    failed = account.client.post("/v1/people/enrich", json=asked)
+    assert failed.status_code == 500 and "nothing was charged" in failed.json()["error"]["message"]
+    assert account.usage()["credits"]["remaining"] == 5
+    assert account.enrich("ana-1").status_code == 200
+    os.kill(index, signal.SIGCONT)
+    until(lambda: account.client.post("/v1/people/enrich", json=asked).status_code == 404)
 
 
 def test_all_workers_follow_what_is_imported_also_after_a_kill_and_a_rebuild(new_server: Any, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from addtocrm.crm import connections
 from addtocrm.crm.setup import opened
 from addtocrm.mail.dns import MailDns
 from addtocrm.privacy import service as suppressions
-from addtocrm.sources.index import folder
+from addtocrm.sources.index import damage, folder
 from addtocrm.sources.index.follow import behind
 from addtocrm.sources.index.reader import NotReady, Reader
 
@@ -191,13 +191,16 @@ async def _sealed(url: str, settings: Settings) -> tuple[int, int]:
 
 def _search(settings: Settings) -> str:
     """How far the search index of this host follows the people."""
-    if folder.current(settings.data_dir / folder.NAME) is None:
+    current = folder.current(settings.data_dir / folder.NAME)
+    if current is None:
         return "none on this host yet; `addtocrm serve` builds it"
     missing = asyncio.run(_behind(_answering(settings), settings.data_dir / folder.NAME))
     try:
         people = Reader(settings.data_dir).count()
+        if not damage.is_sound(current):
+            raise NotReady
     except NotReady:
-        raise Problem("it cannot be read; a running server builds it anew, or `addtocrm search rebuild`") from None
+        raise Problem("it is damaged; a running server builds it anew, or `addtocrm search rebuild`") from None
     if missing > MOST_BEHIND:
         raise Problem(f"it has {people:,} people and is {missing:,} changes behind; is `addtocrm serve` running?")
     return f"{people:,} people" + (f", {missing:,} changes behind" if missing else "")

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
 import random
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from index_crowd import Crowd, crowd, person, put, wanted
 
 from addtocrm.core.db.pool import Pool, open_pool
 from addtocrm.core.ids import new_id
-from addtocrm.sources.index import folder
+from addtocrm.sources.index import damage, folder
 from addtocrm.sources.index.build import build
 from addtocrm.sources.index.follow import Follower
 from addtocrm.sources.index.query import Filter, Wanted, normal
@@ -96,11 +99,11 @@ def test_it_finds_who_is_found_by_reading_all_before_and_after_changes(run: Any,
     run(work)
 
 
-def test_pages_of_who_stays_are_whole_while_others_come_and_go(run: Any, tmp_path: Path) -> None:
+def test_pages_of_who_stays_are_whole_while_others_come_go_and_change(run: Any, tmp_path: Path) -> None:
     async def work(pool: Pool) -> None:
         rng = random.Random(16)
-        stay = crowd(rng, 300)
-        await put(pool, stay)
+        stay, change = crowd(rng, 300), crowd(rng, 100)
+        await put(pool, {**stay, **change})
         root = folder.root(tmp_path)
         await build(pool, root)
         reader, follower = Reader(tmp_path), Follower(pool, root)
@@ -113,10 +116,10 @@ def test_pages_of_who_stays_are_whole_while_others_come_and_go(run: Any, tmp_pat
             if after is None:
                 break
             others = crowd(rng, 3)
-            await put(pool, others)
+            changed = rng.sample([*change], 3)
+            await put(pool, {**others, **{id: person(rng, id) for id in changed}})
             await pool.execute("delete from people where id = any($1)", [*others][:1])
             await caught_up(follower)
-        assert len(seen) == len(set(seen))
         assert [id for id in seen if id in stay] == Crowd(stay).found({}, {})
 
     run(work)
@@ -158,6 +161,144 @@ def test_an_index_that_cannot_be_followed_is_built_anew(run: Any, tmp_path: Path
     run(work)
 
 
+def harmed(build: Path, ending: str) -> None:
+    """Random bytes in the largest file of a kind, but for its footer."""
+    file = max(build.glob(f"*.{ending}"), key=lambda one: one.stat().st_size)
+    with file.open("r+b") as opened:
+        opened.write(os.urandom(file.stat().st_size - 150))
+
+
+@pytest.mark.parametrize("ending", ["idx", "pos", "term", "fast", "fieldnorm", "store"])
+def test_whatever_is_damaged_the_index_is_built_anew(run: Any, tmp_path: Path, ending: str) -> None:
+    async def work(pool: Pool) -> None:
+        rng = random.Random(20)
+        people = crowd(rng, 2000)
+        await put(pool, people)
+        root = folder.root(tmp_path)
+        follower, reader = Follower(pool, root), Reader(tmp_path)
+        await caught_up(follower)
+        built = folder.current(root)
+        assert built is not None and reader.count() == 2000
+        harmed(built, ending)
+        if ending in ("idx", "term", "fast"):
+            with pytest.raises(NotReady):
+                for _ in range(50):
+                    filters, flags = wanted(rng)
+                    reader.page(as_wanted(filters, flags), 20)
+                    reader.facets(Wanted(), ["city", "skills"])
+            assert not damage.is_sound(built)
+        else:
+            follower = Follower(pool, root)
+        await caught_up(follower)
+        assert folder.current(root) != built
+        await asyncio.to_thread(agrees, reader, people, rng, 10)
+
+    run(work)
+
+
+def test_a_suspicion_that_is_wrong_builds_nothing(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        await put(pool, crowd(random.Random(21), 50))
+        root = folder.root(tmp_path)
+        follower = Follower(pool, root)
+        await caught_up(follower)
+        built = folder.current(root)
+        assert built is not None
+        damage.suspect(built)
+        await caught_up(follower)
+        assert folder.current(root) == built and not damage.is_suspected(built)
+
+    run(work)
+
+
+def test_an_index_of_another_database_is_not_searched(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        await put(pool, crowd(random.Random(22), 50))
+        root = folder.root(tmp_path)
+        follower, reader = Follower(pool, root), Reader(tmp_path)
+        await caught_up(follower)
+        await pool.execute("update people_feed set generation = gen_random_uuid()")
+        with folder.building(root), pytest.raises(folder.Busy):
+            await follower.step()
+        with pytest.raises(NotReady):
+            reader.count()
+        await caught_up(follower)
+        assert reader.count() == 50
+
+    run(work)
+
+
+def test_a_folder_that_is_removed_is_made_again(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(pool: Pool) -> None:
+        monkeypatch.setattr("addtocrm.sources.index.follow.RETRY_SECONDS", 0.1)
+        await put(pool, crowd(random.Random(23), 50))
+        root = folder.root(tmp_path)
+        reader, following = Reader(tmp_path), asyncio.create_task(Follower(pool, root).run())
+
+        async def ready() -> None:
+            while folder.current(root) is None:
+                assert not following.done()
+                await asyncio.sleep(0.05)
+            assert reader.count() == 50
+
+        await ready()
+        shutil.rmtree(root)
+        await asyncio.wait_for(ready(), 60)
+        following.cancel()
+
+    run(work)
+
+
+def test_many_threads_search_while_builds_come_and_go(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        await put(pool, crowd(random.Random(24), 200))
+        root = folder.root(tmp_path)
+        await build(pool, root)
+        reader, going = Reader(tmp_path), True
+
+        def search() -> int:
+            searches = 0
+            while going:
+                hits = reader.page(Wanted(), 20)
+                assert (len(hits.ids), hits.total) == (20, 200)
+                searches += 1
+            return searches
+
+        with ThreadPoolExecutor(8) as threads:
+            searching = [threads.submit(search) for _ in range(8)]
+            try:
+                for _ in range(8):
+                    await build(pool, root)
+                    folder.remove_others(root)
+            finally:
+                going = False
+            assert all(one.result() for one in searching)
+
+    run(work)
+
+
+def test_counts_of_many_values_are_exact(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        root = folder.root(tmp_path)
+        follower, reader = Follower(pool, root), Reader(tmp_path)
+        others = [f"Filler {number:03}" for number in range(600)] * 2
+        for names in (others, [*others, "Target"], ["Target"] * 30, ["Target"]):
+            await put(pool, {new_id("per"): {"company": {"name": name}} for name in names})
+            await caught_up(follower)
+        assert reader.facets(Wanted(), ["company_name"])["company_name"]["Target"] == 32
+
+    run(work)
+
+
+def test_a_size_of_very_many_digits_is_one(run: Any, tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        await put(pool, {new_id("per"): {"company": {"size": "9" * 9000}}})
+        await build(pool, folder.root(tmp_path))
+        assert Reader(tmp_path).facets(Wanted(), ["company_size"]) == {"company_size": {"10001+": 1}}
+
+    run(work)
+
+
 def test_one_whose_data_have_another_form_is_left_out_alone(run: Any, tmp_path: Path) -> None:
     async def work(pool: Pool) -> None:
         people = crowd(random.Random(18), 20)
@@ -191,9 +332,9 @@ def test_what_is_left_of_people_in_the_files_goes_after_a_week(
         while folder.current(root) == built:
             await follower.step()
             await asyncio.sleep(0.01)
-        new = folder.current(root)
-        assert new is not None and Reader(tmp_path).count() == 20
-        assert not any(b"zymurgist" in file.read_bytes() for file in new.iterdir())
+        await caught_up(follower)
+        assert Reader(tmp_path).count() == 20
+        assert not any(b"zymurgist" in file.read_bytes() for file in root.glob("build-*/*"))
 
     run(work)
 

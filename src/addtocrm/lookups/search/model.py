@@ -82,5 +82,6 @@ class Counts(msgspec.Struct, frozen=True, omit_defaults=True):
     total: Annotated[int, Meta(ge=0, le=10_000, description="How many are found in all; 10,000 where they are more.")]
     total_is_exact: bool
     facets: Annotated[
-        dict[str, dict[str, int]] | msgspec.UnsetType, Meta(description="By filter and value, where asked for.")
+        dict[str, dict[str, int]] | msgspec.UnsetType,
+        Meta(description="By filter and value, where asked for; about, where values are very many."),
     ] = msgspec.UNSET

@@ -17,6 +17,7 @@ from addtocrm.lookups.service import Lookups
 from addtocrm.privacy.service import all_suppressed, subjects
 from addtocrm.sources import sizes, titles
 from addtocrm.sources.contract import Match
+from addtocrm.sources.index.follow import is_of
 from addtocrm.sources.index.query import Filter, Wanted, normal
 from addtocrm.sources.index.reader import MOST_COUNTED, NotReady, Place, Reader
 from addtocrm.sources.providers.dataset import Dataset
@@ -72,6 +73,8 @@ async def _page(pool: Pool, reader: Reader, query: Query) -> Outcome:
         raise _not_ready() from None
     known = await Dataset(pool).people(hits.ids)
     people = [_found(known[id]) for id in hits.ids if id in known]
+    if not await is_of(pool, hits.generation):
+        raise _not_ready()
     about = [_about(one) for one in people]
     for place in reversed(await all_suppressed(pool, about)):
         del people[place], about[place]

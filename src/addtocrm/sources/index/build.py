@@ -13,6 +13,7 @@ import tantivy
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.sources.index import folder, schema, store
+from addtocrm.sources.index.damage import telling
 from addtocrm.sources.index.folder import Position
 
 log = structlog.get_logger()
@@ -54,11 +55,13 @@ async def _fill(pool: Pool, build: Path, report: Callable[[int], None]) -> int:
     return done
 
 
+@telling()
 def _finish(writer: tantivy.IndexWriter) -> None:
     writer.commit()
     writer.wait_merging_threads()
 
 
+@telling()
 def add(writer: tantivy.IndexWriter, rows: Sequence[asyncpg.Record]) -> None:
     """Adds people, each (id, data). One whose data have another form than an import gives them is left out."""
     for row in rows:

@@ -17,7 +17,7 @@ from addtocrm.core.db.folders import own_folder
 from addtocrm.sources.index.schema import VERSION
 
 NAME = "search"
-CURRENT, DAMAGED, POSITION = "current", "damaged", "position.json"
+CURRENT, POSITION = "current", "position.json"
 PREFIX = "build-"
 
 
@@ -45,11 +45,19 @@ def root(data_dir: Path) -> Path:
 
 def current(root: Path) -> Path | None:
     """The build that is searched; None where there is none."""
+    before = None
+    while (name := _name(root)) != before:
+        if name and (root / name).is_dir():
+            return root / name
+        before = name
+    return None
+
+
+def _name(root: Path) -> str | None:
     try:
-        build = root / (root / CURRENT).read_text()
+        return (root / CURRENT).read_text()
     except FileNotFoundError:
         return None
-    return build if build.is_dir() else None
 
 
 def position(build: Path) -> Position | None:
@@ -67,29 +75,37 @@ def put_position(build: Path, place: Position) -> None:
 
 
 def new_build(root: Path) -> Path:
-    """An empty build, which nobody searches yet. What a builder left that was killed is removed, and so is the build
-    before the current one: whoever read it has long gone on."""
-    kept = current(root)
-    for other in root.glob(f"{PREFIX}*"):
-        if other != kept:
-            shutil.rmtree(other, ignore_errors=True)
+    """An empty build, which nobody searches yet; while nobody else is `building`."""
+    _remove(_others(root))
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
 
 
 def make_current(root: Path, build: Path) -> None:
-    """From now on the build is searched. The one before stays until the next is begun: some still read it."""
+    """From now on the build is searched."""
     _replace(root / CURRENT, build.name.encode())
-    (root / DAMAGED).unlink(missing_ok=True)
 
 
-def report_damage(root: Path) -> None:
-    """Says that the current build cannot be read, to whoever builds."""
-    with contextlib.suppress(OSError):
-        (root / DAMAGED).touch()
+def retire(root: Path) -> None:
+    """From now on no build is searched, until the next is made current."""
+    (root / CURRENT).unlink(missing_ok=True)
 
 
-def is_damaged(root: Path) -> bool:
-    return (root / DAMAGED).exists()
+def remove_others(root: Path) -> None:
+    """Removes the builds before the current one, and what a builder left that was killed; nothing while somebody
+    builds. Whoever still reads a build has its files open."""
+    if _others(root):
+        with contextlib.suppress(Busy), building(root):
+            _remove(_others(root))
+
+
+def _others(root: Path) -> list[Path]:
+    kept = current(root)
+    return [build for build in root.glob(f"{PREFIX}*") if build != kept]
+
+
+def _remove(builds: list[Path]) -> None:
+    for build in builds:
+        shutil.rmtree(build, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Following the people table: whoever was added, changed or deleted is so in the index within seconds."""
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import msgspec
 import structlog
 import tantivy
 
+from addtocrm.core.db.folders import own_folder
 from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
-from addtocrm.sources.index import folder, store
+from addtocrm.sources.index import damage, folder, store
 from addtocrm.sources.index.build import add, build
+from addtocrm.sources.index.damage import telling
 from addtocrm.sources.index.folder import Busy
 
 log = structlog.get_logger()
@@ -41,10 +44,11 @@ class Follower:
         self._used_at = self._dropped_at = 0.0
 
     async def run(self) -> None:
-        """Follows until it is cancelled."""
+        """Follows until it is cancelled. Raises EmbeddedError where another user made the folder."""
         try:
             while True:
                 try:
+                    own_folder(self._root)
                     with folder.following(self._root):
                         while True:
                             if not await self.step():
@@ -54,6 +58,7 @@ class Follower:
                 except (*DATABASE_FAILURES, OSError, ValueError) as error:
                     log.warning("search_index_stumbled", error=type(error).__name__, reason=str(error))
                     self._close()
+                    self._build = None
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._close()
@@ -62,21 +67,21 @@ class Follower:
                 await asyncio.gather(self._purge, return_exceptions=True)
 
     async def step(self) -> bool:
-        """Follows some changes; whether there were any. Raises Busy, ValueError for a damaged index, and what the
+        """Follows some changes; whether there were any. Raises Busy, ValueError where tantivy stumbles, and what the
         database raises."""
         feed = await store.feed(self._pool)
         current = folder.current(self._root)
         place = folder.position(current) if current else None
+        if place and place.generation != feed.generation:
+            folder.retire(self._root)
         lost = place is None or place.generation != feed.generation or place.number < feed.dropped
-        if current is None or place is None or lost or folder.is_damaged(self._root):
+        if current is None or place is None or lost or not await self._is_sound(current):
             self._close()
             await self._build_anew()
             return True
         if place.gone and time.time() - place.built_at > PURGE_SECONDS and not self._purge:
             self._purge = asyncio.create_task(self._build_beside())
-        if current != self._build:
-            self._close()
-            self._build = current
+        folder.remove_others(self._root)
         await self._drop_old()
         changes = await store.changes(self._pool, place.number, CHANGES) if feed.last > place.number else []
         if not changes:
@@ -91,11 +96,23 @@ class Follower:
             rows = await store.some(self._pool, some)
             found += len(rows)
             await asyncio.to_thread(_put, writer, some, rows)
-        await asyncio.to_thread(writer.commit)
+        await asyncio.to_thread(telling()(writer.commit))
         gone = place.gone or found < len(ids)
         folder.put_position(current, msgspec.structs.replace(place, number=changes[-1][0], gone=gone))
         self._used_at = time.monotonic()
         return True
+
+    async def _is_sound(self, build: Path) -> bool:
+        """Whether the build can be followed; it is read through before it is, and when a reader stumbled over it."""
+        if build == self._build and not damage.is_suspected(build):
+            return True
+        self._close()
+        sound = await asyncio.to_thread(damage.is_sound, build)
+        log.info("search_index_checked", sound=sound)
+        if sound:
+            damage.clear(build)
+            self._build = build
+        return sound
 
     async def _build_anew(self) -> None:
         began = time.monotonic()
@@ -114,22 +131,25 @@ class Follower:
 
     def _open(self, build: Path) -> tantivy.IndexWriter:
         if self._writer is None:
-            try:
+            with telling():
                 self._writer = tantivy.Index.open(str(build)).writer(HEAP_BYTES, 1)
-            except ValueError:
-                folder.report_damage(self._root)
-                raise
         return self._writer
 
     def _close(self) -> None:
-        writer, self._writer, self._build = self._writer, None, None
+        writer, self._writer = self._writer, None
         if writer:
-            writer.wait_merging_threads()
+            with contextlib.suppress(ValueError), telling():
+                writer.wait_merging_threads()
 
     async def _drop_old(self) -> None:
         if time.monotonic() - self._dropped_at > DROP_SECONDS:
             self._dropped_at = time.monotonic()
             await store.drop_old(self._pool)
+
+
+async def is_of(pool: Pool, generation: str) -> bool:
+    """Whether the database is that `generation`: a restored one is another."""
+    return await store.generation(pool) == generation
 
 
 async def behind(pool: Pool, root: Path) -> int:
@@ -140,6 +160,7 @@ async def behind(pool: Pool, root: Path) -> int:
     return max(0, feed.last - known)
 
 
+@telling()
 def _put(writer: tantivy.IndexWriter, ids: list[str], rows: list[asyncpg.Record]) -> None:
     for id in ids:
         writer.delete_documents_by_term("id", id)

@@ -1,18 +1,23 @@
 """Searching the index."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import tantivy
 from tantivy import FieldType, Occur, Order, Query
 
 from addtocrm.core.matching.search import Way
-from addtocrm.sources.index import folder, schema
+from addtocrm.sources.index import damage, folder, schema
+from addtocrm.sources.index.folder import Position
 from addtocrm.sources.index.query import Wanted, matching, tiers
+
+T = TypeVar("T")
 
 MOST_COUNTED = 10_000
 MOST_VALUES = 50
+MOST_COUNTED_VALUES = 5_000
+"""Values of a filter in one segment of the index, up to which its counts are exact."""
 MOST_CANDIDATES = 1_000
 ALIKE = 200
 """So many more are read at first than a page has: as many may have ids that begin alike."""
@@ -34,11 +39,21 @@ class Place(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """The ids of a page in their order, how many there are in all, and where the page ends where more follow."""
+    """The ids of a page in their order, how many there are in all, where the page ends where more follow, and of which
+    database they are."""
 
     ids: Sequence[str]
     total: int
     after: Place | None
+    generation: str
+
+
+class Opened(NamedTuple):
+    """A build, when its last commit was that is searched, and its index."""
+
+    build: Path
+    committed: int
+    searched: tantivy.Index
 
 
 class Reader:
@@ -48,15 +63,19 @@ class Reader:
     def __init__(self, data_dir: Path) -> None:
         self._root = data_dir / folder.NAME
         self._schema = schema.build()
-        self._index: tantivy.Index | None = None
-        self._seen: tuple[Path, int] | None = None
+        self._opened: Opened | None = None
 
     def page(self, wanted: Wanted, limit: int, after: Place | None = None) -> Hits:
         """The page of `limit` people that follows `after`."""
+        _, position = self._current()
+        return self._ask(lambda searcher: self._page(searcher, position.generation, wanted, limit, after))
+
+    def _page(
+        self, searcher: tantivy.Searcher, generation: str, wanted: Wanted, limit: int, after: Place | None
+    ) -> Hits:
         found: list[tuple[int, str]] = []
         parts = tiers(self._schema, wanted)
         start = after.tier if after else 0
-        searcher = self._searcher()
         for tier in range(start, len(parts)):
             last = after.place if after and tier == start else None
             places = self._tier(searcher, parts[tier], limit + 1 - len(found), last)
@@ -65,34 +84,36 @@ class Reader:
                 break
         in_all: Any = searcher.search(matching(self._schema, wanted), 1, count=True)
         ended = Place(*found[limit - 1]) if len(found) > limit else None
-        return Hits([place[1:] for _, place in found[:limit]], in_all.count, ended)
+        return Hits([place[1:] for _, place in found[:limit]], in_all.count, ended, generation)
 
     def facets(self, wanted: Wanted, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """For each of `names` how many of the people who are wanted have each value: the most frequent ones."""
-        terms = {name: {"terms": {"field": schema.FACETS[name], "size": MOST_VALUES}} for name in names}
-        counted: Any = cast(Any, self._searcher()).aggregate(matching(self._schema, wanted), terms)
+        terms = {
+            name: {"terms": {"field": schema.FACETS[name], "size": MOST_VALUES, "segment_size": MOST_COUNTED_VALUES}}
+            for name in names
+        }
+        query = matching(self._schema, wanted)
+        counted: Any = self._ask(lambda searcher: cast(Any, searcher).aggregate(query, terms))
         return {name: {one["key"]: one["doc_count"] for one in counted[name]["buckets"]} for name in names}
 
     def candidates(self, ways: Sequence[Way], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
         """The ids of all people who are found in one of the ways and are, or were, at one of the sites or at a company
-        with one of the keys (`core.matching`); none where there is no index. Raises TooMany."""
+        with one of the keys (`core.matching`). Raises TooMany."""
         places = [(name, values) for name, values in (("sites", sites), ("company_keys", company_keys)) if values]
         at = [(Occur.Should, Query.term_set_query(self._schema, name, values)) for name, values in places]
         who = [(Occur.Should, self._way(way)) for way in ways]
         query = Query.boolean_query([(Occur.Must, Query.boolean_query(some)) for some in (who, at)])
-        try:
-            searcher = self._searcher()
-        except NotReady:
-            return []
         most = MOST_CANDIDATES + 1
-        hits = searcher.search(query, most, count=False, order_by_field="place", order=Order.Asc).hits
+        hits = self._ask(
+            lambda searcher: searcher.search(query, most, count=False, order_by_field="place", order=Order.Asc).hits
+        )
         if len(hits) == most:
             raise TooMany
         return [str(place)[1:] for place, _ in hits]
 
     def count(self) -> int:
         """How many people are in the index."""
-        return self._searcher().num_docs
+        return self._ask(lambda searcher: searcher.num_docs)
 
     def _way(self, way: Way) -> Query:
         groups = (Query.term_set_query(self._schema, "name_words", words) for words in way)
@@ -112,20 +133,40 @@ class Reader:
                 return places[:limit]
             size *= 4
 
-    def _searcher(self) -> tantivy.Searcher:
-        build = folder.current(self._root)
-        if build is None or folder.position(build) is None:
-            raise NotReady
-        try:
-            seen = (build, (build / "meta.json").stat().st_mtime_ns)
-            if self._index is None or self._seen is None or self._seen[0] != build:
-                self._index = tantivy.Index.open(str(build))
-                self._index.config_reader("Manual")
-            if self._seen != seen:
-                self._index.reload()
-                self._seen = seen
-        except (ValueError, OSError) as error:
-            self._index = self._seen = None
-            folder.report_damage(self._root)
-            raise NotReady from error
-        return self._index.searcher()
+    def _ask(self, question: Callable[[tantivy.Searcher], T]) -> T:
+        """What the current build answers; one that tantivy finds broken is suspected, which the follower looks into."""
+        while True:
+            build, _ = self._current()
+            try:
+                with damage.telling():
+                    return question(self._searcher(build))
+            except (ValueError, OSError) as error:
+                if folder.current(self._root) != build:
+                    continue
+                if not damage.tells_of_damage(error):
+                    raise
+                self._opened = None
+                damage.suspect(build)
+                raise NotReady from error
+
+    def _current(self) -> tuple[Path, Position]:
+        while build := folder.current(self._root):
+            if position := folder.position(build):
+                return build, position
+            if folder.current(self._root) == build:
+                break
+        raise NotReady
+
+    def _searcher(self, build: Path) -> tantivy.Searcher:
+        """Of the last commit."""
+        opened, committed = self._opened, (build / "meta.json").stat().st_mtime_ns
+        if opened is None or opened.build != build:
+            index = tantivy.Index.open(str(build))
+            index.config_reader("Manual")
+        elif opened.committed != committed:
+            index = opened.searched
+            index.reload()
+        else:
+            return opened.searched.searcher()
+        self._opened = Opened(build, committed, index)
+        return index.searcher()

@@ -28,7 +28,7 @@ from addtocrm.sources.contract import (
     ProviderUnavailable,
     Setup,
 )
-from addtocrm.sources.index.reader import TooMany
+from addtocrm.sources.index.reader import NotReady, TooMany
 from addtocrm.sources.stored import Stored, employers, filled_in, names_of
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ BY_FORMER_URL = "data ? 'former_linkedin_urls' and data -> 'former_linkedin_urls
 
 Candidates = Callable[[Sequence[Way], Sequence[str], Sequence[str]], list[str]]
 """The ids of all people who are found in one of some ways (`search.ways`) and are, or were, at one of some sites
-(`companies.site`) or at a company with one of some names (`companies.keys`). Raises TooMany."""
+(`companies.site`) or at a company with one of some names (`companies.keys`). Raises NotReady, TooMany."""
 
 MOST_KNOWN = 200
 """People whose addresses tell how a company makes them."""
@@ -112,7 +112,10 @@ class Dataset:
         if self._candidates is None:
             return []
         keys = search.ways(name), sorted(company.sites), sorted(company.keys)
-        ids = await asyncio.to_thread(self._candidates, *keys)
+        try:
+            ids = await asyncio.to_thread(self._candidates, *keys)
+        except NotReady as error:
+            raise ProviderUnavailable("the search index is being built") from error
         return await self._fetch(f"select {PERSON} from people where id = any($1)", ids)
 
     async def company(self, query: CompanyQuery) -> Match[Company] | None:
