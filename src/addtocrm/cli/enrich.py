@@ -102,7 +102,7 @@ def enrich(
         who = _who(row, places)
         return msgspec.structs.replace(options, **who) if who else None
 
-    work = Work("enrich", "enriched", RESULT_COLUMNS, item, batch.submit, _told)
+    work = Work("enrich", "enriched", RESULT_COLUMNS, item, batch.submit, _told, searches=True)
     return files.fill(file, work, account=account, output=output, json=json)
 
 

@@ -23,10 +23,13 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.db.files import replacing
 from addtocrm.core.db.pool import Pool, open_pool
 from addtocrm.core.errors import ItemError, invalid
+from addtocrm.core.settings import Settings
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job, JobResult
 from addtocrm.sources.dataset.delimited import Table, table
 from addtocrm.sources.dataset.text import storable
+from addtocrm.sources.index import folder
+from addtocrm.sources.index.follow import followed
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.accounts.model import Account
 
@@ -58,6 +61,8 @@ class Work(NamedTuple, Generic[T]):
     """What a job is asked about a row with these values; None: nothing, and the row's new cells stay empty."""
     submit: Callable[[Pool, Caller, Sequence[T]], Awaitable[Job]]
     told: Callable[[JobResult], Told]
+    searches: bool = False
+    """Whether it needs the search index of this host, which is then brought up to date before."""
 
 
 class Done(msgspec.Struct):
@@ -119,12 +124,14 @@ def fill(file: Path, work: Work[T], *, account: str | None, output: Path | None,
         total = sum(1 for _ in table(binary).rows)
     with database(settings) as url, file.open("rb") as binary:
         os.environ["ADDTOCRM_DATABASE_URL"] = url
-        process = Child("jobs")
-        process.start()
+        processes = [Child("jobs"), *([Child("index")] if work.searches else [])]
+        for process in processes:
+            process.start()
         try:
-            done = asyncio.run(_fill(url, account, table(binary), work, output, total))
+            done = asyncio.run(_fill(settings, url, account, table(binary), work, output, total))
         finally:
-            process.stop()
+            for process in processes:
+                process.stop()
     counts = ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in done.results.most_common())
     said = f"{done.rows:,} rows ({counts or f'nothing to {work.verb}'}), {done.credits_deducted:,} credits: {output}"
     if done.failed:
@@ -133,7 +140,9 @@ def fill(file: Path, work: Work[T], *, account: str | None, output: Path | None,
     return 1 if done.failed else 0
 
 
-async def _fill(url: str, email: str | None, source: Table, work: Work[T], output: Path, total: int) -> Done:
+async def _fill(
+    settings: Settings, url: str, email: str | None, source: Table, work: Work[T], output: Path, total: int
+) -> Done:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     done = Done(str(output))
     pool = await open_pool(url, size=4)
@@ -145,6 +154,8 @@ async def _fill(url: str, email: str | None, source: Table, work: Work[T], outpu
             Progress(*columns, console=err, transient=True) as bar,
         ):
             task = bar.add_task(work.verb, total=total)
+            if work.searches:
+                await followed(pool, settings.data_dir / folder.NAME)
             writer = csv.writer(out, delimiter=source.delimiter, lineterminator="\n")
             kept = [index for index, name in enumerate(source.header) if name not in work.columns]
             writer.writerow([*(source.header[index] for index in kept), *work.columns])

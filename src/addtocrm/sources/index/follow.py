@@ -152,6 +152,17 @@ async def is_of(pool: Pool, generation: str) -> bool:
     return await store.generation(pool) == generation
 
 
+async def followed(pool: Pool, root: Path) -> None:
+    """Returns once the current build in `root`, which another process follows, has all changes that there are now."""
+    feed = await store.feed(pool)
+    while True:
+        current = folder.current(root)
+        place = folder.position(current) if current else None
+        if place and place.generation == feed.generation and place.number >= feed.last:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
 async def behind(pool: Pool, root: Path) -> int:
     """How many changes of the people table the current build in `root` does not have yet."""
     current, feed = folder.current(root), await store.feed(pool)
