@@ -88,6 +88,24 @@ class Scenarios(TroubleScenarios):
 
         run(work)
 
+    def test_a_place_is_filled_together_or_not_at_all(self, run: Any, vendor: Any) -> None:
+        paris = {"city": "Paris", "region": "Île-de-France", "country": "France"}
+
+        async def work(desk: Desk) -> None:
+            rules = (await mappings.get(desk.setup, desk.account_id, "contact")).rules
+            places = {name for rule in rules for name in rule.from_ if name in paris}
+            await desk.write({**JANE, "location": {"city": "Berlin"}})
+            kept = await desk.write({**JANE, "location": paris})
+            assert (kept.action, set(kept.fields_kept)) == ("unchanged", places)
+            filled = await desk.write(
+                {**JANE, "location": {"city": "berlin", "region": "Berlin", "country": "Germany"}}
+            )
+            assert (set(filled.fields_written), filled.fields_kept) == (places - {"city"}, [])
+            moved = await desk.write({**JANE, "location": paris}, on_conflict="overwrite")
+            assert set(moved.fields_written) == places
+
+        run(work)
+
     def test_a_secondary_address_finds_the_contact(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             if self.secondary:

@@ -12,7 +12,7 @@ from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
 from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Unlisted, Value, Values
 from addtocrm.crm.matching import OTHERS, keys
-from addtocrm.crm.merge import is_empty
+from addtocrm.crm.merge import PLACE, is_empty
 
 Shape = Callable[[str], str]
 LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
@@ -324,6 +324,10 @@ def _comparable(rule: Rule | None, field: Field, value: Any) -> Any:
         return re.sub(r"\D", "", text) or text
     if name == "email":
         return text.lower()
+    if name == "country":
+        return iso2(text) or text.casefold()
+    if name in PLACE:
+        return text.casefold()
     return _normal(name, text)
 
 

@@ -8,6 +8,8 @@ OnConflict = Literal["fill_empty", "overwrite", "skip"]
 EMPLOYMENT = ("company_name", "company_domain", "company_id", "job_title", "seniority", "department")
 """What belongs to a contact's employment, beside addresses at the employer's domain (`of_employment`): it moves to
 another employer together, or not at all."""
+PLACE = ("city", "region", "country")
+"""Where somebody is: `fill_empty` fills it together, or not at all."""
 ADDRESSES = ("email", "other_emails")
 
 

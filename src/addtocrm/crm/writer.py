@@ -13,6 +13,7 @@ from addtocrm.crm.contract import (
     Duplicate,
     Expired,
     Failure,
+    Fields,
     Kind,
     NotFound,
     RateLimited,
@@ -26,7 +27,7 @@ from addtocrm.crm.contract import (
 )
 from addtocrm.crm.finding import candidate, find, look
 from addtocrm.crm.matching import By, Choice
-from addtocrm.crm.merge import is_empty, writes
+from addtocrm.crm.merge import PLACE, is_empty, writes
 from addtocrm.crm.opening import OpenForWriting
 from addtocrm.crm.piece import Piece
 
@@ -83,13 +84,19 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
     changes: dict[str, Value | None] = {}
     written: list[str] = []
     kept: list[str] = []
-    for one in wanted:
+    before: Fields = there.record.fields if there else {}
+    differing = [
+        one
+        for one in wanted
+        if not there or not mapping.equal(rule_of.get(one.field.name), one.field, one.value, before.get(one.field.name))
+    ]
+    of_place = [one for one in differing if not set(PLACE).isdisjoint(one.names)]
+    elsewhere = piece.on_conflict == "fill_empty" and any(not is_empty(before.get(one.field.name)) for one in of_place)
+    for one in differing:
         rule = rule_of.get(one.field.name)
-        theirs = there.record.fields.get(one.field.name) if there else None
-        if there and mapping.equal(rule, one.field, one.value, theirs):
-            continue
+        theirs = before.get(one.field.name)
         names = [name for name in one.names if not mapping.said(rule, one.field, free.get(name), theirs)]
-        if writes(piece.on_conflict if there else "overwrite", theirs):
+        if not (elsewhere and one in of_place) and writes(piece.on_conflict if there else "overwrite", theirs):
             changes[one.field.name] = mapping.with_theirs(rule, one.value, theirs)
             written += names or [mapping.label(rules, one.field.name)]
         elif one.names:
