@@ -340,6 +340,27 @@ def test_a_batch_for_a_crm_that_was_disconnected_writes_nothing(account: Account
     assert account.client.post("/v1/batch/crm-contacts", json={"items": []}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b'{"person": {"full_name": "A B"}, "custom_fields": {"y": 1, "x": 1e400}}', "custom_fields.x"),
+        (b'{"person": {"full_name": "A B"}, "custom_fields": {"x": -1e400}}', "custom_fields.x"),
+        (b'{"person": {"full_name": "A B"}, "custom_fields": {"x": 1' + b"0" * 5000 + b"}}", "custom_fields.x"),
+        (b'{"person": {"full_name": "A B"}, "custom_fields": {"x": NaN}}', ""),
+        (b'{"person": {"full_name": "A B"}, "custom_fields": {"x": Infinity}}', ""),
+        (b'{"person": {"full_name": "A B"}, "custom_fields": {"x": {}}, broken', "custom_fields[...]"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(account: Account, body: bytes, path: str) -> None:
+    json = {"content-type": "application/json"}
+    answer = account.client.post("/v1/crm/contacts", content=body, headers=json)
+    assert (answer.status_code, answer.json()["error"]["details"][0]["path"]) == (400, path)
+    batch = account.client.post("/v1/batch/crm-contacts", content=b'{"items": [' + body + b"]}", headers=json)
+    assert batch.status_code == 400
+    if path == "custom_fields.x":
+        assert batch.json()["error"]["details"][0]["path"] == "items[0].custom_fields.x"
+
+
 def test_the_mapping_of_the_builtin_crm_is_shown_and_stays(account: Account) -> None:
     shown = account.client.get("/v1/crm/mapping", params={"object": "company"}).json()["data"]
     assert (shown["crm"], shown["object"], shown["is_default"]) == ("builtin", "company", True)

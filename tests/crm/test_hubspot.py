@@ -353,6 +353,8 @@ def test_notes_tasks_lists_and_owners(vendor: HubSpotServer) -> None:
         assert await crm.in_list(fair.id, [jane, joe]) == {jane}
         with pytest.raises(NotFound):
             await crm.add_to_list("404 no", [jane])
+        with pytest.raises(NotFound, match="contact 404"):
+            await crm.add_to_list(fair.id, [jane, "404"])
         owner = (await crm.owners())[0]
         assert (owner.id, owner.email, owner.name) == ("71", "ann@example.com", "ann Test")
         with pytest.raises(Rejected):

@@ -359,6 +359,10 @@ def test_pages_are_in_a_stable_order(vendor: PipedriveServer) -> None:
     assert do(vendor, work) == made
     assert ids(do(vendor, lambda crm: crm.page("contact", made[2], 2))) == made[3:5]
     assert do(vendor, lambda crm: crm.page("contact", made[-1], 2)) == []
+    for bad in ("abc", "1e3", "9" * 5000):
+        with pytest.raises(Rejected) as refused:
+            do(vendor, lambda crm, bad=bad: crm.page("contact", bad, 2))
+        assert refused.value.field == "cursor"
 
 
 def test_field_is_made(vendor: PipedriveServer) -> None:

@@ -1,14 +1,16 @@
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from desk import JANE, Desk
+from desk import JANE, Desk, people
 from scenarios import Scenarios
 from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
 
 from addtocrm.crm import connections, known, store
+from addtocrm.crm.connectors.hubspot.client import HubSpot
 from addtocrm.privacy import service as privacy
 
 
@@ -35,6 +37,25 @@ class TestHubSpot(Scenarios):
             await asyncio.sleep(0.6)
             assert (await desk.write(JANE, custom_fields={"brandnew": "gold"})).action == "updated"
             await desk.fails("validation_error", JANE, custom_fields={"no_such": "x"})
+
+        run(work)
+
+    def test_who_was_deleted_before_the_list_is_told_as_not_found(
+        self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add = HubSpot.add_to_list
+
+        async def deleted_first(crm: HubSpot, list_id: str, contact_ids: Sequence[str]) -> None:
+            vendor.delete_contact(contact_ids[-1])
+            await add(crm, list_id, contact_ids)
+
+        monkeypatch.setattr(HubSpot, "add_to_list", deleted_first)
+
+        async def work(desk: Desk) -> None:
+            assert "contact" in (await desk.fails("not_found", JANE, list="Fair")).message
+            first, second = await desk.write_many(people(2, 1), list="Fair")
+            assert (first.action, second.type) == ("created", "not_found")
+            assert vendor.members("Fair") == [first.contact_id]
 
         run(work)
 

@@ -19,7 +19,7 @@ from vendors.zoho_server import ZohoServer, error
 from addtocrm.core.errors import ApiError
 from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.settings import Settings
-from addtocrm.crm import calling, connections
+from addtocrm.crm import calling, connections, service
 from addtocrm.crm.connectors.zoho import connector
 from addtocrm.crm.contract import (
     Changed,
@@ -84,6 +84,17 @@ class TestZoho(LeadScenarios, Scenarios):
 
     def kind_of(self, vendor: ZohoServer, id: str) -> str:
         return "lead" if id in vendor.records["Leads"] else "contact"
+
+    def test_a_user_who_may_not_see_leads_writes_contacts(self, run: Any, vendor: ZohoServer) -> None:
+        vendor.denied.add("Leads")
+
+        async def work(desk: Desk) -> None:
+            done = await desk.write(JANE, list="Fair")
+            assert (done.action, vendor.members("Fair")) == ("created", [done.contact_id])
+            assert [one.name for one in (await service.lists(desk.setup, desk.account_id, None, 50))[0]] == ["Fair"]
+            assert (await service.fields(desk.setup, desk.account_id, "lead", None, 50))[0] == []
+
+        run(work)
 
     def test_of_several_addresses_and_numbers_the_first_has_a_place(self, run: Any, vendor: ZohoServer) -> None:
         emails = [{"email": f"jane{n}@example.org"} for n in range(3)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from addtocrm.core.errors import invalid
 from addtocrm.core.ids import ID
 from addtocrm.crm import known, matching
-from addtocrm.crm.contract import CUSTOM, Capability, CrmList, Values
+from addtocrm.crm.contract import CUSTOM, Capability, CrmList, NotFound, Values
 from addtocrm.crm.opening import Open, OpenForWriting
 from addtocrm.crm.piece import Piece
 
@@ -48,7 +48,15 @@ async def put_on_list(crm: OpenForWriting, reference: str, pieces: Sequence[Piec
     if missing and not dry_run:
         crm.check()
         found = found or await _made(crm, name)
-        await crm.connector.add_to_list(found.id, missing)
+        try:
+            await crm.connector.add_to_list(found.id, missing)
+        except NotFound as failure:
+            if len(missing) == 1:
+                raise
+            there = await crm.connector.in_list(found.id, missing)
+            for piece in pieces:
+                if piece.id in missing and piece.id not in there:
+                    piece.failure = failure
     for piece in pieces:
         if piece.id is None or piece.id in missing:
             piece.also("list")

@@ -231,9 +231,9 @@ def _number(value: Any, name: str) -> int | float:
         text = text.replace(",", "")
     if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", text):
         raise Rejected(name, "is a number in the CRM, such as 1200 or 0.5.")
-    number = value if isinstance(value, int) else float(text)
-    if not math.isfinite(number):
+    if not math.isfinite(float(text)):
         raise Rejected(name, "is too large a number.")
+    number = value if isinstance(value, int) else float(text)
     return int(number) if float(number).is_integer() else number
 
 

@@ -1,5 +1,7 @@
 """Requests as Structs: decoded strictly, with the path of what is wrong."""
 
+import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast, get_args, get_origin
@@ -14,6 +16,7 @@ PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 KEYED = re.compile(r"\$\.([^\[\]`]+)\[\.\.\.\]")
 KEYS_TRIED = 100
 """Of an object with more keys than a request may have none is looked at twice."""
+LONGEST_INTEGER = 4000
 FIELD = re.compile(r"field `([^`]+)`")
 
 
@@ -24,21 +27,31 @@ def decode(body: bytes, type: type[T]) -> T:
     try:
         value = msgspec.json.decode(body, type=type)
         if b"\\u0000" in body:
-            _refuse_nul(msgspec.json.decode(body), "")
+            _refuse_unfit(_document(body), "")
         return value
     except msgspec.ValidationError as error:
-        raise _validation_error(_with_key(str(error), body, type)) from None
+        document = _document(body)
+        if "out of range" in str(error):
+            _refuse_unfit(document, "")
+        raise _validation_error(_with_key(str(error), document, type)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise invalid("", f"The body is not valid JSON in UTF-8: {reason}.") from None
 
 
-def _with_key(text: str, body: bytes, type: Any) -> str:
+def _document(body: bytes) -> Any:
+    """The body without a type; None where it is broken behind what is wrong. Numbers beyond all floats are infinite."""
+    try:
+        return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) < LONGEST_INTEGER else math.inf)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _with_key(text: str, document: Any, type: Any) -> str:
     """The message with the key of the value that it is about, where msgspec says `[...]` for any key of an object."""
     found = KEYED.search(text)
-    if not found:
+    if not found or document is None:
         return text
-    document = msgspec.json.decode(body)
     values = document
     for name in found.group(1).split("."):
         values = values[name]
@@ -67,16 +80,19 @@ def _validation_error(text: str) -> ApiError:
     return ApiError("validation_error", summary, details=[Detail(path, message)])
 
 
-def _refuse_nul(value: Any, path: str) -> None:
+def _refuse_unfit(value: Any, path: str) -> None:
+    """Raises ApiError for a NUL character and for an infinite number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise invalid(path, "is too large a number.")
     if isinstance(value, str) and "\0" in value:
         raise invalid(path, "must not hold the NUL character.")
     if isinstance(value, dict):
         for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
-            _refuse_nul(key, path)
-            _refuse_nul(inner, f"{path}.{key}" if path else str(key))  # pyright: ignore[reportUnknownArgumentType]
+            _refuse_unfit(key, path)
+            _refuse_unfit(inner, f"{path}.{key}" if path else str(key))  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, list):
         for position, inner in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            _refuse_nul(inner, f"{path}[{position}]")
+            _refuse_unfit(inner, f"{path}[{position}]")
 
 
 def query(pairs: Iterable[tuple[str, str]], type: type[T]) -> T:

@@ -80,6 +80,12 @@ class NewList(msgspec.Struct):
     list: Listed
 
 
+class Added(msgspec.Struct):
+    """What became of the records that were to be put on a list."""
+
+    missing: list[str] = msgspec.field(default=[], name="recordIdsMissing")
+
+
 def decoded(reply: Reply, type: type[T], *, maybe_done: bool) -> T:
     """The answer's body as `type`. Raises Unavailable, with `maybe_done`, where it has another form."""
     try:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from addtocrm.crm.connectors.hubspot import fields, search
-from addtocrm.crm.connectors.hubspot.answers import Item, Lists, NewList, Page
+from addtocrm.crm.connectors.hubspot.answers import Added, Item, Lists, NewList, Page
 from addtocrm.crm.connectors.hubspot.asking import Asking
 from addtocrm.crm.connectors.hubspot.fields import LINK, OWNER, Property
 from addtocrm.crm.connectors.hubspot.objects import (
@@ -180,7 +180,9 @@ class HubSpot:
 
     async def add_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
         path = f"{LISTS}/{quote(list_id, safe='')}/memberships/add"
-        await self._ask("PUT", path, dict[str, Any], f"list {list_id}", json=list(contact_ids))
+        done = await self._ask("PUT", path, Added, f"list {list_id}", json=list(contact_ids))
+        if done.missing:
+            raise NotFound(f"contact {min(done.missing)}")
 
     async def _add(self, object: str, contact_id: str, type: int, properties: Mapping[str, Any]) -> str:
         body = {"properties": properties, "associations": [association(contact_id, type)]}

@@ -91,8 +91,10 @@ class Pipedrive:
         return {record.id: record for record in await self._records(kind, await self._api.read(kind, ids))}
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
+        last = number("cursor", after) if after else 0
+
         def later(data: Any) -> list[Raw]:
-            return [raw for raw in raws_of(data) if after is None or raw["id"] > int(after)]
+            return [raw for raw in raws_of(data) if raw["id"] > last]
 
         query = {**LABELLED, "limit": str(500 if after else min(limit, 500))}
         rows = await self._api.paged(f"/api/v2/{ENTITY[kind]}", query, later, limit)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from addtocrm.crm.connectors.zoho import answers, fields
 from addtocrm.crm.connectors.zoho.api import Api
+from addtocrm.crm.connectors.zoho.failures import NoPermission
 from addtocrm.crm.connectors.zoho.fields import MODULES, OF_COMPANY, TYPES
 from addtocrm.crm.connectors.zoho.reading import Reader
 from addtocrm.crm.connectors.zoho.writing import Writer
@@ -48,7 +49,12 @@ class Zoho:
         return CrmAccount(answers.text(org, "zgid"), name, pages if org.get("domain_name") else None)
 
     async def fields(self, kind: Kind) -> list[Field]:
-        rows = await self._reader.described(MODULES[kind])
+        try:
+            rows = await self._reader.described(MODULES[kind])
+        except NoPermission:
+            if kind != "lead":
+                raise
+            return []
         found = [fields.described(row) for row in rows if row.get("data_type") in TYPES]
         if kind == "contact" and any(field.name == "Account_Name" for field in found):
             found += OF_COMPANY
@@ -64,7 +70,8 @@ class Zoho:
         """Tags by name, as Contacts and Leads have each their own of one name."""
         names: dict[str, None] = {}
         for module in self._reader.people:
-            names |= dict.fromkeys(answers.text(tag, "name") for tag in await self._api.settings("tags", module))
+            with self._reader.where_seen(module):
+                names |= dict.fromkeys(answers.text(tag, "name") for tag in await self._api.settings("tags", module))
         return [CrmList(name, name) for name in names]
 
     async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
@@ -118,7 +125,8 @@ class Zoho:
         if len(name) > TAG or re.search("[<>,]", name):
             raise Rejected("name", f"A tag of Zoho CRM has at most {TAG} characters, and no <, > or comma. Shorten it.")
         for module in self._reader.people:
-            await self._api.make("tags", module, {"name": name})
+            with self._reader.where_seen(module):
+                await self._api.make("tags", module, {"name": name})
         return CrmList(name, name)
 
     async def in_list(self, list_id: str, contact_ids: Sequence[str]) -> set[str]:

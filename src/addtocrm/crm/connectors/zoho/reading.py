@@ -1,7 +1,8 @@
 """Finding and reading records, by COQL."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -93,6 +94,15 @@ class Reader:
         url = f"{self._page_url}/tab/{module}/{id}" if self._page_url else None
         return Record(kind=KINDS[module], id=id, url=url, fields=fields.values(row), version=version)
 
+    @contextmanager
+    def where_seen(self, module: str) -> Iterator[None]:
+        """Passes over the second module of people where the user may not see it."""
+        try:
+            yield
+        except NoPermission:
+            if module != self.people[1]:
+                raise
+
     def _modules(self, kind: Kind) -> list[str]:
         return self.people if kind == "contact" else [MODULES[kind]]
 
@@ -101,18 +111,16 @@ class Reader:
         return {name for name in self._reads[KINDS[module]] if coql.is_name(name)}
 
     async def _reading(self, module: str, read: Callable[[], Awaitable[list[Record]]]) -> list[Record]:
-        """Without columns that there are not, and without the second module of people where the user may not see it."""
-        while True:
-            try:
-                return await read()
-            except UnknownField as unknown:
-                if unknown.field in self._absent[module]:
-                    raise Unavailable() from None
-                self._absent[module].add(unknown.field)
-            except NoPermission:
-                if module != self.people[1]:
-                    raise
-                return []
+        """Without columns that there are not; nothing `where_seen` passes over."""
+        with self.where_seen(module):
+            while True:
+                try:
+                    return await read()
+                except UnknownField as unknown:
+                    if unknown.field in self._absent[module]:
+                        raise Unavailable() from None
+                    self._absent[module].add(unknown.field)
+        return []
 
     async def _matching(self, module: str, sought: Sequence[Sought]) -> list[Record]:
         """By all terms; where those of names bring too much, by the keys alone as well, so that names hide none."""
