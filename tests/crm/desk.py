@@ -102,6 +102,8 @@ class AtADesk:
     """A custom field of contacts with options, and one of these; the server of the tests has it."""
     text_field: str
     """A custom text field of contacts."""
+    time_field: str | None = None
+    """A custom field of contacts for a time; None where the vendor has none, or it is not written."""
     secondary: Rule | None = None
     """What an account adds to the usual rules to keep other addresses, where the vendor has no field of its own."""
     oauth_refreshes = True

@@ -248,6 +248,24 @@ class Scenarios(TroubleScenarios):
 
         run(work)
 
+    def test_a_time_is_kept_to_the_second(self, run: Any, vendor: Any) -> None:
+        if self.time_field is None:
+            pytest.skip("no such field of the CRM is written")
+        name = self.time_field
+
+        async def work(desk: Desk) -> None:
+            error = await desk.fails("validation_error", JANE, custom_fields={name: "soon"})
+            assert error.details and error.details[0].path == f"custom_fields.{name}"
+            at, later = "2026-01-31T15:30:00Z", "2026-01-31T18:00:00.25Z"
+            assert (await desk.write(JANE, custom_fields={name: at})).action == "created"
+            assert (await desk.write(JANE, custom_fields={name: "2026-01-31T16:30:00+01:00"})).fields_kept == []
+            done = await desk.write(JANE, custom_fields={name: later}, on_conflict="overwrite", dry_run=True)
+            assert done.values == {name: "2026-01-31T18:00:00+00:00"}
+            assert (await desk.write(JANE, custom_fields={name: later}, on_conflict="overwrite")).action == "updated"
+            assert (await desk.write(JANE, custom_fields={name: later})).action == "unchanged"
+
+        run(work)
+
     def test_a_field_that_was_deleted_at_the_vendor(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             await desk.write(JANE, custom_fields={self.text_field: "gold"})

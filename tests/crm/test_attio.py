@@ -524,6 +524,7 @@ class TestAttio(Scenarios):
     writes = r"POST /v2/objects/people/records$|(PATCH|PUT) /v2/objects/people/records/"
     picklist = ("level", "gold")
     text_field = "tier"
+    time_field = "next_call"
     oauth_refreshes = False
     renames_merged = True
     owner_field = "contact_owner"
@@ -533,6 +534,7 @@ class TestAttio(Scenarios):
         vendor.add_field("tier")
         vendor.add_field("level", "select", options=("gold", "silver"))
         vendor.add_field("contact_owner", "actor-reference")
+        vendor.add_field("next_call", "timestamp")
 
     def test_a_company_of_several_domains_is_known_by_each(self, run: Any, vendor: AttioServer) -> None:
         domains = ["acme.example.org", "acme.example.com"]

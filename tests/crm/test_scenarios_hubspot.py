@@ -21,9 +21,11 @@ class TestHubSpot(Scenarios):
     writes = r"(PATCH|PUT) |POST /crm/v3/objects/contacts(/batch/(create|update))?$"
     picklist = ("level", "gold")
     text_field = "tier"
+    time_field = "next_call"
 
     def prepare(self, vendor: HubSpotServer) -> None:
         vendor.add_field("tier")
+        vendor.custom["contacts"]["next_call"] = {"type": "datetime", "fieldType": "date"}
         vendor.add_field("level", "gold", "silver")
 
     def test_a_field_that_was_just_made_there_is_known(

@@ -68,6 +68,7 @@ class TestZoho(LeadScenarios, Scenarios):
     writes = r"(POST|PUT) /crm/v8/(Contacts|Leads)(/\d+)?$"
     picklist = ("Level", "gold")
     text_field = "Tier"
+    time_field = "Next_Call"
 
     rotates = False
     first_name_length = 40
@@ -75,6 +76,7 @@ class TestZoho(LeadScenarios, Scenarios):
 
     def prepare(self, vendor: ZohoServer) -> None:
         vendor.add_field("Tier")
+        vendor.make("Contacts", "Next_Call", "datetime")
         vendor.add_field("Level", "gold", "silver")
 
     def put_person(self, vendor: ZohoServer, kind: str, company: str, **fields: Any) -> str:

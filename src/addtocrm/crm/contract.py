@@ -182,7 +182,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     label: str
-    type: Literal["text", "number", "boolean", "list", "date", "choice", "choices", "reference"]
+    type: Literal["text", "number", "boolean", "list", "date", "datetime", "choice", "choices", "reference"]
     maps_to: str | None = None
     custom: bool = False
     writable: bool = True

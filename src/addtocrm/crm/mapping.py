@@ -208,6 +208,8 @@ def converted(field: Field, value: Any, name: str, shape: Shape | None = None) -
             raise Rejected(name, f"is true or false in the CRM's field {field.label!r}.")
         case "date":
             return _date(value, name)
+        case "datetime":
+            return _time(value, name)
         case _:
             if isinstance(value, list):
                 texts = [str(one) for one in _several(value)]
@@ -247,6 +249,18 @@ def _date(value: Any, name: str) -> str:
 def _day(value: Any) -> str:
     moment: datetime = times.parse(str(value))
     return moment.date().isoformat()
+
+
+def _time(value: Any, name: str) -> str:
+    try:
+        return _moment(value).isoformat()
+    except ValueError:
+        raise Rejected(name, "is an ISO 8601 date or time such as 2026-01-31T09:00:00Z.") from None
+
+
+def _moment(value: Any) -> datetime:
+    """The time to the second, in UTC. Raises ValueError."""
+    return times.parse(str(value)).replace(microsecond=0)
 
 
 def _text(field: Field, value: Any, name: str, shape: Shape | None) -> str:
@@ -318,6 +332,11 @@ def _comparable(rule: Rule | None, field: Field, value: Any) -> Any:
             return str(value).lower() == "true"
         case "date":
             return str(value)[:10]
+        case "datetime":
+            try:
+                return _moment(value)
+            except ValueError:
+                return str(value)
         case _:
             text = str(value).strip()
     if name in ("phone", "other_phones"):

@@ -20,9 +20,10 @@ PROPERTY: Mapping[str, str] = {
     "status": "status",
 }
 """What of a value is ours, of other types `value`; of an option or status its title."""
-KINDS: Mapping[str, Literal["number", "boolean", "date", "choice", "reference"]] = {
+KINDS: Mapping[str, Literal["number", "boolean", "date", "datetime", "choice", "reference"]] = {
     **dict.fromkeys(("number", "currency", "rating"), "number"),
-    **dict.fromkeys(("date", "timestamp"), "date"),
+    "date": "date",
+    "timestamp": "datetime",
     **dict.fromkeys(("select", "status"), "choice"),
     **dict.fromkeys(("record-reference", "actor-reference"), "reference"),
     "checkbox": "boolean",

@@ -12,7 +12,7 @@ LINK, MORE_EMAILS, OWNER = "associatedcompanyid", "hs_additional_emails", "hubsp
 REFERENCES = (LINK, OWNER)
 NUMBERS = ("numberofemployees",)
 LONGEST = 65_536
-TYPES: Mapping[str, Any] = {"number": "number", "bool": "boolean", "date": "date", "datetime": "date"}
+TYPES: Mapping[str, Any] = {"number": "number", "bool": "boolean", "date": "date", "datetime": "datetime"}
 """Of a property and of a field; any other is a text."""
 NEW_TYPES: Mapping[str, tuple[str, str]] = {
     "text": ("string", "text"),

@@ -21,7 +21,8 @@ OF_COMPANY = (
 TYPES: Mapping[str, Any] = {
     **dict.fromkeys(("text", "textarea", "email", "phone", "website", "autonumber"), "text"),
     **dict.fromkeys(("integer", "bigint", "double", "currency", "percent"), "number"),
-    **dict.fromkeys(("date", "datetime"), "date"),
+    "date": "date",
+    "datetime": "datetime",
     **dict.fromkeys(("lookup", "ownerlookup", "userlookup"), "reference"),
     "boolean": "boolean",
     "picklist": "choice",
