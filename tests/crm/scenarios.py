@@ -340,6 +340,27 @@ class Scenarios(TroubleScenarios):
 
         run(work)
 
+    @pytest.mark.parametrize("email", [None, JANE["email"]])
+    def test_names_that_are_cut_are_found_again(self, run: Any, vendor: Any, email: str | None) -> None:
+        long = {"full_name": f"Anna {'Long' * 88}", "email": email, "company": {"name": "Long Company " * 35}}
+
+        async def work(desk: Desk) -> None:
+            first = await desk.write(long)
+            again = await desk.write(long)
+            await desk.setup.pool.execute("delete from crm_links")
+            anew = await desk.write(long)
+            assert [one.contact_id for one in (again, anew)] == [first.contact_id] * 2, vendor.contacts()
+            assert [one.company_id for one in (again, anew)] == [first.company_id] * 2
+            assert (again.action, anew.action, anew.matched_by) == (
+                "unchanged",
+                "unchanged",
+                "email" if email else "name",
+            )
+            other = await desk.write({**long, "full_name": f"Anna {'Other' * 70}", "email": None})
+            assert other.action == "created"
+
+        run(work)
+
     def test_notes_tasks_and_lists(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             for _ in range(2):

@@ -45,11 +45,11 @@ async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate
     """The records of the CRM that could be meant, the oldest first."""
     sought: list[Sought] = []
     for each in await kinds(crm, kind):
-        rules, _ = await crm.mapped(each)
+        rules, fields = await crm.mapped(each)
         for piece in pieces:
             named = not piece.contact_id and (piece.by is None or "name" in piece.by)
             by = (*matching.KEYS[kind], *(("name",) if named else ()))
-            terms = tuple(mapping.terms(rules, kind, piece.values, by))
+            terms = tuple(mapping.terms(rules, kind, piece.values, by, fields))
             if terms or crm.definition.vendor is None:
                 sought.append(Sought(piece.values, terms))
     if not sought:

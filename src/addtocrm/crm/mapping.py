@@ -11,7 +11,7 @@ import msgspec
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
 from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Unlisted, Value, Values
-from addtocrm.crm.matching import OTHERS, keys
+from addtocrm.crm.matching import CUT, OTHERS, keys
 from addtocrm.crm.merge import PLACE, is_empty
 
 Shape = Callable[[str], str]
@@ -141,8 +141,11 @@ def known_as(rules: Sequence[Rule], record: Record) -> dict[str, Any]:
     return found
 
 
-def terms(rules: Sequence[Rule], kind: Kind, values: Values, by: Collection[str]) -> list[dict[str, tuple[str, ...]]]:
-    """What to look for in the CRM's fields (see `contract.Term`), for what of `values` is named in `by`."""
+def terms(
+    rules: Sequence[Rule], kind: Kind, values: Values, by: Collection[str], fields: Mapping[str, Field] = {}
+) -> list[dict[str, tuple[str, ...]]]:
+    """What to look for in the CRM's fields (see `contract.Term`), for what of `values` is named in `by`: names as long
+    as `fields` take them."""
     values = whole_name(values) if kind != "company" else values
     field_of = {rule.from_[0]: rule.field for rule in rules if rule.from_}
     found: list[dict[str, tuple[str, ...]]] = []
@@ -158,7 +161,10 @@ def terms(rules: Sequence[Rule], kind: Kind, values: Values, by: Collection[str]
         held += [rule.field for rule in rules if rule.from_[:1] == ("other_emails",) and not rule.read_only]
         found += [{field: addresses} for field in held if addresses]
     if "name" in by:
-        found += _named(field_of, kind, values)
+        found += [
+            {field: tuple(_cut(text, fields.get(field)) for text in texts) for field, texts in term.items()}
+            for term in _named(field_of, kind, values)
+        ]
     return found
 
 
@@ -272,11 +278,17 @@ def _text(field: Field, value: Any, name: str, shape: Shape | None) -> str:
         if code is None:
             raise Rejected(name, f"is no country that is known; send its name or its ISO code ({text[:50]!r}).")
         text = code
-    if field.max_length is not None and len(text) > field.max_length:
-        if shape is not None or field.form == "single":
-            raise Rejected(name, f"has more than the {field.max_length} characters that the CRM's field takes.")
-        text = text[: field.max_length - 1].rstrip() + "…"
-    return text
+    cut = _cut(text, field)
+    if cut != text and (shape is not None or field.form == "single"):
+        raise Rejected(name, f"has more than the {field.max_length} characters that the CRM's field takes.")
+    return cut
+
+
+def _cut(text: str, field: Field | None) -> str:
+    """As much of the text as the field takes."""
+    if field is None or field.max_length is None or len(text) <= field.max_length:
+        return text
+    return text[: field.max_length - 1].rstrip() + CUT
 
 
 def _e164(text: str, name: str) -> str:

@@ -1,6 +1,7 @@
 """Which record of the CRM a person or a company is (docs/crm.md, "Who is the same")."""
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +23,10 @@ OTHERS = {
     "company_domain": "other_company_domains",
 }
 """Of what one may have several: where those after the first are."""
+
+NAMES = ("full_name", "name", "company_name")
+CUT, LEFT = "…", 30
+"""What ends a text that was too long for a CRM's field, and how much of a name is left at least."""
 
 
 class Candidate(NamedTuple):
@@ -134,7 +139,22 @@ def _compared(name: str, values: Values, other: Values) -> Set[str]:
     return companies.company(None, *sorted(keys(name, values)), str(values.get("website") or "")).sites
 
 
+def _uncut(values: Values, there: Values) -> Values:
+    """What `there` says, with the names of `values` where it has as much of them as a CRM's field takes."""
+    cut = [name for name in NAMES if _is_cut(str(values.get(name) or ""), str(there.get(name) or ""))]
+    return {**there, **{name: values[name] for name in cut}} if cut else there
+
+
+def _is_cut(whole: str, name: str) -> bool:
+    *parts, end = name.split(CUT)
+    # A first and a last name are cut each for itself.
+    if not 1 <= len(parts) <= 2 or any(len(part) < LEFT for part in parts):
+        return False
+    return re.fullmatch(".*".join(map(re.escape, (*parts, end))), whole, re.DOTALL | re.IGNORECASE) is not None
+
+
 def _same_name(kind: Kind, values: Values, there: Values) -> bool:
+    there = _uncut(values, there)
     wanted = name_key(kind, values)
     if not wanted or name_key(kind, there) != wanted:
         return False
@@ -143,6 +163,7 @@ def _same_name(kind: Kind, values: Values, there: Values) -> bool:
 
 def _may_be_one(kind: Kind, values: Values, there: Values) -> bool:
     """Whether the names of two that share something else speak for one."""
+    there = _uncut(values, there)
     if kind == "company":
         return same_name(name_key(kind, values), name_key(kind, there))
     return may_be_one(*(str(one.get("full_name") or "") for one in (values, there)))
@@ -161,6 +182,7 @@ def _same_company(values: Values, there: Values) -> bool:
 def elsewhere(values: Values, there: Values) -> bool:
     """Whether a contact's values name another employer than the record does. Who is found by name and employer is asked
     more strictly: there the domains and the names' keys, which are searched and locked by, must be the same."""
+    there = _uncut(values, there)
     if not has_company(values) or not has_company(there):
         return False
     return not _same_company(values, there) and companies.compare(_employer(values), _employer(there)) is None
