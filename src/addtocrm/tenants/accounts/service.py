@@ -1,39 +1,40 @@
 """The rules of accounts: making them, changing the plan and the credits."""
 
-import hashlib
-import secrets
-
-from addtocrm.core import identifiers
-from addtocrm.core.db.pool import Pool
+from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import new_id
 from addtocrm.tenants.accounts import store
 from addtocrm.tenants.accounts.model import MOST_CREDITS, Account, Plan
 from addtocrm.tenants.keys import service as keys
-
-SCRYPT = {"n": 2**14, "r": 8, "p": 5, "dklen": 32}
-"""Work factors for passwords (OWASP Password Storage Cheat Sheet, scrypt)."""
-LEAST_PASSWORD = 10
+from addtocrm.tenants.members import service as members
 
 
 async def create(
     pool: Pool, email: str, plan: Plan = "free", credits: int | None = None, password: str | None = None
 ) -> Account:
-    """A new account with its first month of credits. Raises ApiError where the e-mail is taken or no address."""
-    try:
-        email = identifiers.email(email).lower()
-    except ValueError as error:
-        raise invalid("email", str(error)) from None
+    """A new account with its first month of credits, and its owner, who signs in with the address and the password.
+    Raises ApiError where somebody has the address, or it is none."""
+    async with pool.acquire() as connection, connection.transaction():
+        return await create_within(connection, email, plan, credits, password)
+
+
+async def create_within(
+    connection: Connection,
+    email: str,
+    plan: Plan = "free",
+    credits: int | None = None,
+    password: str | None = None,
+    *,
+    operator: bool = False,
+) -> Account:
+    """As `create`, in the caller's transaction; an `operator` runs the deployment."""
+    email = members.address(email)
     if credits is not None:
         _check_credits(credits)
-    if password is not None and len(password) < LEAST_PASSWORD:
-        raise invalid("password", f"needs at least {LEAST_PASSWORD} characters.")
-    async with pool.acquire() as connection, connection.transaction():
-        account = await store.insert(
-            connection, new_id("acc"), email, plan, credits, hash_password(password) if password else None
-        )
+    account = await store.insert(connection, new_id("acc"), email, plan, credits)
     if account is None:
         raise invalid("email", f"{email} has an account already.")
+    await members.add(connection, account.id, email, "owner", password, operator=operator)
     return account
 
 
@@ -92,17 +93,3 @@ async def begin_due_period(pool: Pool, account_id: str) -> None:
 def _check_credits(credits: int) -> None:
     if not 0 <= credits <= MOST_CREDITS:
         raise invalid("credits", f"is a whole number from 0 to {MOST_CREDITS:,}.")
-
-
-def hash_password(password: str) -> str:
-    """`scrypt$salt$hash` in hex (RFC 7914)."""
-    salt = secrets.token_bytes(16)
-    digest = hashlib.scrypt(password.encode(), salt=salt, maxmem=2**26, **SCRYPT)
-    return f"scrypt${salt.hex()}${digest.hex()}"
-
-
-def check_password(password: str, stored: str) -> bool:
-    """Whether `password` is the one that `hash_password` stored."""
-    _, salt, digest = stored.split("$")
-    found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), maxmem=2**26, **SCRYPT)
-    return secrets.compare_digest(found, bytes.fromhex(digest))

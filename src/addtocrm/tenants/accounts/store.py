@@ -8,21 +8,18 @@ from addtocrm.tenants.accounts.model import Account, Plan
 COLUMNS = "id, email, plan, available as credits_available, period_credits, period_start, period_end, created_at"
 
 
-async def insert(
-    connection: Connection, id: str, email: str, plan: Plan, custom_credits: int | None, password: str | None
-) -> Account | None:
+async def insert(connection: Connection, id: str, email: str, plan: Plan, custom_credits: int | None) -> Account | None:
     """The new account with its first month granted, or None where the e-mail is taken."""
     row = await connection.fetchrow(
-        f"""insert into accounts (id, email, plan, custom_credits, password, available, period_credits,
+        f"""insert into accounts (id, email, plan, custom_credits, available, period_credits,
                                   period_start, period_end)
-            select $1, $2, $3, $4, $5, credits, credits, now(), now() + interval '1 month'
+            select $1, $2, $3, $4, credits, credits, now(), now() + interval '1 month'
             from coalesce($4, plan_credits($3)) as credits
             on conflict (email) do nothing returning {COLUMNS}""",
         id,
         email,
         plan,
         custom_credits,
-        password,
     )
     if row and row["credits_available"]:
         await connection.execute(

@@ -69,13 +69,13 @@ async def tell_of_use(connection: Connection, account_id: str, *, usable: bool, 
         await events.append(connection, account_id, kind, actor, None, {"id": key.id, "name": key.name})
 
 
-async def revoke(pool: Pool, id: str, actor: str = "operator") -> None:
-    """Ends a key for good; doing it twice is no error. Raises ApiError `not_found`."""
+async def revoke(pool: Pool, id: str, actor: str = "operator", *, account_id: str | None = None) -> None:
+    """Ends a key (of an account, or anybody's) for good; doing it twice is no error. Raises ApiError `not_found`."""
     async with pool.acquire() as connection, connection.transaction():
-        key = await store.revoke(connection, id)
+        key = await store.revoke(connection, id, account_id)
         if key:
             await events.append(connection, key.account_id, "key.revoked", actor, None, {"id": id, "name": key.name})
-        elif not await store.exists(connection, id):
+        elif not await store.exists(connection, id, account_id):
             raise ApiError("not_found", f"There is no key {id}; `addtocrm keys list EMAIL` shows them.")
 
 

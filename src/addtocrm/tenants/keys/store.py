@@ -52,16 +52,21 @@ async def active(connection: Connection, account_id: str) -> list[Key]:
     return [key for key in await of_account(connection, account_id) if key.revoked_at is None]
 
 
-async def revoke(connection: Connection, id: str) -> Key | None:
-    """The key that was revoked just now, or None where there is no such active key."""
+async def revoke(connection: Connection, id: str, account_id: str | None) -> Key | None:
+    """The key (of an account, or anybody's) that was revoked just now, or None where there is no such active key."""
     row = await connection.fetchrow(
-        f"update keys set revoked_at = now() where id = $1 and revoked_at is null returning {COLUMNS}", id
+        f"""update keys set revoked_at = now()
+            where id = $1 and ($2::text is null or account_id = $2) and revoked_at is null returning {COLUMNS}""",
+        id,
+        account_id,
     )
     return _key(row) if row else None
 
 
-async def exists(connection: Connection, id: str) -> bool:
-    return await connection.fetchval("select exists (select from keys where id = $1)", id)
+async def exists(connection: Connection, id: str, account_id: str | None) -> bool:
+    return await connection.fetchval(
+        "select exists (select from keys where id = $1 and ($2::text is null or account_id = $2))", id, account_id
+    )
 
 
 async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record]:

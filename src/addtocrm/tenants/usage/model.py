@@ -1,5 +1,7 @@
 """What an account has used in its current period."""
 
+from datetime import datetime
+
 import msgspec
 
 from addtocrm.tenants.accounts.model import Plan
@@ -40,6 +42,19 @@ class DayUse(msgspec.Struct, frozen=True):
 
     date: str
     credits: int
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """A change of the balance: `grant` at a period's beginning, `charge` for a lookup, `adjust` by the operator,
+    `expire` of what was left. `amount` is negative where credits went."""
+
+    id: str
+    at: datetime
+    kind: str
+    amount: int
+    operation: str | None
+    request_id: str | None
+    key_name: str | None
 
 
 class Usage(msgspec.Struct, frozen=True):

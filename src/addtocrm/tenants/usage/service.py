@@ -4,11 +4,15 @@ from collections import Counter
 
 import asyncpg
 
+from addtocrm.core import cursors
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.times import rfc3339
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.usage import store
-from addtocrm.tenants.usage.model import Credits, DayUse, KeyUse, OperationUse, Period, Usage
+from addtocrm.tenants.usage.model import Credits, DayUse, KeyUse, LedgerLine, OperationUse, Period, Usage
+
+LAST = "led_~"
+"""After every id."""
 
 
 async def of_account(pool: Pool, account_id: str) -> Usage:
@@ -38,6 +42,12 @@ async def of_account(pool: Pool, account_id: str) -> Usage:
         by_key=[KeyUse(*key, credits) for key, credits in keys.items()],
         by_day=[DayUse(*one) for one in sorted(days.items())],
     )
+
+
+async def ledger(pool: Pool, account_id: str, cursor: str | None, limit: int) -> tuple[list[LedgerLine], str | None]:
+    """A page of an account's ledger, the newest line first, and the cursor of the next. Raises ApiError."""
+    lines = await store.ledger(pool, account_id, cursors.decode(cursor, str) if cursor else LAST, limit + 1)
+    return lines[:limit], cursors.encode(lines[limit - 1].id) if len(lines) > limit else None
 
 
 async def _read(pool: Pool, account_id: str) -> tuple[asyncpg.Record, list[asyncpg.Record]]:

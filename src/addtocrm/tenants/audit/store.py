@@ -1,0 +1,40 @@
+"""The SQL of the audit log."""
+
+from typing import Any
+
+import msgspec
+
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.tenants.audit.model import Action, Entry
+
+
+async def insert(
+    pool: Pool | Connection,
+    id: str,
+    account_id: str,
+    actor: str,
+    action: Action,
+    detail: dict[str, Any],
+    address: str,
+) -> None:
+    await pool.execute(
+        "insert into audit (id, account_id, actor, action, detail, address) values ($1, $2, $3, $4, $5, $6)",
+        id,
+        account_id,
+        actor,
+        action,
+        msgspec.json.encode(detail).decode(),
+        address,
+    )
+
+
+async def page(pool: Pool, account_id: str, before: str | None, limit: int) -> list[Entry]:
+    """The newest entries first, those older than `before`."""
+    rows = await pool.fetch(
+        """select id, at, actor, action, detail, address from audit
+           where account_id = $1 and ($2::text is null or id < $2) order by id desc limit $3""",
+        account_id,
+        before,
+        limit,
+    )
+    return [Entry(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in rows]

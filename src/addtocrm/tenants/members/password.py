@@ -1,0 +1,37 @@
+"""Passwords at rest: Argon2id with the second recommended parameters of RFC 9106, which spare memory."""
+
+import hashlib
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+SCRYPT = {"n": 2**14, "r": 8, "p": 5, "dklen": 32}
+"""How passwords were kept before: `scrypt$salt$hash` in hex (RFC 7914)."""
+LEAST, MOST = 10, 1000
+NOBODY = HASHER.hash(secrets.token_hex())
+"""What is checked where there is no member, so that an answer takes as long."""
+
+
+def hashed(password: str) -> str:
+    """What is stored of a password. Takes some 50 ms and 64 MB: not for the event loop."""
+    return HASHER.hash(password)
+
+
+def fits(password: str, stored: str | None) -> bool:
+    """Whether `password` is the stored one; takes as long where there is none."""
+    if stored and stored.startswith("scrypt$"):
+        _, salt, digest = stored.split("$")
+        found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), maxmem=2**26, **SCRYPT)
+        return secrets.compare_digest(found, bytes.fromhex(digest))
+    try:
+        return HASHER.verify(stored or NOBODY, password) and stored is not None
+    except VerifyMismatchError:
+        return False
+
+
+def is_outdated(stored: str) -> bool:
+    """Whether it should be hashed anew at the next sign-in."""
+    return stored.startswith("scrypt$") or HASHER.check_needs_rehash(stored)

@@ -1,0 +1,214 @@
+"""The rules of members: who they are, how they prove it, and who may change them."""
+
+import asyncio
+import hashlib
+import secrets
+from datetime import timedelta
+
+from addtocrm.core import identifiers
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.ids import new_id
+from addtocrm.tenants.members import password as passwords
+from addtocrm.tenants.members import store
+from addtocrm.tenants.members.model import Invitation, Link, LinkKind, Member, Role
+
+LIVES: dict[LinkKind, timedelta] = {
+    "setup": timedelta(days=1),
+    "invite": timedelta(days=7),
+    "reset": timedelta(hours=1),
+    "sign_in": timedelta(days=1),
+}
+"""For how long a link can be used."""
+WRONG = "The email address or the password is wrong."
+DEAD = "This link was used, or is too old. Ask for a new one."
+
+
+def address(email: str) -> str:
+    """An email address as members have it. Raises ApiError."""
+    try:
+        return identifiers.email(email.strip()).lower()
+    except ValueError as error:
+        raise invalid("email", str(error)) from None
+
+
+def check_password(password: str) -> None:
+    """Raises ApiError for a password that is too short or too long."""
+    if not passwords.LEAST <= len(password) <= passwords.MOST:
+        raise invalid("password", f"needs at least {passwords.LEAST} characters.")
+
+
+async def add(
+    connection: Connection,
+    account_id: str,
+    email: str,
+    role: Role,
+    password: str | None = None,
+    *,
+    operator: bool = False,
+) -> Member:
+    """A new member of an account, by an address in its normal form (`address`). Raises ApiError where somebody has the
+    address or the password is too short."""
+    if password is not None:
+        check_password(password)
+        password = await asyncio.to_thread(passwords.hashed, password)
+    member = await store.insert(connection, new_id("usr"), account_id, email, role, password, operator)
+    if member is None:
+        raise invalid("email", f"{email} is somebody's already; sign in, or take another one.")
+    return member
+
+
+async def prove(pool: Pool, email: str, password: str) -> Member:
+    """The member who has this address and password. Raises ApiError `invalid_auth`, which does not tell which of the
+    two is wrong, nor by the time that it takes."""
+    member = await store.by_email(pool, email.strip().lower())
+    stored = await store.password(pool, member.id) if member else None
+    fits = await asyncio.to_thread(passwords.fits, password[: passwords.MOST], stored)
+    if not fits or not member or not stored:
+        raise ApiError("invalid_auth", WRONG)
+    if passwords.is_outdated(stored):
+        await store.set_password(pool, member.id, await asyncio.to_thread(passwords.hashed, password))
+    return member
+
+
+async def get(pool: Pool, id: str) -> Member:
+    """Raises ApiError `not_found`."""
+    member = await store.by_id(pool, id)
+    if member is None:
+        raise ApiError("not_found", "There is no such member.")
+    return member
+
+
+async def of_account(pool: Pool, account_id: str) -> list[Member]:
+    """All members of an account, the first one first."""
+    return await store.of_account(pool, account_id)
+
+
+async def known(connection: Connection, email: str) -> Member | None:
+    """The member who has an address, in its normal form."""
+    return await store.by_email(connection, email)
+
+
+async def owners(connection: Connection, account_id: str) -> list[Member]:
+    """The owners of an account, the first one first."""
+    return [one for one in await store.of_account(connection, account_id) if one.role == "owner"]
+
+
+async def make_operator(connection: Connection, member_id: str, password: str) -> None:
+    """Lets a member run the deployment, with a password of their own. Raises ApiError where it is too short."""
+    check_password(password)
+    await store.set_password(connection, member_id, await asyncio.to_thread(passwords.hashed, password))
+    await store.set_operator(connection, member_id)
+
+
+async def nobody_can_sign_in(pool: Pool) -> bool:
+    """Whether the deployment is at its first start."""
+    return await store.is_empty(pool)
+
+
+async def set_password(pool: Pool, member_id: str, password: str) -> None:
+    """Raises ApiError for a password that is too short. Links for a new one are void then."""
+    check_password(password)
+    hashed = await asyncio.to_thread(passwords.hashed, password)
+    async with pool.acquire() as connection, connection.transaction():
+        await store.set_password(connection, member_id, hashed)
+        await store.delete_links(connection, "reset", member_id=member_id)
+
+
+async def set_role(pool: Pool, account_id: str, member_id: str, role: Role) -> Member:
+    """Raises ApiError `not_found`, and where the account would have no owner."""
+    async with pool.acquire() as connection, connection.transaction():
+        member = _of(await store.lock(connection, account_id), member_id, becomes=role)
+        await store.set_role(connection, member.id, role)
+    return member
+
+
+async def remove(pool: Pool, account_id: str, member_id: str) -> Member:
+    """Ends a membership and its sessions. Raises ApiError as `set_role`."""
+    async with pool.acquire() as connection, connection.transaction():
+        member = _of(await store.lock(connection, account_id), member_id, becomes=None)
+        await store.delete(connection, member.id)
+    return member
+
+
+def _of(members: list[Member], id: str, *, becomes: Role | None) -> Member:
+    member = next((one for one in members if one.id == id), None)
+    if member is None:
+        raise ApiError("not_found", "There is no such member.")
+    if becomes != "owner" and not any(one.role == "owner" for one in members if one.id != id):
+        raise invalid("role", "is that of the only owner; make somebody else an owner first.")
+    return member
+
+
+async def link(pool: Pool, link: Link) -> str:
+    """The token of a new one-time link; only its hash is kept. One of a kind that was made for the same member or
+    address before is void."""
+    token = secrets.token_urlsafe(32)
+    async with pool.acquire() as connection, connection.transaction():
+        await store.delete_links(connection, link.kind, member_id=link.member_id, email=link.email)
+        await store.insert_link(connection, _hash(token), new_id("lnk"), link, LIVES[link.kind])
+    return token
+
+
+async def seen(pool: Pool, kind: LinkKind, token: str) -> Link:
+    """What a link is for, without using it up. Raises ApiError where it is not good."""
+    found = await store.link(pool, _hash(token), kind, take=False)
+    if found is None:
+        raise invalid("", DEAD)
+    return found
+
+
+async def taken(connection: Connection | Pool, kind: LinkKind, token: str) -> Link:
+    """What a link is for, which is used up then. Raises ApiError where it is not good."""
+    found = await store.link(connection, _hash(token), kind, take=True)
+    if found is None:
+        raise invalid("", DEAD)
+    return found
+
+
+async def invite(pool: Pool, account_id: str, email: str, role: Role) -> str:
+    """The token of an invitation. Raises ApiError where the address is a member's."""
+    email = address(email)
+    if await store.by_email(pool, email):
+        raise invalid("email", f"{email} is a member already, here or of another account.")
+    return await link(pool, Link("invite", account_id, None, email, role))
+
+
+async def invitations(pool: Pool, account_id: str) -> list[Invitation]:
+    """Those that can still be accepted."""
+    return await store.invitations(pool, account_id)
+
+
+async def withdraw(pool: Pool, account_id: str, id: str) -> Invitation:
+    """Makes an invitation void. Raises ApiError `not_found`."""
+    found = await store.delete_invitation(pool, account_id, id)
+    if found is None:
+        raise ApiError("not_found", "There is no such invitation.")
+    return found
+
+
+async def accept(pool: Pool, token: str, password: str) -> Member:
+    """Whoever was invited is a member now. Raises ApiError; the link is good again then."""
+    async with pool.acquire() as connection, connection.transaction():
+        found = await taken(connection, "invite", token)
+        assert found.account_id and found.email and found.role
+        return await add(connection, found.account_id, found.email, found.role, password)
+
+
+async def reset_token(pool: Pool, email: str) -> str | None:
+    """The token of a link for a new password; None where nobody has the address."""
+    member = await store.by_email(pool, email.strip().lower())
+    return await link(pool, Link("reset", None, member.id, None, None)) if member else None
+
+
+async def reset(pool: Pool, token: str, password: str) -> Member:
+    """Sets the password by a link, which is used up. Raises ApiError."""
+    check_password(password)
+    found = await taken(pool, "reset", token)
+    assert found.member_id
+    await set_password(pool, found.member_id, password)
+    return await get(pool, found.member_id)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

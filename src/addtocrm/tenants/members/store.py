@@ -1,0 +1,135 @@
+"""The SQL of members and their links."""
+
+from datetime import timedelta
+
+import asyncpg
+
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.tenants.members.model import Invitation, Link, LinkKind, Member, Role
+
+COLUMNS = "id, account_id, email, role, operator, password is not null as has_password, created_at"
+INVITATION = "id, email, role, created_at, expires_at"
+
+
+async def insert(
+    connection: Connection, id: str, account_id: str, email: str, role: Role, password: str | None, operator: bool
+) -> Member | None:
+    """The new member, or None where somebody has the address."""
+    return _member(
+        await connection.fetchrow(
+            f"""insert into members (id, account_id, email, role, password, operator) values ($1, $2, $3, $4, $5, $6)
+                on conflict (email) do nothing returning {COLUMNS}""",
+            id,
+            account_id,
+            email,
+            role,
+            password,
+            operator,
+        )
+    )
+
+
+async def by_id(connection: Connection | Pool, id: str) -> Member | None:
+    return _member(await connection.fetchrow(f"select {COLUMNS} from members where id = $1", id))
+
+
+async def by_email(connection: Connection | Pool, email: str) -> Member | None:
+    return _member(await connection.fetchrow(f"select {COLUMNS} from members where email = $1", email))
+
+
+async def password(pool: Pool, id: str) -> str | None:
+    return await pool.fetchval("select password from members where id = $1", id)
+
+
+async def of_account(pool: Pool | Connection, account_id: str) -> list[Member]:
+    rows = await pool.fetch(f"select {COLUMNS} from members where account_id = $1 order by id", account_id)
+    return [Member(**row) for row in rows]
+
+
+async def is_empty(pool: Pool) -> bool:
+    """Whether nobody can sign in yet."""
+    return not await pool.fetchval("select exists (select from members where password is not null)")
+
+
+async def lock(connection: Connection, account_id: str) -> list[Member]:
+    """The members of an account, none of whom is changed by others until the transaction ends."""
+    await connection.execute("select from accounts where id = $1 for no key update", account_id)
+    return await of_account(connection, account_id)
+
+
+async def set_password(connection: Connection | Pool, id: str, password: str) -> None:
+    await connection.execute("update members set password = $2 where id = $1", id, password)
+
+
+async def set_operator(connection: Connection, id: str) -> None:
+    await connection.execute("update members set operator = true where id = $1", id)
+
+
+async def set_role(connection: Connection, id: str, role: Role) -> None:
+    await connection.execute("update members set role = $2 where id = $1", id, role)
+
+
+async def delete(connection: Connection, id: str) -> None:
+    await connection.execute("delete from members where id = $1", id)
+
+
+async def insert_link(connection: Connection | Pool, hash: bytes, id: str, link: Link, lives: timedelta) -> None:
+    await connection.execute(
+        """insert into member_links (hash, id, kind, account_id, member_id, email, role, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, now() + $8)""",
+        hash,
+        id,
+        link.kind,
+        link.account_id,
+        link.member_id,
+        link.email,
+        link.role,
+        lives,
+    )
+
+
+async def link(connection: Connection | Pool, hash: bytes, kind: LinkKind, *, take: bool) -> Link | None:
+    """What a link is for that is still good; `take` uses it up."""
+    row = await connection.fetchrow(
+        f"""{"delete from" if take else "select kind, account_id, member_id, email, role from"} member_links
+            where hash = $1 and kind = $2 and expires_at > now()
+            {"returning kind, account_id, member_id, email, role" if take else ""}""",
+        hash,
+        kind,
+    )
+    return Link(**row) if row else None
+
+
+async def invitations(pool: Pool, account_id: str) -> list[Invitation]:
+    rows = await pool.fetch(
+        f"""select {INVITATION} from member_links
+            where account_id = $1 and kind = 'invite' and expires_at > now() order by id""",
+        account_id,
+    )
+    return [Invitation(**row) for row in rows]
+
+
+async def delete_links(
+    connection: Connection | Pool, kind: LinkKind, *, member_id: str | None = None, email: str | None = None
+) -> None:
+    """Links of a kind that are somebody's; of nobody's, all of that kind."""
+    await connection.execute(
+        """delete from member_links
+           where kind = $1 and ($2::text is null or member_id = $2) and ($3::text is null or email = $3)""",
+        kind,
+        member_id,
+        email,
+    )
+
+
+async def delete_invitation(connection: Connection | Pool, account_id: str, id: str) -> Invitation | None:
+    row = await connection.fetchrow(
+        f"delete from member_links where account_id = $1 and id = $2 and kind = 'invite' returning {INVITATION}",
+        account_id,
+        id,
+    )
+    return Invitation(**row) if row else None
+
+
+def _member(row: asyncpg.Record | None) -> Member | None:
+    return Member(**row) if row else None

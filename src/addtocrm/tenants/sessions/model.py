@@ -1,0 +1,33 @@
+"""What a session is."""
+
+from datetime import datetime
+
+import msgspec
+
+from addtocrm.tenants.accounts.model import Plan
+from addtocrm.tenants.members.model import Role
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Where somebody is signed in: from which address, with which browser (its own words)."""
+
+    id: str
+    address: str
+    agent: str
+    created_at: datetime
+    seen_at: datetime
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """Who is signed in by a token, for which account. `confirmed_at` is when they last proved who they are."""
+
+    session_id: str
+    member_id: str
+    email: str
+    role: Role
+    operator: bool
+    account_id: str
+    account_email: str
+    plan: Plan
+    credits: int
+    confirmed_at: datetime
