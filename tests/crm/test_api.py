@@ -57,7 +57,7 @@ def test_what_an_enrichment_answers_is_taken_as_it_is(account: Account) -> None:
     made = first.json()["data"]
     assert (made["crm"], made["action"], made["fields_kept"]) == ("builtin", "created", [])
     assert {"linkedin_url", "email", "phone", "company_id"} <= set(made["fields_written"])
-    assert made["url"].endswith(f"/crm/contacts/{made['contact_id']}")
+    assert made["url"].endswith(f"/dashboard/contacts/{made['contact_id']}")
     again = write(account, JANE)
     assert again.status_code == 200
     assert again.json()["data"] == {

@@ -80,7 +80,7 @@ def test_public_paths_need_no_key(server: Server, path: str) -> None:
 
 def test_the_root_leads_to_the_documentation(server: Server) -> None:
     answer = server.client().get("/")
-    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/dashboard")
 
 
 def test_a_key_that_is_off_or_spent_is_told_so_before_the_path(new_server: Any) -> None:

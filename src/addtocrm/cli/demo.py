@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from addtocrm import sample
+from addtocrm.cli.links import sign_in_link
 from addtocrm.cli.output import out
 from addtocrm.cli.serve import place, run
 from addtocrm.core import logs
@@ -34,12 +35,13 @@ def demo() -> None:
     os.environ.setdefault("ADDTOCRM_LOG_LEVEL", "warning")
     logs.configure("warning", pretty=sys.stderr.isatty())
     with place(settings) as taken:
-        token = asyncio.run(_prepare(settings, taken.database_url))
-        run(settings, taken, lambda: Tour(settings.base_url, token).walk())
+        token, link = asyncio.run(_prepare(settings, taken.database_url))
+        run(settings, taken, lambda: Tour(settings.base_url, token, link).walk())
 
 
-async def _prepare(settings: Settings, url: str) -> str:
-    """Imports the sample, and makes a Pro account with the built-in CRM and a key; gives the key."""
+async def _prepare(settings: Settings, url: str) -> tuple[str, str]:
+    """Imports the sample, and makes a Pro account with the built-in CRM and a key; gives the key, and a link that signs
+    its owner in to the dashboard."""
     # Metrics come with them, and `place` decides first where these are counted.
     from addtocrm.crm import connections
     from addtocrm.crm.setup import opened
@@ -63,7 +65,7 @@ async def _prepare(settings: Settings, url: str) -> str:
         _say(f"addtocrm keys create {email} --scopes enrich,write,lists,read")
         key = await keys.create(pool, email, ["enrich", "write", "lists", "read"], "Demo")
         out.print(key.key)
-        return key.key
+        return key.key, await sign_in_link(settings, pool, account.id)
 
 
 def _say(command: str) -> None:
@@ -73,9 +75,10 @@ def _say(command: str) -> None:
 class Tour:
     """The main job as a caller does it, each step printed as the curl command and the answer."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, token: str, link: str) -> None:
         self._base = base_url
         self._token = token
+        self._link = link
 
     def walk(self) -> None:
         _say(f"export KEY={self._token}")
@@ -85,6 +88,7 @@ class Tour:
         self._call("GET", "/v1/usage")
         self._call("GET", "/v1/events?since=2026-01-01T00:00:00Z")
         out.print(f"\nAddToCRM goes on at {self._base}; the API's documentation is at {self._base}/docs", style="bold")
+        out.print(f"Open the dashboard, signed in (works once): {self._link}", soft_wrap=True)
         out.print("Ctrl-C ends it.")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -22,6 +22,7 @@ from granian.server.mp import MPServer
 
 from addtocrm.cli.children import Child
 from addtocrm.cli.database import bring_up_to_date
+from addtocrm.cli.links import setup_link
 from addtocrm.cli.listening import BACKLOG, listen
 from addtocrm.cli.output import emit
 from addtocrm.core import logs
@@ -56,8 +57,12 @@ def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
     settings = settings_module.load()
     logs.configure(settings.log_level)
     ready = {"url": settings.base_url, "docs": f"{settings.base_url}/docs"}
+    text = f"AddToCRM is ready at {settings.base_url}"
     with place(settings) as taken:
-        run(settings, taken, lambda: emit(ready, json=json, text=f"AddToCRM is ready at {settings.base_url}"))
+        if link := setup_link(settings, taken.database_url):
+            ready["setup_url"] = link
+            text += f"\nOpen this once, within a day, to become its owner: {link}"
+        run(settings, taken, lambda: emit(ready, json=json, text=text))
 
 
 @contextmanager

@@ -82,6 +82,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(description="Days for which an ended job and its results are kept; fractions allowed.", gt=0, le=36500),
     ] = 30.0
+    mail_url: Annotated[
+        str | None,
+        Meta(description="Server of mail to members, smtps://USER:PASSWORD@HOST; without one, mail is in the log."),
+    ] = None
+    mail_from: Annotated[str, Meta(description="Sender of mail to members.")] = ""
+    open_signup: Annotated[
+        bool, Meta(description="Anybody may make an account in the dashboard, on the free plan.")
+    ] = False
     max_body_bytes: Annotated[int, Meta(description="Largest request body in bytes.", ge=1024, le=2**30)] = 4_194_304
     metrics_token: Annotated[
         str, Meta(description="Bearer token for /metrics; read from this machine only when empty.")
@@ -253,6 +261,7 @@ FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "metrics_token": (_is_token, TOKEN),
     "log_level": (("debug", "info", "warning", "error").__contains__, "debug, info, warning or error"),
     "dns_servers": (lambda text: host_and_port(text, 53), "resolvers as host:port, such as 1.1.1.1:53 or [::1]:53"),
+    "mail_url": (_is_url_of("smtp", "smtps"), "an address such as smtps://user:password@mail.example.com"),
     "smtp_helo": (_is_helo, "the public name of this host, such as mail.example.com"),
     "smtp_from": (SENDER.fullmatch, "an email address such as verify@example.com"),
 }

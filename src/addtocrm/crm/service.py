@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from addtocrm.core import cursors, times
 from addtocrm.core.caller import Caller
-from addtocrm.core.errors import invalid
+from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import beside, finding, mapping, matching, values, writer
 from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task
@@ -116,6 +116,26 @@ async def contacts(
             there = await _page_of_contacts(crm, after, limit + 1)
         more = cursors.encode([crm.id, there[limit - 1].id]) if len(there) > limit else None
     return there[:limit], more
+
+
+async def contact(setup: Setup, account_id: str, id: str) -> Contact:
+    """A contact of the active CRM. Raises ApiError `not_found`."""
+    async with reading(setup, account_id) as crm:
+        mapped = await crm.mapped("contact")
+        found = (await crm.connector.get("contact", [id])).get(id)
+        if found is None:
+            raise ApiError("not_found", f"There is no contact {id} in {crm.definition.label}.")
+        return values.contact_of(finding.candidate(mapped, found))
+
+
+async def company(setup: Setup, account_id: str, id: str) -> dict[str, Any]:
+    """A company of the active CRM, by our names of its fields. Raises ApiError `not_found`."""
+    async with reading(setup, account_id) as crm:
+        mapped = await crm.mapped("company")
+        found = (await crm.connector.get("company", [id])).get(id)
+        if found is None:
+            raise ApiError("not_found", f"There is no company {id} in {crm.definition.label}.")
+        return dict(finding.candidate(mapped, found).values)
 
 
 def _after(crm: Open, cursor: str) -> str:

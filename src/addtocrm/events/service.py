@@ -22,6 +22,7 @@ from addtocrm.events.model import EVENT_TYPES, Event, EventPage, EventType
 log = structlog.get_logger()
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+END = datetime.max.replace(tzinfo=UTC)
 LAST_ID = "~"
 """After every id, so that a cursor may stand behind all events of a time."""
 PUBLISH_SECONDS = 0.5
@@ -84,6 +85,19 @@ async def page(
     if wanted and len(rows) < limit:
         after = max(after, (complete_until, LAST_ID))
     return EventPage([_event(row) for row in rows], cursors.encode(after))
+
+
+async def latest(
+    pool: Pool, account_id: str, *, before: str | None = None, type: str | None = None, limit: int = 50
+) -> tuple[list[Event], str | None]:
+    """The events before the cursor `before` (of one type, or all), the latest first, and the cursor of those before
+    them. Raises ApiError for a cursor or type that is none."""
+    if type is not None and type not in EVENT_TYPES:
+        raise invalid("type", f"{type} is not an event type; there are {', '.join(EVENT_TYPES)}.")
+    await store.publish(pool)
+    rows = await store.latest(pool, account_id, _place(before) if before else (END, ""), type, limit + 1)
+    more = cursors.encode((rows[limit - 1]["inserted"], rows[limit - 1]["id"])) if len(rows) > limit else None
+    return [_event(row) for row in rows[:limit]], more
 
 
 def _place(cursor: str) -> tuple[datetime, str]:

@@ -66,6 +66,21 @@ async def page(
     return [row for row in rows if row["id"]], rows[0]["last"]
 
 
+async def latest(
+    pool: Pool, account_id: str, before: tuple[datetime, str], type: str | None, limit: int
+) -> list[asyncpg.Record]:
+    """Up to `limit` events before a place, of one type or of all, the latest first."""
+    return await pool.fetch(
+        f"""select id, type, inserted, actor, request_id, data from events
+            where account_id = $1 and (inserted, id) < ($2, $3) {"and type = $5" if type else ""}
+            order by inserted desc, id desc limit $4""",
+        account_id,
+        *before,
+        limit,
+        *([type] if type else []),
+    )
+
+
 async def delete_old(pool: Pool, since: datetime, until: datetime, limit: int) -> tuple[int, datetime]:
     """Deletes the oldest events of that time, up to `limit`; gives how many, and the time of the last."""
     row = await pool.fetchrow(

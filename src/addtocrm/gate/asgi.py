@@ -30,6 +30,8 @@ from addtocrm.web.record import Recorder
 log = structlog.get_logger("addtocrm.requests")
 
 SIGN_IN_PATHS = "/oauth/"
+PAGES = "/dashboard"
+"""Where people are, who sign in there and have no key."""
 METRICS_PATH = "/metrics"
 BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS")
 REPLAYED = (b"idempotent-replayed", b"true")
@@ -113,8 +115,15 @@ class Gate:
             await self._admit(exchange)
             await self._route(exchange, receive, exchange.forward)
             return
-        principal = await self._authenticate(exchange)
         method: str = scope["method"]
+        if path == PAGES or path.startswith(f"{PAGES}/"):
+            route = self._find(path, method)
+            exchange.template = route.template if route else "unknown"
+            exchange.client = self._address(exchange)
+            exchange.standing = await self._take_address(exchange, cost=0)
+            await self._route(exchange, receive, exchange.forward)
+            return
+        principal = await self._authenticate(exchange)
         route = self._find(path, method)
         if route is None:
             await self._route(exchange, receive, exchange.forward)
@@ -199,8 +208,10 @@ class Gate:
         standing.refuse_if_spent()
 
     async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
-        address = client_address(exchange.peer(), exchange.forwarded_for(), self._proxies)
-        return await self._limiter.take(f"address:{address}", *self._rates, cost)
+        return await self._limiter.take(f"address:{self._address(exchange)}", *self._rates, cost)
+
+    def _address(self, exchange: Exchange) -> str:
+        return client_address(exchange.peer(), exchange.forwarded_for(), self._proxies)
 
     async def _once(self, exchange: Exchange, passed: Passed, asked: bytes, receive: Receive) -> None:
         """Carries a request with an Idempotency-Key out once, or replays its first answer."""

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import structlog
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import Receive, Send
@@ -18,8 +19,9 @@ from addtocrm.core import logs
 from addtocrm.core import settings as settings_module
 from addtocrm.crm import callback
 from addtocrm.crm import routes as crm
+from addtocrm.dashboard import app as dashboard
 from addtocrm.events import routes as event_routes
-from addtocrm.gate.asgi import Gate
+from addtocrm.gate.asgi import PAGES, Gate
 from addtocrm.jobs import routes as jobs
 from addtocrm.lists import routes as lists
 from addtocrm.lookups.companies import routes as companies
@@ -57,7 +59,7 @@ def build(services: Services) -> Gate:
     ]
     open_to_all = [*docs.handlers(api, services.settings.base_url), *health.handlers, *callback.handlers()]
     routes = Litestar(
-        route_handlers=[*api, *open_to_all],
+        route_handlers=[*api, *open_to_all, dashboard.routes()],
         dependencies={
             "settings": given(services.settings),
             "pool": given(services.pool),
@@ -70,6 +72,7 @@ def build(services: Services) -> Gate:
             "listener": given(services.listener),
             "recorder": given(services.recorder),
         },
+        state=State({"settings": services.settings, "pool": services.pool, "limiter": services.limiter}),
         exception_handlers=failures.handlers,
         request_max_body_size=services.settings.max_body_bytes,
         openapi_config=None,
@@ -84,6 +87,8 @@ def build(services: Services) -> Gate:
         except HTTPException:
             return None
         endpoint: Endpoint | None = handler.opt.get("endpoint")
+        if path.startswith(PAGES):
+            return Route(template, (), all_scopes=False, takes_json=False)
         return Route(template, endpoint.scopes, endpoint.all_scopes, endpoint.body is not None) if endpoint else None
 
     return Gate(routes, services, {path for handler in open_to_all for path in handler.paths}, find)

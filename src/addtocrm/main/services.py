@@ -29,6 +29,7 @@ from addtocrm.sources import registry
 from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.waterfall import Waterfall
 from addtocrm.tenants.keys.service import KeyRing
+from addtocrm.tenants.sessions import service as sessions
 from addtocrm.web.record import Recorder
 
 
@@ -103,6 +104,7 @@ async def running(
             connections.keep_deleting(pool),
             lookups.keep_sweeping(),
             idempotency.keep_sweeping(),
+            sessions.keep_deleting(pool),
         )
     ]
     try:

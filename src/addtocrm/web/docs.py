@@ -70,7 +70,7 @@ def handlers(documented: Sequence[HTTPRouteHandler], base_url: str) -> list[HTTP
 
     @get("/", sync_to_thread=False)
     def start() -> Redirect:
-        return Redirect("/docs")
+        return Redirect("/dashboard")
 
     return [openapi_json, docs, start]
 

@@ -24,6 +24,7 @@ class Exchange:
 
     __slots__ = (
         "began",
+        "client",
         "headers",
         "key_id",
         "method",
@@ -43,6 +44,8 @@ class Exchange:
         if self.method == "HEAD":
             self.scope = {**scope, "method": "GET"}
             self.send = _without_body(send)
+        self.client = self.peer()
+        """The address of the client; behind trusted proxies the gate says which."""
         self.request_id = str(uuid_utils.uuid4())
         self.standing: Standing | None = None
         self.key_id: str | None = None

@@ -273,7 +273,7 @@ class Builtin:
         values = {name: row[name] for name in FIELDS[kind] if row[name] not in (None, [])}
         custom: dict[str, Any] = msgspec.json.decode(row["custom"])
         values |= {CUSTOM + name: value for name, value in custom.items()}
-        url = f"{self._url}/crm/{PAGE[kind]}/{row['id']}"
+        url = f"{self._url}/dashboard/{PAGE[kind]}/{row['id']}"
         return Record(kind=kind, id=row["id"], url=url, fields=values)
 
 

@@ -1,0 +1,1 @@
+"""The dashboard: pages for people, over the services that the API stands on."""

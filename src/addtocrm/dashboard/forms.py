@@ -1,0 +1,38 @@
+"""What people send by forms."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from addtocrm.core.errors import ApiError, Detail
+from addtocrm.dashboard.visitor import AnyRequest
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+async def read(request: AnyRequest, type: type[T]) -> T:
+    """The form as a Struct: of a field that takes several values, all that are given; an empty text where the field
+    has a default is as if it was not there. Raises ApiError with the path of each wrong field."""
+    form = await request.form()
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(type):
+        given = [value for value in form.getall(field.encode_name, []) if isinstance(value, str)]
+        if _is_many(field.type):
+            values[field.encode_name] = given
+        elif given and (given[0].strip() or field.required):
+            values[field.encode_name] = given[0].replace("\0", "")
+    try:
+        return msgspec.convert(values, type, strict=False)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$.")
+        raise ApiError("validation_error", f"{text}.", details=[Detail(path.rstrip("`"), f"{text}.")]) from None
+
+
+def faults(error: ApiError) -> dict[str, str]:
+    """What is wrong with each field; under `""` what is wrong with the whole."""
+    found = {detail.path: detail.message for detail in error.details}
+    return found or {"": error.message}
+
+
+def _is_many(type: Any) -> bool:
+    return getattr(type, "__origin__", None) in (list, tuple)

@@ -1,0 +1,82 @@
+"""What every page asks first: who looks, whether the form is ours, and whether they may."""
+
+import hmac
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from litestar.response import Redirect
+
+from addtocrm.core.errors import ApiError
+from addtocrm.dashboard import cookies
+from addtocrm.dashboard.visitor import AnyRequest, Visitor
+from addtocrm.tenants.members.model import Role, at_least
+from addtocrm.tenants.sessions import service as sessions
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+CONFIRMED = timedelta(hours=1)
+"""For so long nobody is asked again who they are, before what matters."""
+PLACE = re.compile(r"/dashboard(?:/[A-Za-z0-9._~-]+)*(?:\?[A-Za-z0-9._~=&%+:-]*)?")
+STALE = "This page is too old, or was not made by us. Go back, reload it and try again."
+
+
+def opened() -> dict[str, bool]:
+    """The `opt` of a page that needs no sign-in."""
+    return {"open": True}
+
+
+def needs(role: Role = "member", *, recent: bool = False, operator: bool = False) -> dict[str, object]:
+    """The `opt` of a page that only some see: from a `role` on, who proved in the last hour who they are (`recent`),
+    the operator."""
+    return {"role": role, "recent": recent, "operator": operator}
+
+
+async def enter(request: AnyRequest) -> Redirect | None:
+    """Finds out who looks. Sends away who must sign in first. Raises ApiError for a foreign form, and for a page that
+    is not theirs to see."""
+    token = cookies.read(request, cookies.SESSION)
+    signed = await sessions.find(request.app.state.pool, token) if token else None
+    secret = token if signed else cookies.read(request, cookies.FORM) or secrets.token_urlsafe(16)
+    visitor = Visitor(signed, secret)
+    request.scope["addtocrm.visitor"] = visitor  # type: ignore[typeddict-unknown-key]
+    if request.method not in SAFE:
+        await _check_origin(request, visitor)
+    opt = request.route_handler.opt
+    if opt.get("open"):
+        return None
+    if signed is None:
+        return Redirect(f"/dashboard/sign-in{_next(request)}", status_code=303)
+    if opt.get("operator") and not signed.operator:
+        raise ApiError("not_found", "There is no such page.")
+    role: Role = opt.get("role", "member")
+    if not at_least(signed.role, role):
+        raise ApiError("scope_required", f"Only an {role} of the account may do this.".replace("an member", "a member"))
+    if opt.get("recent") and signed.confirmed_at < datetime.now(UTC) - CONFIRMED:
+        return Redirect(f"/dashboard/confirm{_next(request)}", status_code=303)
+    return None
+
+
+def place(text: str) -> str:
+    """Where to go on after a sign-in: a page of the dashboard, whatever `text` says."""
+    return text if PLACE.fullmatch(text) else "/dashboard"
+
+
+def _next(request: AnyRequest) -> str:
+    """Where to go on, as a query: the page, or that from which a form came."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.method not in SAFE:
+        came = urlsplit(request.headers.get("referer", ""))
+        here = came.path if came.netloc == request.headers.get("host") else "/dashboard"
+    return f"?next={quote(place(here))}"
+
+
+async def _check_origin(request: AnyRequest, visitor: Visitor) -> None:
+    """Lets pass only forms of our own pages: by what the browser says of where they are from (Origin, RFC 6454), and by
+    the token that each has."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise ApiError("validation_error", STALE, status=403)
+    given = request.headers.get("x-csrf") or (await request.form()).get("csrf", "")
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visitor.csrf.encode()):
+        raise ApiError("validation_error", STALE, status=403)

@@ -1,0 +1,130 @@
+"""Making a page from its template."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from litestar import Response
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+from markupsafe import Markup
+
+from addtocrm.core.errors import ApiError
+from addtocrm.core.records.person import Person
+from addtocrm.core.times import parse
+from addtocrm.dashboard import assets, cookies
+from addtocrm.dashboard.navigation import menu
+from addtocrm.dashboard.visitor import AnyRequest, visitor_of
+from addtocrm.tenants.members.model import at_least
+from addtocrm.web.exchange import exchange_of
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "cache-control": "no-store",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+TEMPLATES = Environment(
+    loader=PackageLoader("addtocrm.dashboard"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -> Response[str]:
+    """The page that `template` makes of `values`.
+
+    It also knows `visitor`, `me` (who is signed in, or None), `csrf`, `menu`, `path` and `query` of the request.
+    """
+    visitor = visitor_of(request)
+    signed = visitor.signed
+    body = TEMPLATES.get_template(template).render(
+        visitor=visitor,
+        me=signed,
+        csrf=visitor.csrf,
+        menu=menu(signed),
+        path=request.url.path,
+        query=dict(request.query_params.items()),
+        base_url=request.app.state.settings.base_url,
+        **values,
+    )
+    response = Response(body, status_code=status, media_type="text/html", headers=HEADERS)
+    if signed is None and cookies.read(request, cookies.FORM) != visitor.secret:
+        cookies.put(request, response, cookies.FORM, visitor.secret)
+    return response
+
+
+def go(path: str, **query: str) -> Redirect:
+    """Goes on at another page, as after a form that was taken (303)."""
+    return Redirect(path + (f"?{urlencode(query)}" if query else ""), status_code=303)
+
+
+def answer_error(request: AnyRequest, error: ApiError) -> Response[str]:
+    """A page that says what is wrong."""
+    exchange = exchange_of(request.scope)
+    exchange.result = error.type
+    return page(request, "error.html", error.status, error=error, request_id=exchange.request_id)
+
+
+def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str]:
+    match error.status_code:
+        case 404 | 405:
+            known = ApiError("not_found", "There is no such page.")
+        case 413:
+            known = ApiError("validation_error", "That is too large. Send less at a time.", status=413)
+        case _:
+            known = ApiError("validation_error", "The form cannot be understood. Go back and try again.")
+    return answer_error(request, known)
+
+
+def _when(time: datetime) -> Markup:
+    """A moment, which a script shows as the reader's own time."""
+    utc = time.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def _at(text: str) -> Markup:
+    """A moment as the API writes it."""
+    return _when(parse(text))
+
+
+def _pretty(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value)).decode()
+
+
+def _source(person: Person, field: str) -> Markup:
+    """Where a field is from, in small."""
+    source = person.sources.get(field)
+    return Markup(' <span class="badge">{}</span>').format(source.provider) if source else Markup()
+
+
+def _number(value: float) -> str:
+    return f"{value:,}"
+
+
+def _plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 credit`, `2 credits`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+@pass_context
+def _may(context: Context, role: Any) -> bool:
+    """Whether who is signed in has at least a role."""
+    return context["me"] is not None and at_least(context["me"].role, role)
+
+
+FILTERS: dict[str, Any] = {"when": _when, "number": _number, "plural": _plural, "at": _at, "pretty": _pretty}
+TEMPLATES.filters.update(FILTERS)
+GLOBALS: dict[str, Any] = {"asset": assets.address, "may": _may, "source": _source}
+TEMPLATES.globals.update(GLOBALS)

@@ -1,0 +1,106 @@
+"""Lists of people."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.response import Redirect
+
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError
+from addtocrm.crm import connections
+from addtocrm.crm.merge import OnConflict
+from addtocrm.dashboard import forms
+from addtocrm.dashboard.guard import needs
+from addtocrm.dashboard.page import go, page
+from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
+from addtocrm.lists import service
+from addtocrm.lists.model import ChangedList, Description, ListName, NewList, Push
+
+ON_A_PAGE = 50
+SAID = {
+    "added": "The person is on the list.",
+    "made": "The list is there. Add people from a page of theirs, or by the API.",
+    "saved": "Saved.",
+    "removed": "The person is off the list.",
+    "deleted": "The list is deleted.",
+}
+
+
+class Named(msgspec.Struct, frozen=True):
+    name: ListName
+    description: Description | None = None
+
+
+class Pushing(msgspec.Struct, frozen=True):
+    expected_crm: str
+    on_conflict: OnConflict = "fill_empty"
+
+
+@get("/lists", opt=needs())
+async def show_all(request: AnyRequest, pool: Pool) -> Response[str]:
+    return await _all(request, pool)
+
+
+@post("/lists", opt=needs(), status_code=200)
+async def create(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
+    try:
+        asked = await forms.read(request, Named)
+    except ApiError as error:
+        return await _all(request, pool, error.status, faults=forms.faults(error))
+    made = await service.create(pool, caller_of(request), NewList(asked.name, asked.description))
+    return go(f"/dashboard/lists/{made.id}", said="made")
+
+
+@get("/lists/{id:str}", opt=needs())
+async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
+    account_id = signed_in(request).account_id
+    found = await service.get(pool, account_id, id)
+    members, cursor = await service.members(pool, account_id, id, request.query_params.get("cursor"), ON_A_PAGE)
+    active = next((one for one in await connections.all_of(pool, account_id)), None)
+    return page(request, "list.html", list=found, members=members, cursor=cursor, crm=active, said=_said(request))
+
+
+@post("/lists/{id:str}", opt=needs(), status_code=200)
+async def change(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    asked = await forms.read(request, Named)
+    await service.change(pool, caller_of(request), id, ChangedList(asked.name, asked.description))
+    return go(f"/dashboard/lists/{id}", said="saved")
+
+
+@post("/lists/{id:str}/delete", opt=needs(), status_code=200)
+async def delete(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    await service.delete(pool, caller_of(request), id)
+    return go("/dashboard/lists", said="deleted")
+
+
+@post("/lists/{id:str}/members/{member_id:str}/remove", opt=needs(), status_code=200)
+async def remove(request: AnyRequest, id: str, member_id: str, pool: Pool) -> Redirect:
+    await service.remove(pool, caller_of(request), id, member_id)
+    return go(f"/dashboard/lists/{id}", said="removed")
+
+
+@post("/lists/{id:str}/push", opt=needs(), status_code=200)
+async def push(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    """Writes everybody on the list to the CRM that the page named, and to no other."""
+    asked = await forms.read(request, Pushing)
+    options = Push(on_conflict=asked.on_conflict, expected_crm=asked.expected_crm)
+    return go(f"/dashboard/jobs/{(await service.push(pool, caller_of(request), id, options)).id}")
+
+
+async def _all(request: AnyRequest, pool: Pool, status: int = 200, **values: Any) -> Response[str]:
+    cursor = request.query_params.get("cursor")
+    known, after = await service.page(pool, signed_in(request).account_id, cursor, ON_A_PAGE)
+    return page(
+        request,
+        "lists.html",
+        status,
+        **{"faults": {}, "said": _said(request), "lists": known, "cursor": after, **values},
+    )
+
+
+def _said(request: AnyRequest) -> str:
+    return SAID.get(request.query_params.get("said", ""), "")
+
+
+handlers = (show_all, create, show, change, delete, remove, push)

@@ -1,0 +1,117 @@
+"""Who may sign in for the account."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.response import Redirect
+
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError
+from addtocrm.dashboard import forms
+from addtocrm.dashboard.guard import needs
+from addtocrm.dashboard.page import go, page
+from addtocrm.dashboard.pages.joining import address_for
+from addtocrm.dashboard.visitor import AnyRequest, address_of, caller_of, signed_in
+from addtocrm.tenants.audit import service as audit
+from addtocrm.tenants.members import service
+from addtocrm.tenants.members.model import ROLES, Role, at_least
+
+ALLOWS: dict[Role, str] = {
+    "owner": "Everything, also who is an owner.",
+    "admin": "Everything but changing owners: API keys, the connection, members.",
+    "member": "Enrich, search, verify, lists and contacts.",
+}
+
+
+class Invited(msgspec.Struct, frozen=True):
+    email: str = ""
+    role: Role = "member"
+
+
+class NewRole(msgspec.Struct, frozen=True):
+    role: Role
+
+
+@get("/members", opt=needs())
+async def show(request: AnyRequest, pool: Pool) -> Response[str]:
+    return await _page(request, pool)
+
+
+@post("/members/invite", opt=needs("admin", recent=True), status_code=200)
+async def invite(request: AnyRequest, pool: Pool) -> Response[str]:
+    """The link is on this page once; whoever has it becomes a member."""
+    asked = await forms.read(request, Invited)
+    _check(request, asked.role)
+    try:
+        token = await service.invite(pool, signed_in(request).account_id, asked.email, asked.role)
+    except ApiError as error:
+        return await _page(request, pool, error.status, email=asked.email, faults=forms.faults(error))
+    await _note(request, pool, "member.invited", email=asked.email, role=asked.role)
+    link = address_for(request.app.state.settings.base_url, "invite", token)
+    return await _page(request, pool, link=link, invited=asked.email)
+
+
+@post("/members/invitations/{id:str}/withdraw", opt=needs("admin", recent=True), status_code=200)
+async def withdraw(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    found = await service.withdraw(pool, signed_in(request).account_id, id)
+    await _note(request, pool, "invitation.withdrawn", email=found.email)
+    return go("/dashboard/members")
+
+
+@post("/members/{id:str}/role", opt=needs("admin", recent=True), status_code=200)
+async def change_role(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    asked = await forms.read(request, NewRole)
+    await _check_other(request, pool, id)
+    _check(request, asked.role)
+    member = await service.set_role(pool, signed_in(request).account_id, id, asked.role)
+    await _note(request, pool, "member.role_changed", email=member.email, role=asked.role)
+    return go("/dashboard/members")
+
+
+@post("/members/{id:str}/remove", opt=needs("admin", recent=True), status_code=200)
+async def remove(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    await _check_other(request, pool, id)
+    member = await service.remove(pool, signed_in(request).account_id, id)
+    await _note(request, pool, "member.removed", email=member.email)
+    return go("/dashboard/members")
+
+
+def _check(request: AnyRequest, role: Role) -> None:
+    """Nobody gives a role that is more than their own."""
+    if not at_least(signed_in(request).role, role):
+        raise ApiError("scope_required", "Only an owner of the account may do this.")
+
+
+async def _check_other(request: AnyRequest, pool: Pool, id: str) -> None:
+    """Nobody changes a member whose role is more than their own."""
+    other = await service.get(pool, id)
+    if other.account_id != signed_in(request).account_id:
+        raise ApiError("not_found", "There is no such member.")
+    _check(request, other.role)
+
+
+async def _note(request: AnyRequest, pool: Pool, action: Any, **detail: str) -> None:
+    caller = caller_of(request)
+    await audit.note(pool, caller.account_id, caller.actor, action, address_of(request), **detail)
+
+
+async def _page(request: AnyRequest, pool: Pool, status: int = 200, **values: Any) -> Response[str]:
+    account_id = signed_in(request).account_id
+    members = await service.of_account(pool, account_id)
+    shown = {
+        "members": members,
+        "emails": {f"user:{member.id}": member.email for member in members},
+        "invitations": await service.invitations(pool, account_id),
+        "entries": await audit.page(pool, account_id),
+        "roles": [role for role in ROLES if at_least(signed_in(request).role, role)],
+        "allows": ALLOWS,
+        "email": "",
+        "faults": {},
+        "link": "",
+        "invited": "",
+    }
+    return page(request, "members.html", status, **{**shown, **values})
+
+
+handlers = (show, invite, withdraw, change_role, remove)

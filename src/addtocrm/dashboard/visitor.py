@@ -1,0 +1,52 @@
+"""Who looks at a page."""
+
+import hmac
+from typing import Any, cast
+
+import msgspec
+from litestar import Request
+
+from addtocrm.core.caller import Caller
+from addtocrm.tenants.sessions.model import Signed
+from addtocrm.web.exchange import exchange_of
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Visitor(msgspec.Struct, frozen=True):
+    """Who looks at a page: `signed` is None for nobody known. `secret` is what their cookie has, from which the token
+    in each form is made."""
+
+    signed: Signed | None
+    secret: str
+
+    @property
+    def csrf(self) -> str:
+        """What each form of a page carries, and no other site knows."""
+        return hmac.digest(self.secret.encode(), b"csrf", "sha256").hex()
+
+    def __repr__(self) -> str:
+        return "Visitor(…)"
+
+
+def visitor_of(request: AnyRequest) -> Visitor:
+    """Who looks, as `guard.enter` found."""
+    return cast(Visitor, request.scope["addtocrm.visitor"])  # type: ignore[typeddict-item]
+
+
+def signed_in(request: AnyRequest) -> Signed:
+    """Who is signed in, on a page that only such people see."""
+    signed = visitor_of(request).signed
+    assert signed is not None
+    return signed
+
+
+def caller_of(request: AnyRequest) -> Caller:
+    """On whose behalf the page does something."""
+    signed = signed_in(request)
+    return Caller(signed.account_id, f"user:{signed.member_id}", exchange_of(request.scope).request_id)
+
+
+def address_of(request: AnyRequest) -> str:
+    """The address that the visitor comes from."""
+    return exchange_of(request.scope).client

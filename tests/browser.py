@@ -1,0 +1,80 @@
+"""A real Chromium, and what every page must hold in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MISSING = (
+    "The dashboard's tests need a Chromium: install one (Debian: apt-get install chromium), or let playwright bring "
+    "its own (playwright install chromium)."
+)
+
+
+@cache
+def executable() -> str:
+    """A Chromium that is there, else playwright's own, else Debian's package where we are root."""
+    if found := next(filter(None, map(shutil.which, NAMES)), None):
+        return found
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    if Path(own).exists() or _done(sys.executable, "-m", "playwright", "install", "chromium"):
+        return own
+    if os.geteuid() == 0 and _done("apt-get", "update", "-qq") and _done("apt-get", "install", "-y", "-qq", "chromium"):
+        return shutil.which("chromium") or ""
+    raise AssertionError(MISSING)
+
+
+def _done(*command: str) -> bool:
+    if not shutil.which(command[0]):
+        return False
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(command, env=environment, capture_output=True, timeout=500).returncode == 0
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page of which it is kept what went wrong on it."""
+
+    def __init__(self, browser: Browser, base_url: str, **options: Any) -> None:
+        self.context = browser.new_context(base_url=base_url, **options)
+        self.page: Page = self.context.new_page()
+        self.trouble: list[str] = []
+        self.page.on("console", lambda said: self.trouble.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on(
+            "request",
+            lambda asked: (
+                None if asked.url.startswith((base_url, "data:")) else self.trouble.append(f"asks {asked.url}")
+            ),
+        )
+
+    def check(self) -> None:
+        """No violation of WCAG as axe knows it, in light and dark; no sideways scrolling; nothing else wrong."""
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)
+            found = Axe().run(self.page).response["violations"]
+            assert not found, [(self.page.url, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+        wide = self.page.evaluate(
+            """document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :
+               [...document.querySelectorAll("body *")].filter(one => one.getBoundingClientRect().right >
+                document.documentElement.clientWidth).map(one => one.outerHTML.slice(0, 100))"""
+        )
+        assert not wide, f"{self.page.url} scrolls sideways: {wide}"
+        assert not self.trouble, (self.page.url, self.trouble)

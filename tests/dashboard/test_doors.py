@@ -1,0 +1,218 @@
+"""Who may see a page and send a form: nobody without a session, no other site, no lower role, no other account."""
+
+import re
+from typing import Any
+
+import pytest
+from harness import Server, until, with_pool
+from signed import PASSWORD, Visitor, member, setup_link
+
+from addtocrm.dashboard.app import HANDLERS
+from addtocrm.dashboard.limits import TRIES_A_MINUTE, TRIES_AN_HOUR
+
+PAGES = [
+    (path, method, handler.opt) for handler in HANDLERS for path in handler.paths for method in handler.http_methods
+]
+CLOSED = [(path, method, opt) for path, method, opt in PAGES if not opt.get("open") and method in ("GET", "POST")]
+
+
+def filled(path: str, id: str = "lst_0199d0c1b2a37c4d8e5f60718293a4b5") -> str:
+    return re.sub(r"\{[^}]+\}", id, "" if path == "/" else path)
+
+
+def test_nobody_sees_a_page_who_is_not_signed_in(server: Server) -> None:
+    visitor = Visitor(server)
+    csrf = visitor.csrf("/sign-in")
+    for path, method, _ in CLOSED:
+        answer = visitor.client.request(
+            method, f"/dashboard{filled(path)}", data={"csrf": csrf} if method == "POST" else None
+        )
+        assert answer.status_code == 303 and answer.headers["location"].startswith("/dashboard/sign-in?next="), path
+
+
+def test_a_form_that_is_not_ours_does_nothing(server: Server) -> None:
+    owner = member(server, server.account().id, "owner")
+    ours, another = owner.csrf("/lists"), Visitor(server).csrf("/sign-in")
+    for path in sorted({path for path, method, _ in PAGES if method == "POST"}):
+        for headers, form in (
+            ({}, {}),
+            ({}, {"csrf": "0" * 64}),
+            ({}, {"csrf": another}),
+            ({"origin": "https://elsewhere.example"}, {"csrf": ours}),
+            ({"origin": "null"}, {"csrf": ours}),
+        ):
+            answer = owner.client.post(f"/dashboard{filled(path)}", data=form, headers=headers)
+            assert answer.status_code == 403, (path, headers, form, answer.text)
+
+
+@pytest.mark.parametrize("role", ["member", "admin"])
+def test_each_role_does_what_it_may(server: Server, role: str) -> None:
+    account = server.account()
+    visitor = member(server, account.id, role)  # type: ignore[arg-type]
+    csrf = visitor.csrf("/lists")
+    for path, method, opt in CLOSED:
+        wanted = opt.get("role", "member")
+        if method == "POST" and wanted == "admin" and role == "member":
+            answer = visitor.client.post(f"/dashboard{filled(path)}", data={"csrf": csrf})
+            assert answer.status_code == 403 and "admin" in answer.text, path
+        if method == "GET":
+            assert (visitor.get(filled(path)).status_code == 403) == (wanted == "admin" and role == "member"), path
+    owner = member(server, account.id, "owner")
+    ids = re.findall(r"/members/(usr_\w+)/role", owner.get("/members").text)
+    for id in ids:
+        answer = visitor.post(f"/members/{id}/role", on="/lists", role="owner")
+        assert answer.status_code == 403, (role, id)
+    answer = visitor.post("/members/invite", on="/lists", email="new@example.com", role="owner")
+    assert answer.status_code == 403
+
+
+def test_another_account_has_nothing_of_ours(server: Server) -> None:
+    ours, theirs = server.account(), server.account()
+    ours.connect_builtin()
+    theirs.connect_builtin()
+    list_id = ours.client.post("/v1/lists", json={"name": "Ours"}).json()["data"]["id"]
+    person = {"full_name": "Jane Doe", "email": "jane.doe@acme.example.com"}
+    added = ours.client.post(f"/v1/lists/{list_id}/members", json={"people": [person]}).json()["data"]
+    contact = ours.client.post("/v1/crm/contacts", json={"person": person}).json()["data"]["contact_id"]
+    job = ours.client.post("/v1/batch/emails-verify", json={"items": ["no address"]}).json()["data"]["id"]
+    owner, stranger = member(server, ours.id, "owner"), member(server, theirs.id, "owner")
+    for path in (f"/lists/{list_id}", f"/contacts/{contact}", f"/jobs/{job}", f"/jobs/{job}/results.csv"):
+        assert owner.get(path).status_code == 200, path
+        assert stranger.get(path).status_code == 404, path
+    member_id = re.findall(r"/members/(usr_\w+)/role", owner.get("/members").text)[0]
+    session = re.findall(r"/security/sessions/(ses_\w+)/end", member(server, ours.id, "admin").get("/security").text)
+    assert session == []
+    for path, form in (
+        (f"/lists/{list_id}", {"name": "Theirs"}),
+        (f"/lists/{list_id}/delete", {}),
+        (f"/lists/{list_id}/members/{added['members'][0]['id']}/remove", {}),
+        (f"/lists/{list_id}/push", {"expected_crm": "builtin"}),
+        (f"/jobs/{job}/cancel", {}),
+        (f"/keys/{ours.key_id}/revoke", {}),
+        (f"/members/{member_id}/role", {"role": "member"}),
+        (f"/members/{member_id}/remove", {}),
+    ):
+        assert stranger.post(path, on="/lists", **form).status_code == 404, path
+    assert ours.client.get(f"/v1/lists/{list_id}").json()["data"]["name"] == "Ours"
+    assert ours.client.get("/v1/usage").status_code == 200
+
+
+def test_a_lock_out_does_not_tell_who_there_is(server: Server) -> None:
+    account = server.account()
+    member(server, account.id, "owner")
+    known = f"owner-{account.id[-12:]}@example.com"
+    said: list[list[str]] = []
+    for email in (known, f"nobody-{account.id[-12:]}@example.com"):
+        visitor = Visitor(server)
+        answers = [visitor.sign_in(email, "not the password")]
+        while answers[-1].status_code == 401 and len(answers) < TRIES_AN_HOUR + 1:
+            answers.append(visitor.sign_in(email, "not the password"))
+        assert answers[-1].status_code == 429 and len(answers) > TRIES_A_MINUTE
+        changing = rf"{email}|\d+ s\.|[0-9a-f]{{64}}"
+        said.append([re.sub(changing, "", answer.text) for answer in (answers[0], answers[-1])])
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    "next", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "/v1/usage"]
+)
+def test_a_sign_in_leads_nowhere_else(server: Server, next: str) -> None:
+    account = server.account()
+    member(server, account.id, "owner")
+    answer = Visitor(server).post(
+        "/sign-in", email=f"owner-{account.id[-12:]}@example.com", password=PASSWORD, next=next
+    )
+    assert answer.status_code == 303 and answer.headers["location"] == "/dashboard"
+
+
+def test_what_matters_asks_again_after_an_hour(server: Server) -> None:
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    assert owner.get("/keys/new").status_code == 200
+    with_pool(
+        server.database_url,
+        lambda pool: pool.execute("update sessions set confirmed_at = now() - interval '61 minutes'"),
+    )
+    assert owner.get("/keys/new").headers["location"] == "/dashboard/confirm?next=/dashboard/keys/new"
+    assert owner.post("/keys/new", on="/lists", scopes="read").headers["location"].startswith("/dashboard/confirm")
+    assert owner.post("/confirm", password="not the password", next="/dashboard/keys/new").status_code == 401
+    answer = owner.post("/confirm", password=PASSWORD, next="/dashboard/keys/new")
+    assert answer.headers["location"] == "/dashboard/keys/new" and owner.get("/keys/new").status_code == 200
+
+
+def test_links_work_once(server: Server) -> None:
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    page = owner.post("/members/invite", on="/members", email=f"new-{account.id[-12:]}@example.com", role="member").text
+    link = re.findall(r"<code>(http[^<]+)</code>", page)[0].replace("&amp;", "&")
+    invited = Visitor(server)
+    assert "token" not in invited.follow(link).headers["location"]
+    assert invited.post("/join", password="short").status_code == 400
+    assert invited.post("/join", password=PASSWORD).status_code == 303
+    assert invited.get("/lists").status_code == 200 and invited.get("/keys/new").status_code == 403
+    late = Visitor(server)
+    late.follow(link)
+    assert late.get("/join").status_code == 400
+    page = owner.get("/members").text
+    id = re.findall(r"/members/(usr_[a-z0-9]+)/remove", page[page.index("new-") :])[0]
+    assert owner.post(f"/members/{id}/remove", on="/lists").status_code == 303
+    assert invited.get("/lists").status_code == 303
+
+
+def test_the_first_owner(server: Server) -> None:
+    link = setup_link(server)
+    first = Visitor(server)
+    first.follow(link)
+    email = f"first-{server.port}@example.com"
+    assert first.post("/setup", email="no address", password=PASSWORD).status_code == 400
+    assert first.post("/setup", email=email, password=PASSWORD).status_code == 303
+    assert "owner of" in first.get("").text
+    second = Visitor(server)
+    second.follow(link)
+    assert second.get("/setup").status_code == 400
+    assert Visitor(server).sign_in(email).status_code == 303
+
+
+def test_a_forgotten_password_is_set_by_a_link_and_ends_every_session(server: Server) -> None:
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    email = f"owner-{account.id[-12:]}@example.com"
+    answers = [Visitor(server).post("/forgot", email=one) for one in (email, "nobody@example.com")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    link = until(
+        lambda: next(
+            iter(re.findall(rf"{server.url}/dashboard/link\?for=reset&token=[\w-]+", server.log.read_text())), None
+        )
+    )
+    again = Visitor(server)
+    again.follow(link)
+    assert again.post("/reset", password="another password").status_code == 303
+    assert owner.get("/lists").status_code == 303
+    assert Visitor(server).sign_in(email).status_code == 401
+    assert Visitor(server).sign_in(email, "another password").status_code == 303
+
+
+def test_headers_of_every_page(server: Server) -> None:
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    for visitor, path in ((Visitor(server), "/sign-in"), (owner, ""), (owner, "/nowhere")):
+        answer = visitor.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert answer.headers["cache-control"] == "no-store" and answer.headers["x-content-type-options"] == "nosniff"
+        assert "<style" not in answer.text and "style=" not in answer.text and "onclick" not in answer.text
+
+
+def test_the_cookie_is_the_hosts_where_it_is_reached_by_https(new_server: Any) -> None:
+    server = new_server(start=False, ADDTOCRM_PUBLIC_URL="https://crm.example.com")
+    local, server.url = server.url, "https://crm.example.com"
+    server.start().url = local
+    answer = Visitor(server).get("/sign-in")
+    cookie = answer.headers["set-cookie"]
+    assert (
+        cookie.startswith("__Host-addtocrm-form=")
+        and "Secure" in cookie
+        and "HttpOnly" in cookie
+        and "Path=/" in cookie
+    )
+    assert server.client().get("/").headers["location"] == "/dashboard"

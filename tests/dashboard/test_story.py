@@ -1,0 +1,127 @@
+"""The whole story in a real Chromium: from the first link to a contact in the CRM, and each page as people see it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Watched, chromium
+from harness import Server
+from playwright.sync_api import expect
+from signed import PASSWORD, setup_link
+
+SHOTS = Path(os.environ.get("ADDTOCRM_TESTS_SHOTS", "test-artefacts"))
+PAGES = (
+    "",
+    "/enrich",
+    "/verify",
+    "/lists",
+    "/contacts",
+    "/connection",
+    "/keys",
+    "/keys/new",
+    "/events",
+    "/usage",
+    "/members",
+    "/security",
+    "/security/password",
+    "/quickstart",
+    "/nowhere",
+)
+
+
+def shot(watched: Watched, name: str) -> None:
+    """Keeps what the page looks like."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    watched.page.emulate_media(color_scheme="light")
+    watched.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_from_the_first_link_to_a_contact(new_server: Any, script: bool) -> None:
+    server = new_server()
+    server.add_people("jane-doe-example", "john-roe-example")
+    link = setup_link(server)
+    with chromium() as browser:  # Nothing asynchronous besides: the browser has the thread's loop.
+        story(server, Watched(browser, server.url, java_script_enabled=script), link, script)
+
+
+def story(server: Server, watched: Watched, link: str, script: bool) -> None:
+    page = watched.page
+
+    def look(name: str) -> None:
+        if script:
+            watched.check()
+            shot(watched, name)
+
+    page.goto(link)
+    look("setup")
+    page.fill("#email", "owner@example.com")
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    expect(page.get_by_role("heading", name="What to do next")).to_be_visible()
+    look("overview-empty")
+    page.click("text=Connect a CRM >> nth=0")
+    page.click("text=Use it")
+    expect(page.get_by_role("status")).to_contain_text("Connected")
+    page.goto("/dashboard/enrich")
+    page.fill("#people", "https://www.linkedin.com/in/jane-doe-example")
+    page.click("main button:has-text('Enrich')")
+    expect(page.get_by_role("heading", name="Test jane-doe-example")).to_be_visible()
+    look("enrich")
+    page.click("text=Add to CRM…")
+    expect(page.get_by_text("Nothing is written yet")).to_be_visible()
+    look("preview")
+    page.click("main button:has-text('Add to')")
+    expect(page.get_by_role("status")).to_contain_text("A new contact")
+    page.click("text=Open the contact")
+    expect(page.get_by_role("heading", name="Test jane-doe-example")).to_be_visible()
+    look("contact")
+    page.goto("/dashboard/lists")
+    page.fill("#name", "Prospects")
+    page.click("main button:has-text('Make the list')")
+    page.goto("/dashboard/enrich")
+    page.fill("#people", "https://www.linkedin.com/in/john-roe-example")
+    page.click("main button:has-text('Enrich')")
+    page.click("main button:has-text('Save to list')")
+    expect(page.get_by_role("cell", name="Test john-roe-example")).to_be_visible()
+    look("list")
+    page.click("main button:has-text('Push 1 person')")
+    for _ in range(100):
+        if page.get_by_text("completed").count():
+            break
+        page.wait_for_timeout(200)
+        page.reload()
+    expect(page.get_by_text("1 succeeded")).to_be_visible()
+    look("job")
+    page.goto("/dashboard/keys/new")
+    page.click("main button:has-text('Make the key')")
+    token = page.locator("pre").first.inner_text()
+    assert re.fullmatch(r"addtocrm_live_\w{36}", token.strip())
+    assert server.client(token.strip()).get("/v1/crm/info").json()["data"]["crm"] == "builtin"
+    look("key")
+    page.goto("/dashboard")
+    assert page.get_by_role("heading", name="What to do next").count() == 0
+    look("overview")
+    page.goto("/dashboard/security")
+    page.click(".who summary")
+    page.click("text=Sign out >> nth=-1")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    look("sign-in")
+    page.fill("#email", "owner@example.com")
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    if script:
+        for path in PAGES:
+            page.goto(f"/dashboard{path}")
+            watched.trouble = [one for one in watched.trouble if "404" not in one]
+            watched.check()
+        page.set_viewport_size({"width": 360, "height": 740})
+        for path in PAGES:
+            page.goto(f"/dashboard{path}")
+            watched.trouble = [one for one in watched.trouble if "404" not in one]
+            watched.check()
+    else:
+        assert not watched.trouble
