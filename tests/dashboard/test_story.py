@@ -15,6 +15,7 @@ SHOTS = Path(os.environ.get("ADDTOCRM_TESTS_SHOTS", "test-artefacts"))
 PAGES = (
     "",
     "/enrich",
+    "/search",
     "/verify",
     "/lists",
     "/contacts",

@@ -27,6 +27,7 @@ MENU = (
         "People",
         (
             Entry("/dashboard/enrich", "Enrich", "e"),
+            Entry("/dashboard/search", "Search", "s"),
             Entry("/dashboard/verify", "Verify", "v"),
             Entry("/dashboard/lists", "Lists", "l"),
             Entry("/dashboard/contacts", "Contacts", "c"),
