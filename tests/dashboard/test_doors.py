@@ -9,6 +9,7 @@ from signed import PASSWORD, Visitor, member, setup_link
 
 from addtocrm.dashboard.app import HANDLERS
 from addtocrm.dashboard.limits import TRIES_A_MINUTE, TRIES_AN_HOUR
+from addtocrm.tenants.members import service as members
 
 PAGES = [
     (path, method, handler.opt) for handler in HANDLERS for path in handler.paths for method in handler.http_methods
@@ -159,18 +160,62 @@ def test_links_work_once(server: Server) -> None:
     assert invited.get("/lists").status_code == 303
 
 
-def test_the_first_owner(server: Server) -> None:
-    link = setup_link(server)
+def test_the_first_owner(new_server: Any) -> None:
+    server = new_server()
+    link, later = setup_link(server), Visitor(server)
     first = Visitor(server)
     first.follow(link)
-    email = f"first-{server.port}@example.com"
     assert first.post("/setup", email="no address", password=PASSWORD).status_code == 400
-    assert first.post("/setup", email=email, password=PASSWORD).status_code == 303
+    assert first.post("/setup", email="first@example.com", password=PASSWORD).status_code == 303
     assert "owner of" in first.get("").text
-    second = Visitor(server)
-    second.follow(link)
-    assert second.get("/setup").status_code == 400
-    assert Visitor(server).sign_in(email).status_code == 303
+    for one in (link, setup_link(server)):  # One that was used, and one when there is an owner.
+        later.follow(one)
+        assert later.get("/setup").status_code == 400
+    assert Visitor(server).sign_in("first@example.com").status_code == 303
+
+
+def test_a_mail_goes_to_the_member_and_to_no_look_alike(server: Server) -> None:
+    account = server.account()
+    email = f"kim-{account.id[-12:]}@example.com"
+
+    async def add(pool: Any) -> None:
+        async with pool.acquire() as connection:
+            await members.add(connection, account.id, email, "member", PASSWORD)
+
+    with_pool(server.database_url, add)
+    for typed in (email.replace("k", "\u212a"), email.upper()):
+        assert Visitor(server).post("/forgot", email=typed).status_code == 200
+    until(lambda: f'"to":"{email}"' in server.log.read_text())
+    assert "\u212a" not in server.log.read_text() and "\\u212a" not in server.log.read_text()
+    assert Visitor(server).client.get("/dashboard/link?for=reset&token=%F0%9F%98%80").status_code == 400
+
+
+def test_what_is_refused_costs_nothing(server: Server) -> None:
+    account = server.account()
+    server.add_people(f"costs-{server.port}-example")
+    owner = member(server, account.id, "owner")
+    who = f"https://www.linkedin.com/in/costs-{server.port}-example"
+    assert owner.post("/enrich/preview", on="/enrich", who=who).status_code == 409
+    assert owner.post("/enrich/save", on="/enrich", who=who, list="lst_none").status_code == 404
+    assert account.usage()["credits"]["used"] == 0
+
+
+def test_invitations_of_one_account_are_its_own_and_end_with_who_may_make_them(server: Server) -> None:
+    ours, theirs = server.account(), server.account()
+    owner, stranger = member(server, ours.id, "owner"), member(server, theirs.id, "owner")
+    email = f"asked-{ours.id[-12:]}@example.com"
+    links: list[str] = []
+    for one in (owner, stranger):
+        page = one.post("/members/invite", on="/members", email=email, role="member").text
+        links.append(re.findall(r"<code>(http[^<]+)</code>", page)[0].replace("&amp;", "&"))
+    invited = Visitor(server)
+    invited.follow(links[0])
+    assert invited.get("/join").status_code == 200
+    member(server, ours.id, "admin")
+    page = owner.get("/members").text
+    admin = re.findall(r"/members/(usr_[a-z0-9]+)/remove", page[page.index("admin-") :])[0]
+    owner.post(f"/members/{admin}/remove", on="/lists")
+    assert invited.get("/join").status_code == 400
 
 
 def test_a_forgotten_password_is_set_by_a_link_and_ends_every_session(server: Server) -> None:

@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from addtocrm import sample
-from addtocrm.cli.links import sign_in_link
 from addtocrm.cli.output import out
 from addtocrm.cli.serve import place, run
 from addtocrm.core import logs
@@ -43,6 +42,7 @@ async def _prepare(settings: Settings, url: str) -> tuple[str, str]:
     """Imports the sample, and makes a Pro account with the built-in CRM and a key; gives the key, and a link that signs
     its owner in to the dashboard."""
     # Metrics come with them, and `place` decides first where these are counted.
+    from addtocrm.cli.links import sign_in_link
     from addtocrm.crm import connections
     from addtocrm.crm.setup import opened
 

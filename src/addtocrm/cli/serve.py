@@ -22,7 +22,6 @@ from granian.server.mp import MPServer
 
 from addtocrm.cli.children import Child
 from addtocrm.cli.database import bring_up_to_date
-from addtocrm.cli.links import setup_link
 from addtocrm.cli.listening import BACKLOG, listen
 from addtocrm.cli.output import emit
 from addtocrm.core import logs
@@ -59,6 +58,9 @@ def serve(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
     ready = {"url": settings.base_url, "docs": f"{settings.base_url}/docs"}
     text = f"AddToCRM is ready at {settings.base_url}"
     with place(settings) as taken:
+        # Metrics come with it, and `place` decides first where these are counted.
+        from addtocrm.cli.links import setup_link
+
         if link := setup_link(settings, taken.database_url):
             ready["setup_url"] = link
             text += f"\nOpen this once, within a day, to become its owner: {link}"

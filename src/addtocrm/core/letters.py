@@ -19,7 +19,11 @@ async def send(settings: Settings, to: str, subject: str, text: str) -> None:
     """Sends a mail, by `ADDTOCRM_MAIL_URL`: `smtps://USER:PASSWORD@HOST`, or `smtp://…` with STARTTLS where the server
     has it (RFC 3207). Where none is set the mail is in the log. What fails is in the log too."""
     letter = EmailMessage()
-    letter["from"], letter["to"], letter["subject"] = settings.mail_from or f"AddToCRM <{to}>", to, subject
+    letter["from"], letter["to"], letter["subject"] = (
+        settings.mail_from or f"addtocrm@{urlsplit(settings.base_url).hostname}",
+        to,
+        subject,
+    )
     letter.set_content(text)
     if settings.mail_url is None:
         log.warning("mail_not_sent", reason="ADDTOCRM_MAIL_URL is not set", to=to, subject=subject, text=text)

@@ -11,7 +11,7 @@ def lines_of(text: str) -> list[str]:
 
 def asked_of(line: str) -> EnrichPerson:
     """A LinkedIn URL, an email address, or a name and behind a comma (or `at`) the company or its domain."""
-    if "linkedin." in line.lower() or line.lower().startswith(("http://", "https://")):
+    if "linkedin.com/" in line.lower() or line.lower().startswith(("http://", "https://")):
         return EnrichPerson(linkedin_url=line)
     if "@" in line:
         return EnrichPerson(email=line[:320])

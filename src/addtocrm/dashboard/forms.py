@@ -1,5 +1,6 @@
 """What people send by forms."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from addtocrm.core.errors import ApiError, Detail
 from addtocrm.dashboard.visitor import AnyRequest
 
+LENGTH = re.compile(r"length <= (\d+)")
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -24,14 +26,25 @@ async def read(request: AnyRequest, type: type[T]) -> T:
     try:
         return msgspec.convert(values, type, strict=False)
     except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$.")
-        raise ApiError("validation_error", f"{text}.", details=[Detail(path.rstrip("`"), f"{text}.")]) from None
+        said, _, path = str(error).partition(" - at `$.")
+        field = path.rstrip("`")
+        text = f"{field.replace('_', ' ').capitalize()} {_plain(said)}"
+        raise ApiError("validation_error", text, details=[Detail(field, text)]) from None
 
 
 def faults(error: ApiError) -> dict[str, str]:
     """What is wrong with each field; under `""` what is wrong with the whole."""
     found = {detail.path: detail.message for detail in error.details}
     return found or {"": error.message}
+
+
+def _plain(said: str) -> str:
+    """What the library says of a value, in the words of a page."""
+    if found := LENGTH.search(said):
+        return f"is longer than {int(found[1]):,} characters."
+    if "regex" in said or ">= 1" in said:
+        return "is empty."
+    return "is not one of the choices." if "enum" in said else "is missing or not understood."
 
 
 def _is_many(type: Any) -> bool:

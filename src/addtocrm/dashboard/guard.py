@@ -18,6 +18,8 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 CONFIRMED = timedelta(hours=1)
 """For so long nobody is asked again who they are, before what matters."""
 PLACE = re.compile(r"/dashboard(?:/[A-Za-z0-9._~-]+)*(?:\?[A-Za-z0-9._~=&%+:-]*)?")
+PASSWORD = "/dashboard/security/password"  # noqa: S105
+"""Who has no password yet, as after a link, chooses one before what matters."""
 STALE = "This page is too old, or was not made by us. Go back, reload it and try again."
 
 
@@ -53,6 +55,8 @@ async def enter(request: AnyRequest) -> Redirect | None:
     if not at_least(signed.role, role):
         raise ApiError("scope_required", f"Only an {role} of the account may do this.".replace("an member", "a member"))
     if opt.get("recent") and signed.confirmed_at < datetime.now(UTC) - CONFIRMED:
+        if not signed.has_password:
+            return None if request.url.path == PASSWORD else Redirect(PASSWORD, status_code=303)
         return Redirect(f"/dashboard/confirm{_next(request)}", status_code=303)
     return None
 
@@ -66,8 +70,8 @@ def _next(request: AnyRequest) -> str:
     """Where to go on, as a query: the page, or that from which a form came."""
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method not in SAFE:
-        came = urlsplit(request.headers.get("referer", ""))
-        here = came.path if came.netloc == request.headers.get("host") else "/dashboard"
+        came = next((one for one in _ours(request) if request.headers.get("referer", "").startswith(f"{one}/")), None)
+        here = request.headers["referer"].removeprefix(came).partition("?")[0] if came else "/dashboard"
     return f"?next={quote(place(here))}"
 
 
@@ -75,8 +79,17 @@ async def _check_origin(request: AnyRequest, visitor: Visitor) -> None:
     """Lets pass only forms of our own pages: by what the browser says of where they are from (Origin, RFC 6454), and by
     the token that each has."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and origin not in _ours(request):
         raise ApiError("validation_error", STALE, status=403)
     given = request.headers.get("x-csrf") or (await request.form()).get("csrf", "")
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visitor.csrf.encode()):
         raise ApiError("validation_error", STALE, status=403)
+
+
+def _ours(request: AnyRequest) -> tuple[str, ...]:
+    """The origins of our own pages: that of the deployment's address, and where that is not HTTPS, also that by which
+    the browser reached us."""
+    base_url: str = request.app.state.settings.base_url
+    url = urlsplit(base_url)
+    ours = f"{url.scheme}://{url.netloc}"
+    return (ours,) if url.scheme == "https" else (ours, f"http://{request.headers.get('host')}")

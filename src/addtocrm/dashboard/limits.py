@@ -6,8 +6,9 @@ TRIES_A_MINUTE, TRIES_AN_HOUR = 10, 50
 """From one address, and for one member from anywhere."""
 
 
-async def count_try(request: AnyRequest, email: str) -> None:
-    """Counts a try to prove who somebody is, on all hosts together. Raises ApiError for one too many, whether there is
-    such a member or not."""
-    for subject in (f"sign-in:{address_of(request)}", f"sign-in:{email.strip().lower()[:320]}"):
+async def count_try(request: AnyRequest, email: str, what: str = "sign-in") -> None:
+    """Counts a try to prove who somebody is (or another `what`), on all hosts together. Raises ApiError for one too
+    many, whether there is such a member or not."""
+    who = email.strip().lower()[:320]
+    for subject in (f"{what}:address:{address_of(request)}", f"{what}:email:{who}"):
         (await request.app.state.limiter.take(subject, TRIES_A_MINUTE, TRIES_AN_HOUR)).refuse_if_spent()

@@ -30,6 +30,7 @@ from addtocrm.lookups.people import routes as people
 from addtocrm.lookups.search import routes as search
 from addtocrm.mail.desk import SINGLE, Desk
 from addtocrm.main.services import Services, running
+from addtocrm.sources.providers.dataset import Dataset
 from addtocrm.tenants.usage import routes as usage
 from addtocrm.web import docs, failures, health
 from addtocrm.web.context import Route, require_normal
@@ -69,6 +70,7 @@ def build(services: Services) -> Gate:
             "engine": given(services.engine),
             "reader": given(services.reader),
             "desk": given(Desk(services.engine, SINGLE)),
+            "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),
             "recorder": given(services.recorder),
         },

@@ -55,7 +55,6 @@ async def connect(request: AnyRequest, crm: Setup) -> Response[str] | Redirect:
         )
     except ApiError as error:
         return await _page(request, crm, error.status, fault=error.message, chosen=asked.crm)
-    await _note(request, crm, "crm.connected", asked.crm)
     label = connections.definition_named(asked.crm).label
     return page(request, "authorize.html", address=begun.authorize_url, label=label)
 

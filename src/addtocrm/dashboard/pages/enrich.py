@@ -10,6 +10,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.records.person import Person
 from addtocrm.crm import connections, contacts
+from addtocrm.crm.batch import expected
 from addtocrm.crm.merge import OnConflict
 from addtocrm.crm.model import ContactWrite, PersonInput
 from addtocrm.crm.setup import Setup
@@ -57,9 +58,8 @@ async def enrich(request: AnyRequest, pool: Pool, lookups: Lookups, waterfall: W
         if not 0 < len(lines) <= MOST_LINES:
             raise invalid("people", f"Enter 1 to {MOST_LINES:,} people, each on a line of its own.")
         if len(lines) > 1:
-            return go(
-                f"/dashboard/jobs/{(await batch.submit(pool, caller_of(request), [asked_of(one) for one in lines])).id}"
-            )
+            items = [msgspec.structs.replace(asked_of(line), refresh=asked.refresh) for line in lines]
+            return go(f"/dashboard/jobs/{(await batch.submit(pool, caller_of(request), items)).id}")
         answer = await _answer(request, lookups, waterfall, lines[0], refresh=asked.refresh)
     except ApiError as error:
         return _page(request, error.status, people=asked.people, fault=error.message)
@@ -89,6 +89,7 @@ async def add(request: AnyRequest, crm: Setup, lookups: Lookups, waterfall: Wate
 async def save(request: AnyRequest, pool: Pool, lookups: Lookups, waterfall: Waterfall) -> Redirect:
     """Puts the person on a list."""
     asked = await forms.read(request, Adding)
+    await lists.get(pool, signed_in(request).account_id, asked.list or "")
     person = await _person(request, lookups, waterfall, asked.who)
     await lists.add(pool, caller_of(request), asked.list or "", [person])
     return go(f"/dashboard/lists/{asked.list}", said="added")
@@ -98,6 +99,7 @@ async def _written(
     request: AnyRequest, crm: Setup, lookups: Lookups, waterfall: Waterfall, *, dry_run: bool
 ) -> Response[str]:
     asked = await forms.read(request, Adding)
+    await expected(crm.pool, signed_in(request).account_id, asked.expected_crm)
     person = await _person(request, lookups, waterfall, asked.who)
     write = ContactWrite(
         person=person,

@@ -1,7 +1,5 @@
 """A new password for who forgot theirs, by a mail with a link."""
 
-import asyncio
-
 import msgspec
 from litestar import Response, get, post
 
@@ -10,14 +8,15 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
 from addtocrm.dashboard import forms
+from addtocrm.dashboard.background import in_background
 from addtocrm.dashboard.guard import opened
 from addtocrm.dashboard.limits import count_try
 from addtocrm.dashboard.page import page
 from addtocrm.dashboard.pages.joining import address_for
 from addtocrm.dashboard.visitor import AnyRequest
 from addtocrm.tenants.members import service as members
+from addtocrm.tenants.members.model import Link
 
-SENDING: set[asyncio.Task[None]] = set()
 TEXT = """Somebody asked for a new password for your AddToCRM dashboard. Choose one within an hour:
 
 {link}
@@ -40,20 +39,19 @@ async def ask(request: AnyRequest, pool: Pool) -> Response[str]:
     """Answers alike, and as fast, whether there is such a member or not."""
     asked = await forms.read(request, Forgotten)
     try:
-        await count_try(request, asked.email)
+        await count_try(request, asked.email, "mail")
     except ApiError as error:
         return page(request, "forgot.html", error.status, sent=False, fault=error.message, email=asked.email)
-    task = asyncio.create_task(_send(pool, request.app.state.settings, asked.email))
-    SENDING.add(task)
-    task.add_done_callback(SENDING.discard)
+    in_background(_send(pool, request.app.state.settings, asked.email))
     return page(request, "forgot.html", sent=True, fault="", email=asked.email)
 
 
 async def _send(pool: Pool, settings: Settings, email: str) -> None:
-    token = await members.reset_token(pool, email)
-    if token:
+    member = await members.by_email(pool, email)
+    if member:
+        token = await members.link(pool, Link("reset", None, member.id, None, None))
         link = address_for(settings.base_url, "reset", token)
-        await letters.send(settings, email.strip(), "Your new AddToCRM password", TEXT.format(link=link))
+        await letters.send(settings, member.email, "Your new AddToCRM password", TEXT.format(link=link))
 
 
 handlers = (show, ask)

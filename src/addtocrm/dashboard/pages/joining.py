@@ -1,14 +1,17 @@
 """Links that let somebody in once: the first owner, whoever was invited, a new password; and signing up."""
 
-from typing import Literal
+import re
 
 import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect
 
+from addtocrm.core import letters
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.settings import Settings
 from addtocrm.dashboard import cookies, forms
+from addtocrm.dashboard.background import in_background
 from addtocrm.dashboard.guard import opened
 from addtocrm.dashboard.limits import count_try
 from addtocrm.dashboard.page import go, page
@@ -20,9 +23,26 @@ from addtocrm.tenants.members import service as members
 from addtocrm.tenants.members.model import Link, LinkKind
 from addtocrm.tenants.sessions import service as sessions
 
-PATHS: dict[LinkKind, str] = {"setup": "setup", "invite": "join", "reset": "reset", "sign_in": "enter"}
+PATHS: dict[LinkKind, str] = {
+    "setup": "setup",
+    "invite": "join",
+    "reset": "reset",
+    "sign_in": "enter",
+    "sign_up": "welcome",
+}
 """The page that each kind of link leads to."""
 LINK_SECONDS = 3600
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+SIGN_UP = """Choose a password within a day, and your AddToCRM account is there:
+
+{link}
+
+If it was not you, do nothing.
+"""
+KNOWN = """Somebody asked for an AddToCRM account with your address. You have one; sign in, or choose a new password, at
+
+{link}
+"""
 
 
 class NewOwner(msgspec.Struct, frozen=True):
@@ -42,17 +62,18 @@ def address_for(base_url: str, kind: LinkKind, token: str) -> str:
 @get("/link", opt=opened(), sync_to_thread=False)
 def follow(request: AnyRequest) -> Redirect:
     """Takes the token out of the address, where others could see it, and goes on."""
-    wanted = request.query_params.get("for", "")
-    if wanted not in PATHS.values():
+    wanted, token = request.query_params.get("for", ""), request.query_params.get("token", "")
+    if wanted not in PATHS.values() or not TOKEN.fullmatch(token):
         raise invalid("", members.DEAD)
     response = go(f"/dashboard/{wanted}")
-    cookies.put(request, response, cookies.LINK, request.query_params.get("token", "")[:200], LINK_SECONDS)
+    cookies.put(request, response, cookies.LINK, token, LINK_SECONDS)
     return response
 
 
 @get("/setup", opt=opened())
 async def ask_owner(request: AnyRequest, pool: Pool) -> Response[str]:
     await _link(request, pool, "setup")
+    await _check_first(pool)
     return page(request, "setup.html", email="", faults={})
 
 
@@ -60,6 +81,7 @@ async def ask_owner(request: AnyRequest, pool: Pool) -> Response[str]:
 async def set_up(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     """Makes the first owner, who runs the deployment."""
     asked = await forms.read(request, NewOwner)
+    await _check_first(pool)
     try:
         email = members.address(asked.email)
         async with pool.acquire() as connection, connection.transaction():
@@ -132,21 +154,60 @@ async def enter(request: AnyRequest, pool: Pool) -> Redirect:
 @get("/sign-up", opt=opened(), sync_to_thread=False)
 def ask_sign_up(request: AnyRequest) -> Response[str]:
     _check_open(request)
-    return page(request, "sign_up.html", email="", faults={})
+    return page(request, "sign_up.html", email="", fault="", sent=False)
 
 
 @post("/sign-up", opt=opened(), status_code=200)
-async def sign_up(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
+async def sign_up(request: AnyRequest, pool: Pool) -> Response[str]:
+    """Sends a link to the address, which proves whose it is. Answers alike whether somebody has it or not."""
     _check_open(request)
     asked = await forms.read(request, NewOwner)
     try:
-        await count_try(request, asked.email)
-        account = await accounts.create(pool, asked.email, "free", password=asked.password)
+        await count_try(request, asked.email, "mail")
+        email = members.address(asked.email)
     except ApiError as error:
-        return page(request, "sign_up.html", error.status, email=asked.email, faults=forms.faults(error))
-    member = (await members.of_account(pool, account.id))[0]
-    await audit.note(pool, account.id, f"user:{member.id}", "account.created", address_of(request))
+        return page(request, "sign_up.html", error.status, email=asked.email, fault=error.message, sent=False)
+    in_background(_invite_to_sign_up(pool, request.app.state.settings, email))
+    return page(request, "sign_up.html", email=email, fault="", sent=True)
+
+
+async def _invite_to_sign_up(pool: Pool, settings: Settings, email: str) -> None:
+    async with pool.acquire() as connection:
+        known = await members.known(connection, email)
+    if known:
+        text = KNOWN.format(link=f"{settings.base_url}/dashboard/sign-in")
+    else:
+        token = await members.link(pool, Link("sign_up", None, None, email, None))
+        text = SIGN_UP.format(link=address_for(settings.base_url, "sign_up", token))
+    await letters.send(settings, email, "Your AddToCRM account", text)
+
+
+@get("/welcome", opt=opened())
+async def ask_new(request: AnyRequest, pool: Pool) -> Response[str]:
+    return page(request, "welcome.html", link=await _link(request, pool, "sign_up"), faults={})
+
+
+@post("/welcome", opt=opened(), status_code=200)
+async def welcome(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
+    """The account of who signed up, on the free plan."""
+    _check_open(request)
+    asked = await forms.read(request, NewPassword)
+    link = await _link(request, pool, "sign_up")
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            taken = await members.taken(connection, "sign_up", _token(request))
+            account = await accounts.create_within(connection, taken.email or "", "free", None, asked.password)
+            member = (await members.owners(connection, account.id))[0]
+            await audit.note(connection, account.id, f"user:{member.id}", "account.created", address_of(request))
+    except ApiError as error:
+        return page(request, "welcome.html", error.status, link=link, faults=forms.faults(error))
     return await let_in(request, pool, member)
+
+
+async def _check_first(pool: Pool) -> None:
+    """The first owner is made once: a link that was printed before somebody could sign in is no good afterwards."""
+    if not await members.nobody_can_sign_in(pool):
+        raise invalid("", members.DEAD)
 
 
 def _check_open(request: AnyRequest) -> None:
@@ -158,7 +219,7 @@ def _token(request: AnyRequest) -> str:
     return cookies.read(request, cookies.LINK)
 
 
-async def _link(request: AnyRequest, pool: Pool, kind: Literal["setup", "invite", "reset", "sign_in"]) -> Link:
+async def _link(request: AnyRequest, pool: Pool, kind: LinkKind) -> Link:
     return await members.seen(pool, kind, _token(request))
 
 
@@ -174,4 +235,6 @@ handlers = (
     enter,
     ask_sign_up,
     sign_up,
+    ask_new,
+    welcome,
 )

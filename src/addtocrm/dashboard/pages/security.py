@@ -42,6 +42,7 @@ async def change(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
         await members.set_password(pool, signed.member_id, asked.password)
     except ApiError as error:
         return page(request, "password.html", error.status, faults=forms.faults(error))
+    await sessions.confirm(pool, signed.session_id)
     await sessions.end_others(pool, signed.member_id, signed.session_id)
     await _note(request, pool, "password.changed")
     return go("/dashboard/security", said="changed")

@@ -14,6 +14,7 @@ from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of
 from addtocrm.lookups.emails import batch, service
+from addtocrm.lookups.emails.model import VerifyEmail
 from addtocrm.lookups.service import Lookups
 from addtocrm.mail.desk import Desk
 from addtocrm.mail.model import Verification
@@ -41,7 +42,8 @@ async def verify(request: AnyRequest, pool: Pool, lookups: Lookups, desk: Desk) 
         if not 0 < len(lines) <= MOST_LINES:
             raise invalid("addresses", f"Enter 1 to {MOST_LINES:,} email addresses, each on a line of its own.")
         if len(lines) > 1:
-            return go(f"/dashboard/jobs/{(await batch.submit(pool, caller_of(request), lines)).id}")
+            items = [VerifyEmail(email=line, refresh=asked.refresh) for line in lines]
+            return go(f"/dashboard/jobs/{(await batch.submit(pool, caller_of(request), items)).id}")
         answer, _ = await service.verify(lookups, desk, caller_of(request), lines[0], refresh=asked.refresh)
     except ApiError as error:
         return _page(request, error.status, addresses=asked.addresses, fault=error.message)

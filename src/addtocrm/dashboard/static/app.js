@@ -1,4 +1,4 @@
-// What each page has beyond its forms and links: copying, keys, the reader's own time, pages fetched ahead.
+// What each page has beyond its forms and links: copying, keys, the reader's own time, progress.
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
@@ -39,23 +39,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The next page is on its way when the pointer is on its link.
-const fetched = new Set();
-document.addEventListener("pointerover", (event) => {
-  const link = event.target.closest("a[href^='/dashboard']");
-  if (!link || fetched.has(link.href) || link.hasAttribute("download")) return;
-  fetched.add(link.href);
-  const hint = document.createElement("link");
-  hint.rel = "prefetch";
-  hint.href = link.href;
-  document.head.append(hint);
-});
-
 // What is under way is shown anew until it is done.
 const live = () => document.querySelector("#live[data-refresh]");
 async function refresh() {
   const answer = await fetch(location.href);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#live");
+  if (answer.redirected) location.reload();
   if (answer.ok && fresh) live().replaceWith(fresh);
   if (live()) setTimeout(refresh, Number(live().dataset.refresh));
   else location.reload();

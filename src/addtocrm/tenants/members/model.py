@@ -9,7 +9,7 @@ Role = Literal["owner", "admin", "member"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """The most powerful first."""
 
-LinkKind = Literal["setup", "invite", "reset", "sign_in"]
+LinkKind = Literal["setup", "invite", "reset", "sign_in", "sign_up"]
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Invitation(msgspec.Struct, frozen=True):
 
 class Link(msgspec.Struct, frozen=True):
     """What a one-time link is for. `setup` makes the first owner, `invite` a member of `account_id`, `reset` sets the
-    password of `member_id`, `sign_in` lets them in."""
+    password of `member_id`, `sign_in` lets them in, `sign_up` makes an account for `email`."""
 
     kind: LinkKind
     account_id: str | None

@@ -18,6 +18,7 @@ LIVES: dict[LinkKind, timedelta] = {
     "invite": timedelta(days=7),
     "reset": timedelta(hours=1),
     "sign_in": timedelta(days=1),
+    "sign_up": timedelta(days=1),
 }
 """For how long a link can be used."""
 WRONG = "The email address or the password is wrong."
@@ -35,7 +36,7 @@ def address(email: str) -> str:
 def check_password(password: str) -> None:
     """Raises ApiError for a password that is too short or too long."""
     if not passwords.LEAST <= len(password) <= passwords.MOST:
-        raise invalid("password", f"needs at least {passwords.LEAST} characters.")
+        raise invalid("password", f"needs {passwords.LEAST} to {passwords.MOST:,} characters.")
 
 
 async def add(
@@ -61,7 +62,7 @@ async def add(
 async def prove(pool: Pool, email: str, password: str) -> Member:
     """The member who has this address and password. Raises ApiError `invalid_auth`, which does not tell which of the
     two is wrong, nor by the time that it takes."""
-    member = await store.by_email(pool, email.strip().lower())
+    member = await by_email(pool, email)
     stored = await store.password(pool, member.id) if member else None
     fits = await asyncio.to_thread(passwords.fits, password[: passwords.MOST], stored)
     if not fits or not member or not stored:
@@ -69,6 +70,14 @@ async def prove(pool: Pool, email: str, password: str) -> Member:
     if passwords.is_outdated(stored):
         await store.set_password(pool, member.id, await asyncio.to_thread(passwords.hashed, password))
     return member
+
+
+async def by_email(pool: Pool, email: str) -> Member | None:
+    """The member who has an address, in whatever form it is written."""
+    try:
+        return await store.by_email(pool, address(email))
+    except ApiError:
+        return None
 
 
 async def get(pool: Pool, id: str) -> Member:
@@ -116,18 +125,21 @@ async def set_password(pool: Pool, member_id: str, password: str) -> None:
 
 
 async def set_role(pool: Pool, account_id: str, member_id: str, role: Role) -> Member:
-    """Raises ApiError `not_found`, and where the account would have no owner."""
+    """The account's open invitations are void then, as who made them may no longer. Raises ApiError `not_found`, and
+    where the account would have no owner."""
     async with pool.acquire() as connection, connection.transaction():
         member = _of(await store.lock(connection, account_id), member_id, becomes=role)
         await store.set_role(connection, member.id, role)
+        await store.delete_invitations(connection, account_id)
     return member
 
 
 async def remove(pool: Pool, account_id: str, member_id: str) -> Member:
-    """Ends a membership and its sessions. Raises ApiError as `set_role`."""
+    """Ends a membership and its sessions, and the account's open invitations. Raises ApiError as `set_role`."""
     async with pool.acquire() as connection, connection.transaction():
         member = _of(await store.lock(connection, account_id), member_id, becomes=None)
         await store.delete(connection, member.id)
+        await store.delete_invitations(connection, account_id)
     return member
 
 
@@ -145,7 +157,9 @@ async def link(pool: Pool, link: Link) -> str:
     address before is void."""
     token = secrets.token_urlsafe(32)
     async with pool.acquire() as connection, connection.transaction():
-        await store.delete_links(connection, link.kind, member_id=link.member_id, email=link.email)
+        await store.delete_links(
+            connection, link.kind, account_id=link.account_id, member_id=link.member_id, email=link.email
+        )
         await store.insert_link(connection, _hash(token), new_id("lnk"), link, LIVES[link.kind])
     return token
 
@@ -193,12 +207,6 @@ async def accept(pool: Pool, token: str, password: str) -> Member:
         found = await taken(connection, "invite", token)
         assert found.account_id and found.email and found.role
         return await add(connection, found.account_id, found.email, found.role, password)
-
-
-async def reset_token(pool: Pool, email: str) -> str | None:
-    """The token of a link for a new password; None where nobody has the address."""
-    member = await store.by_email(pool, email.strip().lower())
-    return await link(pool, Link("reset", None, member.id, None, None)) if member else None
 
 
 async def reset(pool: Pool, token: str, password: str) -> Member:

@@ -110,16 +110,27 @@ async def invitations(pool: Pool, account_id: str) -> list[Invitation]:
 
 
 async def delete_links(
-    connection: Connection | Pool, kind: LinkKind, *, member_id: str | None = None, email: str | None = None
+    connection: Connection | Pool,
+    kind: LinkKind,
+    *,
+    account_id: str | None = None,
+    member_id: str | None = None,
+    email: str | None = None,
 ) -> None:
-    """Links of a kind that are somebody's; of nobody's, all of that kind."""
+    """Links of a kind for the same member or address of the same account."""
     await connection.execute(
         """delete from member_links
-           where kind = $1 and ($2::text is null or member_id = $2) and ($3::text is null or email = $3)""",
+           where kind = $1 and account_id is not distinct from $2 and member_id is not distinct from $3
+             and email is not distinct from $4""",
         kind,
+        account_id,
         member_id,
         email,
     )
+
+
+async def delete_invitations(connection: Connection, account_id: str) -> None:
+    await connection.execute("delete from member_links where account_id = $1 and kind = 'invite'", account_id)
 
 
 async def delete_invitation(connection: Connection | Pool, account_id: str, id: str) -> Invitation | None:

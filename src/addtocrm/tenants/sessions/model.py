@@ -26,6 +26,7 @@ class Signed(msgspec.Struct, frozen=True):
     email: str
     role: Role
     operator: bool
+    has_password: bool
     account_id: str
     account_email: str
     plan: Plan
