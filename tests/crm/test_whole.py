@@ -16,6 +16,8 @@ from harness import ADDTOCRM, Account, Server, cli, jobs_process, until
 from vendors.hubspot_server import HubSpotServer
 from vendors.pipedrive_server import PipedriveServer
 
+from addtocrm.crm.links import AT_IT_SECONDS
+
 
 @pytest.fixture
 def vendors() -> Iterator[tuple[HubSpotServer, PipedriveServer]]:
@@ -147,7 +149,8 @@ def test_a_push_through_three_kills_makes_each_contact_once(account: Account, ve
     for part in (40, 150, 280):
         until(lambda part=part: len(hubspot.contacts()) >= part)
         os.kill(jobs_process(account.server), signal.SIGKILL)
-    until(lambda: job(account, id)["status"] == "completed", 240)
+    # What the killed ones had begun to make is waited for until the CRM can no longer be at it.
+    until(lambda: job(account, id)["status"] == "completed", 3 * AT_IT_SECONDS + 120)
     contacts = hubspot.contacts()
     assert len({one["email"] for one in contacts}) == len(contacts) == count
     assert len(hubspot.companies()) == 7

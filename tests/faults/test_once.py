@@ -134,6 +134,10 @@ def test_killed_before_the_answer_is_stored(new_server: Any, mail: WorldBeside) 
     assert refused.status_code == 400
 
 
+WAITS_FOR = """select exists (select from pg_locks where not granted and relation = $1::text::regclass
+    and database = (select oid from pg_database where datname = current_database()))"""
+
+
 @asynccontextmanager
 async def making_a_list(server: Server, account: Account, locked: str) -> AsyncIterator[Any]:
     """A `POST /v1/lists` with the key `k` that waits for a lock on a table, its answer to come, and the connection and
@@ -145,7 +149,7 @@ async def making_a_list(server: Server, account: Account, locked: str) -> AsyncI
     async with server.async_client(account.token) as client:
         sent = asyncio.create_task(client.post("/v1/lists", json={"name": "Once"}, headers={"idempotency-key": "k"}))
         async with asyncio.timeout(30):
-            while not await control.fetchval("select exists (select from pg_locks where not granted)"):
+            while not await control.fetchval(WAITS_FOR, locked):
                 await asyncio.sleep(0.05)
         yield sent, control, transaction
     await control.close()
