@@ -1,9 +1,11 @@
 """A real Chromium, and what every page must hold in it."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -23,6 +25,12 @@ MISSING = (
 @cache
 def executable() -> str:
     """A Chromium that is there, else playwright's own, else Debian's package where we are root."""
+    with (Path(tempfile.gettempdir()) / "chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Test processes that all miss one wait for the first to bring it.
+        return _found()
+
+
+def _found() -> str:
     if found := next(filter(None, map(shutil.which, NAMES)), None):
         return found
     with sync_playwright() as playwright:
