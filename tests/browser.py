@@ -51,8 +51,9 @@ def _done(*command: str) -> bool:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    path = executable()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 
