@@ -17,7 +17,7 @@ from addtocrm.tenants.sessions import service as sessions
 SAFE = ("GET", "HEAD", "OPTIONS")
 CONFIRMED = timedelta(hours=1)
 """For so long nobody is asked again who they are, before what matters."""
-PLACE = re.compile(r"/dashboard(?:/[A-Za-z0-9._~-]+)*(?:\?[A-Za-z0-9._~=&%+:-]*)?")
+PLACE = re.compile(r"/dashboard(?:/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~-]+)*(?:\?[A-Za-z0-9._~=&%+:-]*)?")
 PASSWORD = "/dashboard/security/password"  # noqa: S105
 """Who has no password yet, as after a link, chooses one before what matters."""
 STALE = "This page is too old, or was not made by us. Go back, reload it and try again."
@@ -28,10 +28,9 @@ def opened() -> dict[str, bool]:
     return {"open": True}
 
 
-def needs(role: Role = "member", *, recent: bool = False, operator: bool = False) -> dict[str, object]:
-    """The `opt` of a page that only some see: from a `role` on, who proved in the last hour who they are (`recent`),
-    the operator."""
-    return {"role": role, "recent": recent, "operator": operator}
+def needs(role: Role = "member", *, recent: bool = False) -> dict[str, object]:
+    """The `opt` of a page that only some see: from a `role` on, who proved in the last hour who they are (`recent`)."""
+    return {"role": role, "recent": recent}
 
 
 async def enter(request: AnyRequest) -> Redirect | None:
@@ -49,8 +48,6 @@ async def enter(request: AnyRequest) -> Redirect | None:
         return None
     if signed is None:
         return Redirect(f"/dashboard/sign-in{_next(request)}", status_code=303)
-    if opt.get("operator") and not signed.operator:
-        raise ApiError("not_found", "There is no such page.")
     role: Role = opt.get("role", "member")
     if not at_least(signed.role, role):
         raise ApiError("scope_required", f"Only an {role} of the account may do this.".replace("an member", "a member"))

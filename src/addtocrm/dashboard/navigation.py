@@ -2,9 +2,6 @@
 
 import msgspec
 
-from addtocrm.tenants.members.model import Role, at_least
-from addtocrm.tenants.sessions.model import Signed
-
 
 class Entry(msgspec.Struct, frozen=True):
     """A page in the menu; `key` is the letter that leads to it after `g`."""
@@ -12,8 +9,6 @@ class Entry(msgspec.Struct, frozen=True):
     path: str
     title: str
     key: str
-    role: Role = "member"
-    operator: bool = False
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -45,15 +40,3 @@ MENU = (
         ),
     ),
 )
-
-
-def menu(signed: Signed | None) -> list[Group]:
-    """The groups of the menu with what is there for who is signed in."""
-    if signed is None:
-        return []
-    groups = (Group(one.title, tuple(entry for entry in one.entries if _shows(signed, entry))) for one in MENU)
-    return [group for group in groups if group.entries]
-
-
-def _shows(signed: Signed, entry: Entry) -> bool:
-    return at_least(signed.role, entry.role) and (signed.operator or not entry.operator)

@@ -16,7 +16,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.records.person import Person
 from addtocrm.core.times import parse
 from addtocrm.dashboard import assets, cookies
-from addtocrm.dashboard.navigation import menu
+from addtocrm.dashboard.navigation import MENU
 from addtocrm.dashboard.visitor import AnyRequest, visitor_of
 from addtocrm.tenants.members.model import at_least
 from addtocrm.web.exchange import exchange_of
@@ -45,15 +45,14 @@ TEMPLATES = Environment(
 def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -> Response[str]:
     """The page that `template` makes of `values`.
 
-    It also knows `visitor`, `me` (who is signed in, or None), `csrf`, `menu`, `path` and `query` of the request.
+    It also knows `me` (who is signed in, or None), `csrf`, `menu`, `path` and `query` of the request.
     """
     visitor = visitor_of(request)
     signed = visitor.signed
     body = TEMPLATES.get_template(template).render(
-        visitor=visitor,
         me=signed,
         csrf=visitor.csrf,
-        menu=menu(signed),
+        menu=MENU,
         path=request.url.path,
         query=dict(request.query_params.items()),
         base_url=request.app.state.settings.base_url,

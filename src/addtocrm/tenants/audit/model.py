@@ -17,18 +17,11 @@ Action = Literal[
     "member.removed",
     "member.role_changed",
     "invitation.withdrawn",
-    "passkey.added",
-    "passkey.removed",
     "password.changed",
     "password.reset",
     "session.ended",
     "signed_in",
     "signed_out",
-    "sign_in.failed",
-    "two_factor.disabled",
-    "two_factor.enabled",
-    "operator.credits_set",
-    "operator.plan_set",
 ]
 
 

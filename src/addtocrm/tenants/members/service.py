@@ -116,12 +116,13 @@ async def nobody_can_sign_in(pool: Pool) -> bool:
 
 
 async def set_password(pool: Pool, member_id: str, password: str) -> None:
-    """Raises ApiError for a password that is too short. Links for a new one are void then."""
+    """Raises ApiError for a password that is too short. Links that let the member in are void then."""
     check_password(password)
     hashed = await asyncio.to_thread(passwords.hashed, password)
     async with pool.acquire() as connection, connection.transaction():
         await store.set_password(connection, member_id, hashed)
-        await store.delete_links(connection, "reset", member_id=member_id)
+        for kind in ("reset", "sign_in"):
+            await store.delete_links(connection, kind, member_id=member_id)
 
 
 async def set_role(pool: Pool, account_id: str, member_id: str, role: Role) -> Member:
