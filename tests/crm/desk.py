@@ -14,7 +14,7 @@ from vendors.base import Vendor
 from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
-from addtocrm.crm import connections, contacts, links, registry, writer
+from addtocrm.crm import connections, contacts, registry, writer
 from addtocrm.crm.contacts import Asked
 from addtocrm.crm.contract import Rule
 from addtocrm.crm.model import ContactWrite, WriteResult
@@ -107,6 +107,8 @@ class AtADesk:
     secondary: Rule | None = None
     """What an account adds to the usual rules to keep other addresses, where the vendor has no field of its own."""
     oauth_refreshes = True
+    unique_emails = True
+    """Whether the vendor takes no two contacts with one address."""
     renames_merged = False
     """Whether a merge gives the record a new id."""
     rotates = True
@@ -137,7 +139,6 @@ class AtADesk:
     ) -> Iterator[Callable[..., None]]:
         """Does some work at a desk; afterwards the vendor has refused nothing."""
         monkeypatch.setattr(writer, "LOOK_AGAIN_SECONDS", (0.2, 0.4))
-        monkeypatch.setattr(links, "AT_IT_SECONDS", 4.0)
         known = registry.load()
         soon = msgspec.structs.replace(known[self.crm], search_lag=min(known[self.crm].search_lag, 1.5))
         monkeypatch.setitem(known, self.crm, soon)
@@ -158,7 +159,12 @@ class AtADesk:
     ) -> AsyncIterator[Desk]:
         name = self.crm.upper()
         client = {f"{name}_CLIENT_ID": "app-1", f"{name}_CLIENT_SECRET": "hush-app-secret"}
-        settings = Settings(data_dir=folder, allow_private_networks=True, vendors={f"{name}_URL": vendor.url, **client})
+        settings = Settings(
+            data_dir=folder,
+            allow_private_networks=True,
+            crm_settle_seconds=4,
+            vendors={f"{name}_URL": vendor.url, **client},
+        )
         async with AsyncExitStack() as stack:
             setups = [await stack.enter_async_context(opened(url, settings, size=8)) for _ in range(hosts)]
             account = await accounts.create(setups[0].pool, "owner@example.com")

@@ -72,6 +72,7 @@ class Store:
         self.members: set[tuple[str, str]] = set()
         self.ids = itertools.count(1)
         self.calls: list[str] = []
+        self.portal = "portal-1"
         self.failure: Failure | None = None
         self.after_create: asyncio.Event | None = None
         """Answers to a `create` wait for this, after it was done."""
@@ -97,8 +98,7 @@ class MemoryCrm:
         )
 
     async def info(self) -> CrmAccount:
-        await self._call("info")
-        return CrmAccount("portal-1", "Memory of example.com")
+        return CrmAccount((await self._call("info")).portal, "Memory of example.com")
 
     async def fields(self, kind: Kind) -> list[Field]:
         return list((await self._call("fields")).fields[kind].values())

@@ -10,7 +10,7 @@ from desk import HARD, JANE, WHO, WITHOUT_FULL, Desk, people
 from trouble_scenarios import TroubleScenarios
 
 from addtocrm.core.errors import ApiError
-from addtocrm.crm import mappings, service
+from addtocrm.crm import mappings, registry, service
 from addtocrm.crm.contract import Rule
 from addtocrm.crm.model import MappingWrite, NoteWrite, TaskWrite, WriteResult
 
@@ -63,6 +63,33 @@ class Scenarios(TroubleScenarios):
             assert (again.contact_id, again.matched_by) == (first.contact_id, "linkedin_url")
             assert "email" in again.fields_kept
             assert [one["email"] for one in vendor.contacts()] == [JANE["email"]]
+
+        run(work)
+
+    def test_an_address_that_another_got_meanwhile_stays_there(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            there = (
+                await desk.write({**WHO, "linkedin_url": JANE["linkedin_url"], "company": JANE["company"]})
+            ).contact_id
+            vendor.trouble(self.writes, after=1.0)
+            asked = len(vendor.asked(self.writes))
+            writing = asyncio.create_task(desk.write({**JANE, "phone": "+15550100100"}))
+            while len(vendor.asked(self.writes)) == asked:
+                await asyncio.sleep(0.01)
+            vendor.put_contact(first_name="Ann", last_name="Roe", email=JANE["email"])
+            done = await writing
+            assert (done.contact_id, done.action) == (there, "updated")
+            assert {"phone", "job_title"} <= set(done.fields_written)
+            assert ("email" in done.fields_kept) == self.unique_emails
+
+        run(work)
+
+    def test_an_own_field_is_none_that_identifies(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            email = next(rule.field for rule in registry.load()[self.crm].mapping["contact"] if "email" in rule.from_)
+            error = await desk.fails("validation_error", JANE, custom_fields={email: "other@example.com"})
+            assert error.details and error.details[0].path == f"custom_fields.{email}"
+            assert vendor.contacts() == []
 
         run(work)
 

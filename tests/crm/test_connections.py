@@ -59,6 +59,23 @@ def test_a_crm_that_was_connected_before_is_switched_to_again(world: World) -> N
     world.run(work)
 
 
+def test_of_two_accounts_at_one_crm_one_is_named(world: World) -> None:
+    async def work(world: World) -> None:
+        account_id = world.caller.account_id
+        world.store.portal = "portal-2"
+        await world.connect()
+        for work in (
+            connections.switch(world.pool, account_id, "memory"),
+            connections.disconnect(world.crm, account_id, "memory"),
+        ):
+            error = await refused(work)
+            assert error.type == "validation_error" and "portal-1" in error.message and "portal-2" in error.message
+        assert (await connections.switch(world.pool, account_id, "portal-1")).account_id == "portal-1"
+        assert (await connections.switch(world.pool, account_id, "portal-2")).account_id == "portal-2"
+
+    world.run(work)
+
+
 def test_a_kept_crm_is_disconnected_and_the_active_one_stays(world: World) -> None:
     async def work(world: World) -> None:
         account_id = world.caller.account_id

@@ -186,6 +186,13 @@ def test_a_duplicate_names_the_one_that_is_there(vendor: HubSpotServer) -> None:
     assert only(create(vendor, {"email": "JD@old.test"}), Duplicate).id == jane
 
 
+def test_who_has_only_a_linkedin_url_fails_alone(vendor: HubSpotServer) -> None:
+    nameless = {"hs_linkedin_url": "https://www.linkedin.com/in/jane"}
+    lone, made = create(vendor, nameless, JANE)
+    assert isinstance(lone, Rejected) and "first name" in lone.message
+    assert isinstance(made, Record) and len(vendor.asked("POST /crm/v3/objects/contacts")) == 1
+
+
 def test_in_a_batch_each_fails_alone(vendor: HubSpotServer) -> None:
     jane = vendor.put_contact(email="jane@example.com")
     rows = [{"email": "a@example.com"}, JANE, {"email": "b@example.com", "nope": "1"}, {"email": "c@example.com"}]

@@ -574,6 +574,7 @@ def test_closed_account_is_said(vendor: PipedriveServer) -> None:
 
 
 class TestPipedrive(Scenarios):
+    unique_emails = False
     crm = "pipedrive"
     server = PipedriveServer
     creates = r"POST /api/v2/persons$"

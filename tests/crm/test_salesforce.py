@@ -532,6 +532,7 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
 
 
 class TestSalesforce(LeadScenarios, Scenarios):
+    unique_emails = False
     crm = "salesforce"
     server = SalesforceServer
     creates = r"POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"

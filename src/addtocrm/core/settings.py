@@ -82,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(description="Days for which an ended job and its results are kept; fractions allowed.", gt=0, le=36500),
     ] = 30.0
+    crm_settle_seconds: Annotated[
+        float,
+        Meta(description="Seconds for which a CRM may still be at a write whose answer was lost.", ge=1, le=3600),
+    ] = 120.0
     mail_url: Annotated[
         str | None,
         Meta(description="Server of mail to members, smtps://USER:PASSWORD@HOST; without one, mail is in the log."),

@@ -282,11 +282,15 @@ async def disconnect(
 
 
 def _kept(rows: Sequence[asyncpg.Record], crm: str) -> asyncpg.Record:
-    found = next((row for row in rows if crm in (row["crm"], row["id"], row["crm_account_id"])), None)
-    if found is None:
+    """The connection that `crm` names: by the CRM, where it has one account of it, by its id or the CRM's account."""
+    found = [row for row in rows if crm in (row["crm"], row["id"], row["crm_account_id"])]
+    if not found:
         there = ", ".join(row["crm"] for row in rows)
         raise ApiError("crm_not_connected", f"{crm} is not connected; {there} is." if there else NOT_CONNECTED)
-    return found
+    if len(found) > 1:
+        several = " or ".join(f"{row['crm_account_id']} ({row['crm_account_name']})" for row in found)
+        raise invalid("crm", f"has several connected accounts. Name one: {several}.")
+    return found[0]
 
 
 async def info(pool: Pool, account_id: str) -> Connection:

@@ -127,7 +127,7 @@ def _choose(
             return
     piece.choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
     ages = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
-    still = links.unsettled_seconds(crm) - min(ages, default=math.inf)
+    still = crm.unsettled_seconds - min(ages, default=math.inf)
     if piece.choice.found is None and still > 0 and not dry_run:
         # The CRM may be making the record, or its search not know of it yet.
         piece.failure = Unavailable(retry_after=still)

@@ -15,10 +15,6 @@ from addtocrm.crm.contract import Kind, Record
 from addtocrm.crm.matching import By, Identity, among
 from addtocrm.crm.opening import OpenForWriting
 
-AT_IT_SECONDS = 120.0
-"""So long after it is asked to make a record a CRM may still be at it: the request goes out within 60 s
-(`Outgoing.call`), and no CRM works at one for longer than that."""
-
 
 class Link(NamedTuple):
     """`record_id` is None of an attempt, which began `age` seconds ago."""
@@ -38,17 +34,12 @@ async def recall(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]
     return kept | {one.digest: crm.recent[one.digest] for one in identities if one.digest in crm.recent}
 
 
-def unsettled_seconds(crm: OpenForWriting) -> float:
-    """For so long after an attempt the CRM may be at it, or its search not know of what it made."""
-    return AT_IT_SECONDS + crm.definition.search_lag
-
-
 async def of_others(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity]) -> dict[bytes, Link]:
     """What others wrote, by these identities, since the CRM's search is sure to know of it."""
     if crm.pool is None or not identities:
         return {}
     wanted = [one.digest for one in identities]
-    rows = await store.recall_of_others(crm.pool, crm.id, among(kind), wanted, unsettled_seconds(crm))
+    rows = await store.recall_of_others(crm.pool, crm.id, among(kind), wanted, crm.unsettled_seconds)
     return {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
 
 

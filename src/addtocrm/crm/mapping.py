@@ -11,12 +11,14 @@ import msgspec
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
 from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Unlisted, Value, Values
-from addtocrm.crm.matching import CUT, OTHERS, keys
+from addtocrm.crm.matching import CUT, KEYS, OTHERS, keys
 from addtocrm.crm.merge import PLACE, is_empty
 
 Shape = Callable[[str], str]
 LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
 """Those of our names that have several values; a text of the CRM has them with semicolons between."""
+
+IDENTIFYING = frozenset({name for several in KEYS.values() for one in several for name in (one, OTHERS.get(one, one))})
 
 
 class Wanted(NamedTuple):
@@ -90,8 +92,15 @@ def wanted(
             field = own_field(fields, own)
             if field is None or not field.writable:
                 raise Unlisted(name, "is no field that can be written; see GET /v1/crm/fields.")
+            if known := next((rule.from_[0] for rule in rules if rule.field == field.name and identifying(rule)), None):
+                raise Rejected(name, f"is the CRM's field of {known}; send that instead.")
             found[field.name] = Wanted(field, converted(field, value, name), (name,))
     return list(found.values())
+
+
+def identifying(rule: Rule) -> bool:
+    """Whether the rule's field has what a person or company is known by."""
+    return not IDENTIFYING.isdisjoint(rule.from_)
 
 
 def own_field(fields: Mapping[str, Field], name: str) -> Field | None:

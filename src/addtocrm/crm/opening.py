@@ -94,7 +94,9 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     work alone, `briefly(numbers)` for a part of it, and both raise Unavailable where others keep it too long; `check()`
     raises it where it may be theirs by now. To be held: people all at once, then companies all at once.
     `flush()` tells what is to be told so far at once, where there is no transaction. `pool` has the links, None for the
-    built-in CRM, which needs none; `recent` are those of this work by what they are known by.
+    built-in CRM, which needs none; `recent` are those of this work by what they are known by. For `unsettled_seconds`
+    after an attempt the CRM may be at it (the request goes out within 60 s, `Outgoing.call`; the rest is for the CRM's
+    own work, which no documentation bounds), or its search not know of what it made.
     """
 
     told: list[Told]
@@ -103,6 +105,7 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     check: Callable[[], None]
     flush: Callable[[], Awaitable[None]]
     pool: Pool | None
+    unsettled_seconds: float = 0.0
     recent: dict[bytes, Any] = msgspec.field(default_factory=dict[bytes, Any])
 
     def locks(self, kind: Kind, values: Values) -> list[int]:
@@ -180,6 +183,7 @@ async def writing(
                     check=kept.check,
                     flush=partial(_flush, setup.pool, told),
                     pool=setup.pool,
+                    unsettled_seconds=setup.settings.crm_settle_seconds + definition_of(row).search_lag,
                 )
             finally:
                 await _flush(setup.pool, told)

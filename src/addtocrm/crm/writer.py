@@ -161,8 +161,8 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
 
 
 async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
-    """The pieces whose record was made though no answer came: they are found now. The others stay attempts (see
-    `links.AT_IT_SECONDS`), for the CRM may still be at them."""
+    """The pieces whose record was made though no answer came: they are found now. The others stay attempts, for
+    the CRM may still be at them."""
     if lost:
         await links.attempt(crm, lost[0].kind, [piece.own_identities for piece in lost])
     found: list[Piece] = []
@@ -208,7 +208,7 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
                 case Unavailable() if outcome.maybe_done and not piece.unanswered:
                     piece.unanswered = True
                     again += await _unless_done(crm, piece, update)
-                case _ if await _field_gone(crm, piece, outcome):
+                case _ if await _is_anothers(crm, piece, outcome) or await _field_gone(crm, piece, outcome):
                     again.append(piece)
                 case _:
                     piece.failure = await _of_our_names(crm, piece, outcome)
@@ -277,6 +277,20 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
         piece.choice = Choice(there, name, piece.choice.taken)
         return True
     # Another person's: what of it identifies is theirs.
+    piece.choice = piece.choice._replace(taken=piece.choice.taken | shared)
+    return bool(shared)
+
+
+async def _is_anothers(crm: OpenForWriting, piece: Piece, outcome: Failure) -> bool:
+    """Whether the CRM says that another record got, since it was looked at, what would identify this one: it stays
+    there then."""
+    if not isinstance(outcome, Duplicate) or not outcome.id:
+        return False
+    other = (await crm.connector.get(matching.among(piece.kind), [outcome.id])).get(outcome.id)
+    if other is None:
+        return False
+    there = candidate(await crm.mapped(other.kind), other)
+    shared = matching.taken(piece.kind, piece.free, [there], piece.choice.found)
     piece.choice = piece.choice._replace(taken=piece.choice.taken | shared)
     return bool(shared)
 

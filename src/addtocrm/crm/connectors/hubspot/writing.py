@@ -29,6 +29,8 @@ from addtocrm.crm.several import parts
 
 T = TypeVar("T")
 R = TypeVar("R")
+NAMES = ("email", "firstname", "lastname")
+NAMELESS = "a new contact of HubSpot needs an email, a first name or a last name."
 LINKS = "/crm/v4/associations/contacts/companies/batch"
 
 
@@ -39,7 +41,13 @@ class Writing:
         self._asking, self._reading = asking, reading
 
     async def create(self, kind: Kind, rows: Sequence[Fields]) -> list[Record | Failure]:
-        return await _each(rows, partial(self._create, kind))
+        results: list[Record | Failure] = [Rejected("", NAMELESS)] * len(rows)
+        able = [place for place, row in enumerate(rows) if kind == "company" or any(row.get(one) for one in NAMES)]
+        for place, made in zip(
+            able, await _each([rows[place] for place in able], partial(self._create, kind)), strict=True
+        ):
+            results[place] = made
+        return results
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         guarded = [one.record.id for one in updates if one.guarded]
