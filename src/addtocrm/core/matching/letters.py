@@ -18,24 +18,28 @@ MOST_SPELT = 4
 
 NOT_LETTER = re.compile(r"[^a-z0-9]+")
 
-SOUNDS = tuple(
-    (re.compile(pattern), sound)
-    for pattern, sound in (
-        (r"shch|sch|tsh", "sh"),
-        (r"tch", "ch"),
-        (r"kh", "h"),
-        (r"zh", "j"),
-        (r"ts|tz", "c"),
-        (r"ks", "x"),
-        (r"ph", "f"),
-        (r"oy|ou|yu|iu|ju", "u"),
-        (r"[yij]+(?=e)", ""),
-        (r"[yij]+", "i"),
-        (r"w", "v"),
-        (r"(.)\1+$", r"\1"),
-    )
-)
-"""What the ways to write a Cyrillic or Greek name in Latin letters have in common: `Yuliya` and `Julia` are `ulia`."""
+SOUNDS = {
+    "shch": "sh",
+    "sch": "sh",
+    "tsh": "sh",
+    "tch": "ch",
+    "kh": "h",
+    "zh": "j",
+    "ts": "c",
+    "tz": "c",
+    "ks": "x",
+    "ph": "f",
+    "oy": "u",
+    "ou": "u",
+    "yu": "u",
+    "iu": "u",
+    "ju": "u",
+}
+"""What the ways to write a Cyrillic or Greek name in Latin letters have in common, in this order: with `LETTERS`,
+`Yuliya` and `Julia` are `ulia`."""
+
+LETTERS = str.maketrans("yjw", "iiv")
+SEVERAL_I, I_BEFORE_E = re.compile(r"i{2,}"), re.compile(r"i+(?=e)")
 
 
 @lru_cache(maxsize=16_384)
@@ -55,16 +59,25 @@ def _ways(letter: str) -> tuple[str, ...]:
     return (letter, SPELT_OUT[letter]) if letter in SPELT_OUT else (letter,)
 
 
-@lru_cache(maxsize=16_384)
 def sound(word: Word) -> Word:
     """A word's spellings without what differs between the ways to write other scripts in Latin letters."""
-    found: set[str] = set()
-    for spelling in word:
-        reduced = spelling
-        for pattern, shorter in SOUNDS:
-            reduced = pattern.sub(shorter, reduced)
-        found.add(reduced or spelling)
-    return frozenset(found)
+    return frozenset(map(_sound, word))
+
+
+@lru_cache(maxsize=65_536)
+def _sound(spelling: str) -> str:
+    heard = spelling
+    for written, shorter in SOUNDS.items():
+        if written in heard:
+            heard = heard.replace(written, shorter)
+    heard = heard.translate(LETTERS)
+    if "ie" in heard:
+        heard = I_BEFORE_E.sub("", heard)
+    if "ii" in heard:
+        heard = SEVERAL_I.sub("i", heard)
+    if heard[-2:-1] == heard[-1:]:
+        heard = heard.rstrip(heard[-1:]) + heard[-1:]
+    return heard or spelling
 
 
 def is_latin(text: str) -> bool:

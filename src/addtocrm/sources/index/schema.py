@@ -12,7 +12,7 @@ from addtocrm.core.matching import search
 from addtocrm.sources import sizes, titles
 from addtocrm.sources.stored import Stored, employers, filled_in, names_of
 
-VERSION = 3
+VERSION = 4
 """An index of another version is built anew."""
 
 WORDS = ("title", "department", "company", "industry", "region", "city", "skills", "keywords", "shown")
