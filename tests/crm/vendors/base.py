@@ -426,4 +426,4 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
 
 def every(records: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Records by id, the oldest first."""
-    yield from sorted(records.items(), key=lambda one: int(re.sub(r"\D", "", one[0]) or 0))
+    yield from sorted(dict(records).items(), key=lambda one: int(re.sub(r"\D", "", one[0]) or 0))
