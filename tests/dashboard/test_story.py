@@ -24,6 +24,8 @@ PAGES = (
     "/keys/new",
     "/events",
     "/usage",
+    "/usage/ledger",
+    "/usage/plan",
     "/members",
     "/security",
     "/security/password",

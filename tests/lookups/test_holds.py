@@ -15,6 +15,7 @@ from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Answer, Operation, Outcome
 from addtocrm.lookups.service import Lookups
 from addtocrm.tenants.accounts import service as accounts
+from addtocrm.tenants.usage.service import Saved
 
 ENRICH = Operation("people.enrich", "person.enriched")
 
@@ -69,7 +70,7 @@ def test_a_hold_placed_while_the_sweep_waits_for_its_connection(database_url: st
 
         async with process(database_url) as (pool, instance, caller):
             slow_pool = await asyncpg.create_pool(database_url, setup=keep_the_first_waiting)
-            lookups = Lookups(slow_pool, instance, 30, HotResults(), {})
+            lookups = Lookups(slow_pool, instance, 30, HotResults(), {}, Saved(slow_pool))
             sweep = asyncio.create_task(lookups.sweep())
             while not acquired:
                 await asyncio.sleep(0)
@@ -92,7 +93,7 @@ def test_what_was_found_is_kept_also_where_its_hold_was_lost(database_url: str) 
 
     async def work() -> None:
         async with process(database_url) as (pool, instance, caller):
-            lookups = Lookups(pool, instance, 30, HotResults(), {})
+            lookups = Lookups(pool, instance, 30, HotResults(), {}, Saved(pool))
             slow = Slow()
             look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
             await slow.begun.wait()
@@ -111,7 +112,7 @@ def test_a_hold_that_nobody_settles_is_released(database_url: str) -> None:
 
     async def work() -> None:
         async with process(database_url) as (pool, instance, caller):
-            lookups = Lookups(pool, instance, 30, HotResults(), {})
+            lookups = Lookups(pool, instance, 30, HotResults(), {}, Saved(pool))
             slow = Slow()
             look_up = asyncio.create_task(lookups.run(caller, ENRICH, "k", slow))
             await slow.begun.wait()

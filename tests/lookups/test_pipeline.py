@@ -229,8 +229,8 @@ def test_usage_adds_up(server: Server) -> None:
     assert usage["plan"] == "pro"
     assert usage["credits"] == {"limit": 10, "used": 3, "held": 0, "remaining": 7, "monthly": 10}
     assert usage["by_operation"] == [
-        {"operation": "companies.lookup", "credits": 1},
-        {"operation": "people.enrich", "credits": 2},
+        {"operation": "companies.lookup", "credits": 1, "cached": 0},
+        {"operation": "people.enrich", "credits": 2, "cached": 0},
     ]
     assert sorted(one["credits"] for one in usage["by_key"]) == [1, 2]
     assert [one["credits"] for one in usage["by_day"]] == [3]

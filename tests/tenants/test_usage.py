@@ -11,6 +11,7 @@ from harness import Server, with_pool
 from addtocrm.core.db.pool import Pool
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.usage import service, store
+from addtocrm.tenants.usage.model import LedgerFilter
 
 
 def charge(url: str, account_id: str, charges: int) -> None:
@@ -26,7 +27,8 @@ def charge(url: str, account_id: str, charges: int) -> None:
                 account_id,
                 min(200, charges - begun),
             )
-        await pool.execute("vacuum usage")
+        await pool.execute("vacuum analyze usage")
+        await pool.execute("analyze ledger")
 
     with_pool(url, insert)
 
@@ -92,13 +94,16 @@ def test_a_due_period_begins(server: Server) -> None:
 
 def test_its_cost_does_not_grow_with_the_ledger(database_url: str) -> None:
     account = with_pool(database_url, lambda pool: accounts.create(pool, "many@example.com", "pro", 100_000))
+    rare = LedgerFilter(actor="operator", operation="emails.verify")
+    lines = (LedgerFilter(), rare, LedgerFilter(actor="operator"), LedgerFilter(operation="emails.verify"))
 
     async def pages(pool: Pool) -> int:
-        """How many the statements of GET /v1/usage look at."""
+        """How many the statements of GET /v1/usage and of pages of the ledger look at."""
         looked = 0
         for statement, values in (
-            (store.ACCOUNT, (account.id,)),
-            (store.CHARGES, (account.id, account.period_start)),
+            (store.ACCOUNT, [account.id]),
+            (store.CHARGES, [account.id, account.period_start]),
+            *(store.ledger_query(account.id, wanted, None, 50) for wanted in lines),
         ):
             plan = json.loads(await pool.fetchval(f"explain (analyze, buffers, format json) {statement}", *values))
             looked += plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
@@ -110,4 +115,4 @@ def test_its_cost_does_not_grow_with_the_ledger(database_url: str) -> None:
     many = with_pool(database_url, pages)
     told = with_pool(database_url, lambda pool: service.of_account(pool, account.id))
     assert [one.credits for one in told.by_operation] == [10_000, 10_000]
-    assert many <= few + 5
+    assert many <= few + 40

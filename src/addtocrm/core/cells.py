@@ -1,5 +1,10 @@
 """Cells of the CSV files that people open in a spreadsheet."""
 
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -16,3 +21,10 @@ def cell(value: str | list[str] | float | bool | None) -> str:
         return str(value)
     text = "; ".join(value) if isinstance(value, list) else value
     return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Rows as lines of a CSV file (RFC 4180) in UTF-8."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()

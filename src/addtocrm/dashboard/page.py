@@ -117,13 +117,34 @@ def _plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+OPERATIONS = {
+    "people.enrich": "Enrich a person",
+    "people.search": "Search people",
+    "companies.lookup": "Look up a company",
+    "emails.verify": "Verify an email",
+    "emails.find": "Find an email",
+}
+
+
+def operation(name: str) -> str:
+    """What a lookup does, in words."""
+    return OPERATIONS.get(name, name)
+
+
 @pass_context
 def _may(context: Context, role: Any) -> bool:
     """Whether who is signed in has at least a role."""
     return context["me"] is not None and at_least(context["me"].role, role)
 
 
-FILTERS: dict[str, Any] = {"when": _when, "number": _number, "plural": _plural, "at": _at, "pretty": _pretty}
+FILTERS: dict[str, Any] = {
+    "when": _when,
+    "number": _number,
+    "plural": _plural,
+    "at": _at,
+    "pretty": _pretty,
+    "operation": operation,
+}
 TEMPLATES.filters.update(FILTERS)
 GLOBALS: dict[str, Any] = {"asset": assets.address, "may": _may, "source": _source}
 TEMPLATES.globals.update(GLOBALS)

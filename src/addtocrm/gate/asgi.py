@@ -23,6 +23,7 @@ from addtocrm.lookups.model import Ref
 from addtocrm.tenants.keys.model import Principal
 from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.tenants.keys.token import is_well_formed
+from addtocrm.tenants.usage.service import Saved
 from addtocrm.web.context import Passed, Route, require_scope
 from addtocrm.web.exchange import JSON, Exchange, answer_body
 from addtocrm.web.record import Recorder
@@ -52,6 +53,8 @@ class Services(Protocol):
     def hot(self) -> HotResults: ...
     @property
     def idempotency(self) -> Idempotency: ...
+    @property
+    def saved(self) -> Saved: ...
 
 
 class Gate:
@@ -76,6 +79,7 @@ class Gate:
         self._recorder = services.recorder
         self._hot = services.hot
         self._idempotency = services.idempotency
+        self._saved = services.saved
         settings = services.settings
         self._rates = (settings.rate_per_minute, settings.rate_per_hour)
         self._max_body = settings.max_body_bytes
@@ -142,8 +146,10 @@ class Gate:
             return
         repeated = self._hot.repeat(principal.account_id, path, asked)
         if repeated is not None:
+            ref, data = repeated
+            self._saved.add(principal.account_id, ref.operation, f"key:{principal.key_id}")
             remaining = self._ring.balances.get(principal.account_id, 0)
-            await exchange.answer(200, answer_body(repeated, True, 0, remaining), [])
+            await exchange.answer(200, answer_body(data, True, 0, remaining), [])
             return
         passed = _pass(exchange, principal)
         await self._route(exchange, body.given(asked, receive), exchange.forward)

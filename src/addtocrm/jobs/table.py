@@ -1,13 +1,11 @@
 """A job's results as a table: one row an item, one column for each field of the answers."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 import msgspec
 
-from addtocrm.core.cells import cell
+from addtocrm.core.cells import lines
 from addtocrm.jobs.model import JobResult
 
 FIRST = ("position", "status", "input")
@@ -27,17 +25,9 @@ async def table(pages: Pages) -> AsyncIterator[bytes]:
         for result in page:
             names |= dict.fromkeys(_flat(result.data))
     columns = list(names)
-    yield _lines([(*FIRST, *columns, *LAST)])
+    yield lines([(*FIRST, *columns, *LAST)])
     async for page in pages():
-        yield _lines(_row(result, columns) for result in page)
-
-
-def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    for row in rows:
-        writer.writerow(cell(value) for value in row)
-    return text.getvalue().encode()
+        yield lines(_row(result, columns) for result in page)
 
 
 def _row(result: JobResult, columns: Sequence[str]) -> Sequence[Any]:

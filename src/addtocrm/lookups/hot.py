@@ -55,10 +55,11 @@ class HotResults:
         if len(self._requests) > 20_000:
             self._requests.popitem(last=False)
 
-    def repeat(self, account_id: str, path: str, body: bytes) -> bytes | None:
-        """The result for a request seen before, byte for byte."""
+    def repeat(self, account_id: str, path: str, body: bytes) -> tuple[Ref, bytes] | None:
+        """The look-up and the result of a request seen before, byte for byte."""
         ref = self._requests.get((account_id, path, body))
-        return self.get(ref) if ref else None
+        data = self.get(ref) if ref else None
+        return (ref, data) if ref and data is not None else None
 
     def forget(self, account_id: str) -> None:
         """Drops all results of an account."""

@@ -17,6 +17,7 @@ from addtocrm.core.ids import new_id
 from addtocrm.lookups import store
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Answer, CaptureState, Charged, Operation, Outcome, Ref, Refresh
+from addtocrm.tenants.usage.service import Saved
 
 log = structlog.get_logger()
 
@@ -41,8 +42,17 @@ class Settled(msgspec.Struct, frozen=True):
 class Lookups:
     """Runs look-ups so that each costs at most one credit and one call of its work, here and on other hosts."""
 
-    def __init__(self, pool: Pool, instance: int, cache_days: float, hot: HotResults, balances: dict[str, int]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        instance: int,
+        cache_days: float,
+        hot: HotResults,
+        balances: dict[str, int],
+        saved: Saved,
+    ) -> None:
         self.hot = hot
+        self.saved = saved
         self._pool = pool
         self._instance = instance
         self._lifetime = timedelta(days=cache_days)
@@ -74,6 +84,7 @@ class Lookups:
         ref = Ref.of(caller.account_id, operation, key)
         if not refresh and (data := self.hot.get(ref)) is not None and (accept is None or accept(data)):
             metrics.CACHE.labels(operation.name, "hit").inc()
+            self.saved.add(caller.account_id, operation.name, caller.actor)
             return Answer(data, True, 0, self._balances.get(ref.account_id, 0))
         same = (ref, f"{refresh}{variant}")
         leading = same not in self._flights
@@ -88,6 +99,8 @@ class Lookups:
             return None
         cached = settled.cached or (not leading and settled.billed > 0)
         metrics.CACHE.labels(operation.name, "hit" if cached else "miss").inc()
+        if cached:
+            self.saved.add(caller.account_id, operation.name, caller.actor)
         billed = settled.billed if leading else 0
         return Answer(settled.data, cached, billed, settled.available)
 

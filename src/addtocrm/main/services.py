@@ -1,13 +1,14 @@
 """What runs in a process: the one place where the rooms' services are joined."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from addtocrm.core.db.notify import Listener
-from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.core.db.pool import DATABASE_FAILURES, Pool, open_pool
 from addtocrm.core.idempotency.service import Idempotency
 from addtocrm.core.outgoing import quotas
 from addtocrm.core.outgoing.client import Outgoing
@@ -30,6 +31,7 @@ from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.waterfall import Waterfall
 from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.tenants.sessions import service as sessions
+from addtocrm.tenants.usage.service import Saved
 from addtocrm.web.record import Recorder
 
 
@@ -43,6 +45,7 @@ class Services(msgspec.Struct, frozen=True):
     ring: KeyRing
     hot: HotResults
     lookups: Lookups
+    saved: Saved
     idempotency: Idempotency
     limiter: Limiter
     recorder: Recorder
@@ -87,7 +90,8 @@ async def running(
     await listener.start()
     outgoing = Outgoing(settings, quotas.shared(settings.valkey_url, pool))
     crm = Setup(settings, pool, outgoing, leases)
-    lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances)
+    saved = Saved(pool)
+    lookups = Lookups(pool, listener.instance, settings.cache_days, hot, ring.balances, saved)
     idempotency = Idempotency(pool, listener.instance)
     limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else SharedLimiter(pool, listener)
     recorder = Recorder()
@@ -103,6 +107,7 @@ async def running(
             events.keep_deleting(pool, settings.event_days),
             connections.keep_deleting(pool),
             lookups.keep_sweeping(),
+            saved.keep_writing(),
             idempotency.keep_sweeping(),
             sessions.keep_deleting(pool),
         )
@@ -116,6 +121,7 @@ async def running(
             ring,
             hot,
             lookups,
+            saved,
             idempotency,
             limiter,
             recorder,
@@ -128,6 +134,8 @@ async def running(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(*DATABASE_FAILURES):
+            await saved.write()
         await outgoing.close()
         await slots.close()
         await limiter.close()

@@ -64,13 +64,13 @@ def test_earlier_charges_are_added_up(postgres: str) -> None:
     rows = with_connection(
         url,
         lambda connection: connection.fetch(
-            "select day::text, key_id, sum(credits)::int as credits from usage group by 1, 2 order by 1, 2 nulls first"
+            "select day::text, actor, sum(credits)::int as credits from usage group by 1, 2 order by 1, 2 nulls first"
         ),
     )
     assert [tuple(row) for row in rows] == [  # type: ignore[attr-defined]
         ("2026-01-31", None, 2),
         ("2026-02-01", None, 6),
-        ("2026-02-01", "key_1", 2),
+        ("2026-02-01", "key:key_1", 2),
     ]
 
 

@@ -17,14 +17,25 @@ from addtocrm.tenants.usage import service as usage
 from addtocrm.tenants.usage.model import Usage
 
 RECENT = 8
+WIDTH, FLOOR, HIGHEST = 20, 84, 80
+"""Of the chart: a day's width, where the bars stand, and how high the highest is."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What one operation is of a bar."""
+
+    operation: str
+    y: float
+    height: float
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """A day of the chart: `height` is its part of the highest day's."""
+    """A day of the chart, its parts from below."""
 
     day: date
     credits: int
-    height: float
+    x: int
+    parts: list[Part]
 
 
 @get("/", opt=needs())
@@ -33,18 +44,22 @@ async def overview(request: AnyRequest, pool: Pool) -> Response[str]:
     used = await usage.of_account(pool, account_id)
     recent, _ = await events.latest(pool, account_id, limit=RECENT)
     connected = await connections.all_of(pool, account_id)
-    written, _ = await events.latest(pool, account_id, type="crm.contact.created", limit=1)
+    written = False
+    for type in ("crm.contact.created", "crm.contact.updated"):
+        written = written or bool((await events.latest(pool, account_id, type=type, limit=1))[0])
     steps = {
         "crm": bool(connected),
         "key": any(key.revoked_at is None for key in await keys.of_account(pool, account_id)),
         "enriched": bool(used.credits.used) or any(one.type == "person.enriched" for one in recent),
-        "written": bool(written),
+        "written": written,
     }
     return page(
         request,
         "overview.html",
         usage=used,
         bars=bars(used),
+        saved=sum(one.cached for one in used.by_operation),
+        cache_days=request.app.state.settings.cache_days,
         recent=recent,
         crm=connected[0] if connected else None,
         steps=steps,
@@ -53,11 +68,21 @@ async def overview(request: AnyRequest, pool: Pool) -> Response[str]:
 
 def bars(used: Usage) -> list[Bar]:
     """Each day of the period, also those without a credit."""
-    credits = {one.date: one.credits for one in used.by_day}
+    by_day = {one.date: one for one in used.by_day}
     first = parse(used.period.start).date()
-    days = [first + timedelta(days=number) for number in range((parse(used.period.end).date() - first).days + 1)]
-    highest = max(credits.values(), default=0) or 1
-    return [Bar(day, credits.get(day.isoformat(), 0), credits.get(day.isoformat(), 0) / highest) for day in days]
+    highest = max((one.credits for one in used.by_day), default=0) or 1
+    found: list[Bar] = []
+    for number in range((parse(used.period.end).date() - first).days + 1):
+        day = first + timedelta(days=number)
+        known = by_day.get(day.isoformat())
+        parts: list[Part] = []
+        y = float(FLOOR)
+        for operation, credits in sorted(known.operations.items()) if known else ():
+            height = credits / highest * HIGHEST
+            y -= height
+            parts.append(Part(operation, round(y, 2), round(height, 2)))
+        found.append(Bar(day, known.credits if known else 0, number * WIDTH + 3, parts))
+    return found
 
 
 handlers = (overview,)

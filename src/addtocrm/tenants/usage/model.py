@@ -1,6 +1,7 @@
 """What an account has used in its current period."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -25,8 +26,11 @@ class Credits(msgspec.Struct, frozen=True):
 
 
 class OperationUse(msgspec.Struct, frozen=True):
+    """What one kind of lookup cost; `cached` answers were free."""
+
     operation: str
     credits: int
+    cached: int
 
 
 class KeyUse(msgspec.Struct, frozen=True):
@@ -35,26 +39,54 @@ class KeyUse(msgspec.Struct, frozen=True):
     key_id: str | None
     name: str | None
     credits: int
+    cached: int
+
+
+class MemberUse(msgspec.Struct, frozen=True):
+    """Credits of one member in the dashboard; `member_id` null: the command line's. `email` is null for somebody who
+    is no member any more."""
+
+    member_id: str | None
+    email: str | None
+    credits: int
+    cached: int
 
 
 class DayUse(msgspec.Struct, frozen=True):
-    """Credits of one day, UTC."""
+    """Credits of one day, UTC, also by operation."""
 
     date: str
     credits: int
+    cached: int
+    operations: dict[str, int]
+
+
+Kind = Literal["grant", "charge", "adjust", "expire"]
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
     """A change of the balance: `grant` at a period's beginning, `charge` for a lookup, `adjust` by the operator,
-    `expire` of what was left. `amount` is negative where credits went."""
+    `expire` of what was left. `amount` is negative where credits went. `who` is the name of the key, or the email of
+    the member, that asked."""
 
     id: str
     at: datetime
-    kind: str
+    kind: Kind
     amount: int
     operation: str | None
     request_id: str | None
-    key_name: str | None
+    actor: str | None
+    who: str | None
+
+
+class LedgerFilter(msgspec.Struct, frozen=True):
+    """Which lines of a ledger: those of an actor (`key:<id>`, `user:<id>`), of an operation, from a time on, before
+    another."""
+
+    actor: str | None = None
+    operation: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -63,4 +95,5 @@ class Usage(msgspec.Struct, frozen=True):
     credits: Credits
     by_operation: list[OperationUse]
     by_key: list[KeyUse]
+    by_member: list[MemberUse]
     by_day: list[DayUse]
