@@ -30,6 +30,10 @@ PAGES = (
     "/security",
     "/security/password",
     "/quickstart",
+    "/operator",
+    "/operator/jobs",
+    "/operator/health",
+    "/operator/audit",
     "/nowhere",
 )
 

@@ -1,7 +1,7 @@
 """addtocrm accounts …"""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -9,8 +9,12 @@ from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
 from addtocrm.tenants.accounts import service
 from addtocrm.tenants.accounts.model import Plan
+from addtocrm.tenants.audit.model import By
+from addtocrm.tenants.members import service as members
 
-app = App(name="accounts", help="Make accounts; set their plan and credits.")
+app = App(name="accounts", help="Make accounts; set their plan and credits; suspend them.")
+
+Json = Annotated[bool, Parameter(negative=())]
 
 
 @app.command
@@ -20,7 +24,7 @@ def create(
     plan: Plan = "free",
     credits: int | None = None,
     password_stdin: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
 ) -> None:
     """Make an account.
 
@@ -36,12 +40,76 @@ def create(
 
 
 @app.command
-def set_plan(email: str, plan: Plan, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Move an account to a plan; its keys work on Pro only."""
-    emit(with_pool(lambda pool: service.set_plan(pool, email, plan)), json=json)
+def set_plan(email: str, plan: Plan, *, reason: str = "", json: Json = False) -> None:
+    """Move an account to a plan; its keys work on Pro only.
+
+    Args:
+        email: the account's address
+        plan: free or pro
+        reason: why; it is kept in the audit trail
+        json: one JSON document instead of a table
+    """
+    emit(with_pool(lambda pool: service.set_plan(pool, email, plan, By(reason=reason))), json=json)
 
 
 @app.command
-def set_credits(email: str, credits: int, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Make N what is left now and what every later month begins with."""
-    emit(with_pool(lambda pool: service.set_credits(pool, email, credits)), json=json)
+def set_credits(email: str, credits: int, *, reason: str = "", json: Json = False) -> None:
+    """Make N what is left now and what every later month begins with.
+
+    Args:
+        email: the account's address
+        credits: how many
+        reason: why; it is kept in the audit trail
+        json: one JSON document instead of a table
+    """
+    emit(with_pool(lambda pool: service.set_credits(pool, email, credits, By(reason=reason))), json=json)
+
+
+@app.command
+def grant_credits(email: str, credits: int, *, reason: str = "", json: Json = False) -> None:
+    """Add N to what is left of this month; later months begin as before.
+
+    Args:
+        email: the account's address
+        credits: how many
+        reason: why; it is kept in the audit trail
+        json: one JSON document instead of a table
+    """
+    emit(with_pool(lambda pool: service.grant_credits(pool, email, credits, By(reason=reason))), json=json)
+
+
+@app.command
+def suspend(email: str, *, reason: str = "", json: Json = False) -> None:
+    """Refuse an account's keys, and let its members only look.
+
+    Args:
+        email: the account's address
+        reason: why; it is kept in the audit trail
+        json: one JSON document instead of a table
+    """
+    emit(with_pool(lambda pool: service.suspend(pool, email, By(reason=reason))), json=json)
+
+
+@app.command
+def unsuspend(email: str, *, reason: str = "", json: Json = False) -> None:
+    """Let a suspended account go on; its keys work again.
+
+    Args:
+        email: the account's address
+        reason: why; it is kept in the audit trail
+        json: one JSON document instead of a table
+    """
+    emit(with_pool(lambda pool: service.unsuspend(pool, email, By(reason=reason))), json=json)
+
+
+@app.command
+def operator(email: str, on: Literal["on", "off"], *, reason: str = "", json: Json = False) -> None:
+    """Let a member run the deployment in the dashboard: see and change all accounts.
+
+    Args:
+        email: the address that they sign in with
+        on: on or off
+        reason: why; it is kept in the audit trail
+        json: one JSON document instead of a table
+    """
+    emit(with_pool(lambda pool: members.set_operator(pool, email, on=on == "on", by=By(reason=reason))), json=json)

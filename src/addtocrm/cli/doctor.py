@@ -1,7 +1,6 @@
 """addtocrm doctor"""
 
 import asyncio
-import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -27,29 +26,17 @@ from addtocrm.core.secrets import FILE
 from addtocrm.core.settings import Settings
 from addtocrm.crm import connections
 from addtocrm.crm.setup import opened
+from addtocrm.dashboard.health import MOST_BEHIND, Check, Problem, free_bytes
 from addtocrm.mail.dns import MailDns
 from addtocrm.privacy import service as suppressions
 from addtocrm.sources.index import damage, folder
 from addtocrm.sources.index.follow import behind
 from addtocrm.sources.index.reader import NotReady, Reader
 
-LEAST_FREE_BYTES = 2**30
 MAIL_DOMAIN = "gmail.com"
 MAIL_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
-MOST_BEHIND = 100
 SHOWN = {True: "[green]ok[/]", False: "[red]problem[/]", None: "[yellow]not checked[/]"}
-
-
-class Check(msgspec.Struct, frozen=True):
-    check: str
-    ok: bool | None
-    """None where it could not be made."""
-    found: str
-
-
-class Problem(Exception):
-    """What a check found wrong, and what to do."""
 
 
 class NotChecked(Exception):
@@ -127,10 +114,7 @@ def _readiness(url: str) -> tuple[int, str | None]:
 def _folder(settings: Settings) -> str:
     if not settings.data_dir.is_dir():
         raise NotChecked(f"{settings.data_dir} is not there yet; `addtocrm serve` makes it")
-    free = shutil.disk_usage(settings.data_dir).free
-    if free < LEAST_FREE_BYTES:
-        raise Problem(f"{settings.data_dir} has {free / 2**30:.1f} GiB free; make room.")
-    return f"{settings.data_dir}, {free / 2**30:.0f} GiB free"
+    return f"{settings.data_dir}, {free_bytes(settings.data_dir) / 2**30:.0f} GiB free"
 
 
 def _database(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from addtocrm.dashboard.pages import (
     keys,
     lists,
     members,
+    operator,
     overview,
     quickstart,
     search,
@@ -53,6 +54,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *members.handlers,
     *security.handlers,
     *quickstart.handlers,
+    *operator.handlers,
     missing,
 )
 

@@ -11,6 +11,7 @@ from litestar.response import Redirect
 from addtocrm.core.errors import ApiError
 from addtocrm.dashboard import cookies
 from addtocrm.dashboard.visitor import AnyRequest, Visitor
+from addtocrm.tenants.keys.service import why_unusable
 from addtocrm.tenants.members.model import Role, at_least
 from addtocrm.tenants.sessions import service as sessions
 
@@ -20,6 +21,8 @@ CONFIRMED = timedelta(hours=1)
 PLACE = re.compile(r"/dashboard(?:/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~-]+)*(?:\?[A-Za-z0-9._~=&%+:-]*)?")
 PASSWORD = "/dashboard/security/password"  # noqa: S105
 """Who has no password yet, as after a link, chooses one before what matters."""
+STILL = ("/dashboard/sign-out", "/dashboard/confirm", "/dashboard/security")
+"""Where also a member of a suspended account changes something."""
 STALE = "This page is too old, or was not made by us. Go back, reload it and try again."
 
 
@@ -31,6 +34,11 @@ def opened() -> dict[str, bool]:
 def needs(role: Role = "member", *, recent: bool = False) -> dict[str, object]:
     """The `opt` of a page that only some see: from a `role` on, who proved in the last hour who they are (`recent`)."""
     return {"role": role, "recent": recent}
+
+
+def runs(*, recent: bool = False) -> dict[str, object]:
+    """The `opt` of a page that only those see who run the deployment; for others there is no such page."""
+    return {"operator": True, "recent": recent}
 
 
 async def enter(request: AnyRequest) -> Redirect | None:
@@ -51,6 +59,10 @@ async def enter(request: AnyRequest) -> Redirect | None:
     role: Role = opt.get("role", "member")
     if not at_least(signed.role, role):
         raise ApiError("scope_required", f"Only an {role} of the account may do this.".replace("an member", "a member"))
+    if opt.get("operator") and not signed.operator:
+        raise ApiError("not_found", "There is no such page.")
+    if signed.suspended and request.method not in SAFE and not request.url.path.startswith(STILL):
+        raise ApiError("key_suspended_plan", why_unusable("suspended"))
     if opt.get("recent") and signed.confirmed_at < datetime.now(UTC) - CONFIRMED:
         if not signed.has_password:
             return None if request.url.path == PASSWORD else Redirect(PASSWORD, status_code=303)

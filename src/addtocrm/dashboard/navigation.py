@@ -16,6 +16,14 @@ class Group(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
+OPERATOR = Group("Deployment", (Entry("/dashboard/operator", "Operator", "a"),))
+
+
+def menu(*, operator: bool) -> tuple[Group, ...]:
+    """The pages of a member, or of one who runs the deployment."""
+    return (*MENU, OPERATOR) if operator else MENU
+
+
 MENU = (
     Group("", (Entry("/dashboard", "Overview", "o"),)),
     Group(

@@ -16,7 +16,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.records.person import Person
 from addtocrm.core.times import parse
 from addtocrm.dashboard import assets, cookies
-from addtocrm.dashboard.navigation import MENU
+from addtocrm.dashboard.navigation import menu
 from addtocrm.dashboard.visitor import AnyRequest, visitor_of
 from addtocrm.tenants.members.model import at_least
 from addtocrm.web.exchange import exchange_of
@@ -52,7 +52,7 @@ def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -
     body = TEMPLATES.get_template(template).render(
         me=signed,
         csrf=visitor.csrf,
-        menu=MENU,
+        menu=menu(operator=signed is not None and signed.operator),
         path=request.url.path,
         query=dict(request.query_params.items()),
         base_url=request.app.state.settings.base_url,

@@ -119,6 +119,11 @@ def _event(row: asyncpg.Record) -> Event:
     )
 
 
+async def waiting(pool: Pool, most: int = 100_000) -> int:
+    """How many events are not in the feed yet, up to `most`."""
+    return await store.waiting(pool, most)
+
+
 async def keep_publishing(pool: Pool) -> None:
     """Publishes for as long as the process lives, so that an event's time is that of its happening."""
     loop = asyncio.get_running_loop()

@@ -95,3 +95,8 @@ async def delete_old(pool: Pool, since: datetime, until: datetime, limit: int) -
     )
     assert row is not None
     return row["count"], row["last"]
+
+
+async def waiting(pool: Pool, most: int) -> int:
+    """How many events are not in the feed yet, up to `most`."""
+    return await pool.fetchval("select count(*) from (select from events_outbox limit $1) as some", most)

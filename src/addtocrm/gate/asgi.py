@@ -21,7 +21,7 @@ from addtocrm.gate.limits import Limiter, Standing
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Ref
 from addtocrm.tenants.keys.model import Principal
-from addtocrm.tenants.keys.service import KeyRing
+from addtocrm.tenants.keys.service import KeyRing, why_unusable
 from addtocrm.tenants.keys.token import is_well_formed
 from addtocrm.tenants.usage.service import Saved
 from addtocrm.web.context import Passed, Route, require_scope
@@ -204,7 +204,7 @@ class Gate:
         if principal.revoked:
             raise ApiError("key_revoked", "This key was revoked; make a new one.")
         if principal.plan != "pro":
-            raise ApiError("key_suspended_plan", "API keys work on the Pro plan; upgrade and this key works again.")
+            raise ApiError("key_suspended_plan", why_unusable(principal.plan))
         standing.refuse_if_spent()
         return principal
 

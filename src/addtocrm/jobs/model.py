@@ -29,6 +29,13 @@ class Job(msgspec.Struct, frozen=True):
     finished_at: str | None
 
 
+class AnyJob(Job, frozen=True):
+    """A job of any account, as the operator sees it."""
+
+    account_id: str
+    account_email: str
+
+
 class JobResult(msgspec.Struct, frozen=True):
     """One item: what was asked, and its answer or error; where it is of a kind that costs, also what it cost."""
 

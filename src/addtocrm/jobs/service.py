@@ -20,7 +20,7 @@ from addtocrm.core.individuals import digests, packed, spoken_of
 from addtocrm.core.times import rfc3339
 from addtocrm.events import service as events
 from addtocrm.jobs import store
-from addtocrm.jobs.model import ItemError, Job, JobResult, JobStatus, NewItem
+from addtocrm.jobs.model import AnyJob, ItemError, Job, JobResult, JobStatus, NewItem
 
 log = structlog.get_logger()
 
@@ -159,6 +159,29 @@ async def cancel(pool: Pool, caller: Caller, id: str, scopes: Collection[str] | 
             return job
         await asyncio.sleep(SETTLE_POLL_SECONDS)
     return await get(pool, caller.account_id, id)
+
+
+async def all_jobs(pool: Pool, cursor: str | None, limit: int, *, only_open: bool) -> tuple[list[AnyJob], str | None]:
+    """A page of the jobs of all accounts, the newest first, and the cursor of the next. Raises ApiError."""
+    rows = await store.all_jobs(pool, cursors.decode(cursor, str) if cursor else None, limit + 1, only_open=only_open)
+    found = [
+        AnyJob(**msgspec.structs.asdict(_job(row)), account_id=row["account_id"], account_email=row["account_email"])
+        for row in rows[:limit]
+    ]
+    return found, cursors.encode(found[-1].id) if len(rows) > limit else None
+
+
+async def owner(pool: Pool, id: str) -> str:
+    """The account that has a job. Raises ApiError `not_found`."""
+    account_id = await store.owner(pool, id)
+    if account_id is None:
+        raise ApiError("not_found", f"There is no job {id}.")
+    return account_id
+
+
+async def depths(pool: Pool) -> dict[str, int]:
+    """How many jobs are queued and running, and how many items of theirs are pending."""
+    return dict(await store.depths(pool))
 
 
 async def finish(pool: Pool, caller: Caller, id: str, error: str | None = None) -> None:

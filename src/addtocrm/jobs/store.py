@@ -302,3 +302,29 @@ async def delete_some(pool: Pool, id: str, items: int) -> bool:
         return False
     await pool.execute("delete from jobs where id = $1", id)
     return True
+
+
+async def all_jobs(pool: Pool, before: str | None, limit: int, *, only_open: bool) -> list[asyncpg.Record]:
+    """The newest jobs of all accounts, with the account's email, before the one with the id `before`."""
+    return await pool.fetch(
+        f"""select j.*, a.email as account_email from jobs j join accounts a on a.id = j.account_id
+            where ($1::text is null or j.id < $1) {f"and {OPEN}" if only_open else ""} order by j.id desc limit $2""",
+        before,
+        limit,
+    )
+
+
+async def owner(pool: Pool, id: str) -> str | None:
+    """Whose job it is."""
+    return await pool.fetchval("select account_id from jobs where id = $1", id)
+
+
+async def depths(pool: Pool) -> asyncpg.Record:
+    """(queued, running, pending): how many jobs wait and run, and how many of their items are to be done."""
+    row = await pool.fetchrow(
+        f"""select count(*) filter (where status = 'queued') as queued,
+                   count(*) filter (where status = 'running') as running, coalesce(sum(pending), 0)::bigint as pending
+            from jobs where {OPEN}"""
+    )
+    assert row is not None
+    return row

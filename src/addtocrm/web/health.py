@@ -35,11 +35,16 @@ def metrics_page(pool: Pool, recorder: Recorder) -> Response[bytes]:
     recorder.flush()
     metrics.POOL.labels("open").set(pool.get_size())
     metrics.POOL.labels("idle").set(pool.get_idle_size())
+    return Response(generate_latest(collected()), media_type=CONTENT_TYPE_LATEST)
+
+
+def collected() -> CollectorRegistry:
+    """The metrics of all processes of this server that count together."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return registry
 
 
 handlers = [healthz, readyz, metrics_page]

@@ -1,10 +1,13 @@
-"""The rules of accounts: making them, changing the plan and the credits."""
+"""The rules of accounts: making them, changing the plan and the credits, suspending them."""
 
+from addtocrm.core import cursors
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import new_id
 from addtocrm.tenants.accounts import store
-from addtocrm.tenants.accounts.model import MOST_CREDITS, Account, Plan
+from addtocrm.tenants.accounts.model import MOST_CREDITS, Account, Listed, Plan
+from addtocrm.tenants.audit import service as audit
+from addtocrm.tenants.audit.model import COMMAND_LINE, By
 from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.members import service as members
 
@@ -58,7 +61,24 @@ async def only(pool: Pool) -> Account:
     return await find(pool, emails[0])
 
 
-async def set_plan(pool: Pool, email: str, plan: Plan, actor: str = "operator") -> Account:
+async def get(pool: Pool, id: str) -> Account:
+    """An account. Raises ApiError `not_found`."""
+    async with pool.acquire() as connection:
+        account = await store.by_id(connection, id)
+    if account is None:
+        raise ApiError("not_found", "There is no such account.")
+    return account
+
+
+async def page(pool: Pool, search: str, cursor: str | None, limit: int) -> tuple[list[Listed], str | None]:
+    """A page of all accounts, the newest first, and the cursor of the next: those whose email begins with `search`, or
+    that have it as their id or as a member's email. Raises ApiError."""
+    before = cursors.decode(cursor, str) if cursor else None
+    found = await store.page(pool, search.strip().lower(), before, limit + 1)
+    return found[:limit], cursors.encode(found[limit - 1].id) if len(found) > limit else None
+
+
+async def set_plan(pool: Pool, email: str, plan: Plan, by: By = COMMAND_LINE) -> Account:
     """Moves an account to a plan. Its keys work on Pro only.
 
     A better plan's extra credits come at once, and once in a period, whatever plans it went through.
@@ -69,19 +89,69 @@ async def set_plan(pool: Pool, email: str, plan: Plan, actor: str = "operator") 
         if account.plan != plan:
             await store.set_plan(connection, account.id, plan)
             await store.adjust(connection, account, await store.missing_credits(connection, account.id))
-            await keys.tell_of_use(connection, account.id, usable=plan == "pro", actor=actor)
+            await _tell_of_use(connection, account)
+            await audit.note_operator(connection, account.id, "operator.plan_set", by, account.plan, plan)
     return await find(pool, email)
 
 
-async def set_credits(pool: Pool, email: str, credits: int) -> Account:
+async def set_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LINE) -> Account:
     """Makes `credits` what is left now and what every later month begins with."""
     _check_credits(credits)
     found = await find(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         account = await store.lock(connection, found.id)
-        await store.adjust(connection, account, credits - account.credits_available)
+        left = account.credits_available
+        await store.adjust(connection, account, credits - left)
         await store.set_custom_credits(connection, account.id, credits)
+        await audit.note_operator(connection, account.id, "operator.credits_set", by, left, credits)
     return await find(pool, email)
+
+
+async def grant_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LINE) -> Account:
+    """Adds `credits` to what is left of this period; later months begin as before."""
+    found = await find(pool, email)
+    async with pool.acquire() as connection, connection.transaction():
+        account = await store.lock(connection, found.id)
+        left = account.credits_available
+        _check_credits(left + credits)
+        if credits < 1:
+            raise invalid("credits", "is a whole number from 1 on.")
+        await store.adjust(connection, account, credits)
+        await audit.note_operator(connection, account.id, "operator.credits_granted", by, left, left + credits)
+    return await find(pool, email)
+
+
+async def suspend(pool: Pool, email: str, by: By = COMMAND_LINE) -> Account:
+    """Stops all that an account does: its keys are refused, and its members only look. Raises ApiError for that of an
+    operator."""
+    return await _set_suspended(pool, email, by, suspended=True)
+
+
+async def unsuspend(pool: Pool, email: str, by: By = COMMAND_LINE) -> Account:
+    """Lets an account go on; its keys work again by themselves."""
+    return await _set_suspended(pool, email, by, suspended=False)
+
+
+async def _set_suspended(pool: Pool, email: str, by: By, *, suspended: bool) -> Account:
+    found = await find(pool, email)
+    async with pool.acquire() as connection, connection.transaction():
+        account = await store.lock(connection, found.id)
+        if suspended and await store.has_operator(connection, account.id):
+            raise invalid("email", "is an operator's account, which cannot be suspended; unmark the operator first.")
+        if (account.suspended_at is not None) != suspended:
+            await store.set_suspended(connection, account.id, suspended)
+            await _tell_of_use(connection, account)
+            words = ("active", "suspended") if suspended else ("suspended", "active")
+            action = "operator.suspended" if suspended else "operator.unsuspended"
+            await audit.note_operator(connection, account.id, action, by, *words)
+    return await find(pool, email)
+
+
+async def _tell_of_use(connection: Connection, before: Account) -> None:
+    """The events of an account's keys where they can be used again, or no more."""
+    now = await store.by_id(connection, before.id)
+    if now and now.usable != before.usable:
+        await keys.tell_of_use(connection, now.id, usable=now.usable, actor="operator")
 
 
 async def begin_due_period(pool: Pool, account_id: str) -> None:

@@ -1,11 +1,16 @@
 """The SQL of accounts."""
 
+from datetime import UTC, datetime
+
 import asyncpg
 
-from addtocrm.core.db.pool import Connection
-from addtocrm.tenants.accounts.model import Account, Plan
+from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.tenants.accounts.model import Account, Listed, Plan
 
-COLUMNS = "id, email, plan, available as credits_available, period_credits, period_start, period_end, created_at"
+COLUMNS = (
+    "id, email, plan, available as credits_available, period_credits, period_start, period_end, created_at, "
+    "suspended_at"
+)
 
 
 async def insert(connection: Connection, id: str, email: str, plan: Plan, custom_credits: int | None) -> Account | None:
@@ -32,6 +37,49 @@ async def insert(connection: Connection, id: str, email: str, plan: Plan, custom
 
 async def by_email(connection: Connection, email: str) -> Account | None:
     return _account(await connection.fetchrow(f"select {COLUMNS} from accounts where email = $1", email.lower()))
+
+
+async def by_id(connection: Connection, id: str) -> Account | None:
+    return _account(await connection.fetchrow(f"select {COLUMNS} from accounts where id = $1", id))
+
+
+async def page(pool: Pool, search: str, before: str | None, limit: int) -> list[Listed]:
+    """The newest accounts before the one with the id `before`: those that `search` begins the email of, or is the id
+    of, or the email of a member of; all where it is empty."""
+    chosen = """select id from accounts where ($2::text is null or id < $2)
+                order by id desc limit $3"""
+    if search:
+        chosen = """select id from (
+                        select id from accounts
+                        where email collate "C" >= $4 and email collate "C" < $4 || chr(1114111)
+                        union select id from accounts where id = $4
+                        union select account_id from members where email = $4) as found
+                    where ($2::text is null or id < $2) order by id desc limit $3"""
+    rows = await pool.fetch(
+        f"""select a.id, a.email, a.plan,
+                   case when a.period_end > $1 then a.available else monthly_credits(a) end as credits_available,
+                   case when a.period_end > $1 then a.period_credits else monthly_credits(a) end as period_credits,
+                   a.suspended_at, a.created_at,
+                   (select inserted from events e where e.account_id = a.id order by inserted desc limit 1) as active_at
+            from ({chosen}) as chosen join accounts a using (id) order by id desc""",
+        datetime.now(UTC),
+        before,
+        limit,
+        *([search] if search else []),
+    )
+    return [Listed(**row) for row in rows]
+
+
+async def set_suspended(connection: Connection, account_id: str, suspended: bool) -> None:
+    await connection.execute(
+        "update accounts set suspended_at = case when $2 then now() end where id = $1", account_id, suspended
+    )
+
+
+async def has_operator(connection: Connection, account_id: str) -> bool:
+    return await connection.fetchval(
+        "select exists (select from members where account_id = $1 and operator)", account_id
+    )
 
 
 async def emails(connection: Connection, limit: int) -> list[str]:

@@ -17,6 +17,14 @@ Action = Literal[
     "member.removed",
     "member.role_changed",
     "invitation.withdrawn",
+    "operator.credits_granted",
+    "operator.credits_set",
+    "operator.job_cancelled",
+    "operator.marked",
+    "operator.plan_set",
+    "operator.suspended",
+    "operator.unmarked",
+    "operator.unsuspended",
     "password.changed",
     "password.reset",
     "session.ended",
@@ -34,3 +42,22 @@ class Entry(msgspec.Struct, frozen=True):
     action: Action
     detail: dict[str, Any]
     address: str
+
+
+class OperatorEntry(Entry, frozen=True):
+    """What an operator did to an account. `detail` has `before`, `after` and `reason`; `who` is the actor's email."""
+
+    account_id: str
+    account_email: str
+    who: str | None
+
+
+class By(msgspec.Struct, frozen=True):
+    """Who changes an account as operator: `user:<id>` from an address, or `operator` by the command line; and why."""
+
+    actor: str = "operator"
+    address: str = ""
+    reason: str = ""
+
+
+COMMAND_LINE = By()

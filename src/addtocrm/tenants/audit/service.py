@@ -5,7 +5,7 @@ from typing import Any
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.ids import new_id
 from addtocrm.tenants.audit import store
-from addtocrm.tenants.audit.model import Action, Entry
+from addtocrm.tenants.audit.model import Action, By, Entry, OperatorEntry
 
 
 async def note(
@@ -16,5 +16,20 @@ async def note(
 
 
 async def page(pool: Pool, account_id: str, before: str | None = None, limit: int = 50) -> list[Entry]:
-    """An account's entries, the newest first; `before` is the id of the last one of the page before."""
+    """An account's own entries, the newest first; `before` is the id of the last one of the page before."""
     return await store.page(pool, account_id, before, limit)
+
+
+async def note_operator(
+    connection: Pool | Connection, account_id: str, action: Action, by: By, before: Any = None, after: Any = None
+) -> None:
+    """Keeps what an operator did to an account: what was before, and what is after."""
+    detail = {"before": before, "after": after, "reason": by.reason}
+    await note(connection, account_id, by.actor, action, by.address, **detail)
+
+
+async def of_operators(
+    pool: Pool, account_id: str | None = None, before: str | None = None, limit: int = 50
+) -> list[OperatorEntry]:
+    """What operators did (to one account), the newest first; `before` as with `page`."""
+    return await store.of_operators(pool, account_id, before, limit)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from addtocrm.core.db.pool import Connection, Pool
-from addtocrm.tenants.audit.model import Action, Entry
+from addtocrm.tenants.audit.model import Action, Entry, OperatorEntry
 
 
 async def insert(
@@ -32,9 +32,26 @@ async def page(pool: Pool, account_id: str, before: str | None, limit: int) -> l
     """The newest entries first, those older than `before`."""
     rows = await pool.fetch(
         """select id, at, actor, action, detail, address from audit
-           where account_id = $1 and ($2::text is null or id < $2) order by id desc limit $3""",
+           where account_id = $1 and action not like 'operator.%' and ($2::text is null or id < $2)
+           order by id desc limit $3""",
         account_id,
         before,
         limit,
     )
     return [Entry(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in rows]
+
+
+async def of_operators(pool: Pool, account_id: str | None, before: str | None, limit: int) -> list[OperatorEntry]:
+    """What operators did (to one account), the newest first."""
+    rows = await pool.fetch(
+        """select e.id, e.at, e.actor, e.action, e.detail, e.address, e.account_id, a.email as account_email,
+                  m.email as who
+           from audit e join accounts a on a.id = e.account_id left join members m on e.actor = 'user:' || m.id
+           where e.action like 'operator.%' and ($1::text is null or e.account_id = $1)
+             and ($2::text is null or e.id < $2)
+           order by e.id desc limit $3""",
+        account_id,
+        before,
+        limit,
+    )
+    return [OperatorEntry(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in rows]

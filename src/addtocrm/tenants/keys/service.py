@@ -22,7 +22,7 @@ REMEMBERED = 10_000
 GUESS_SECONDS = 1.0
 MOST_GUESSES = 1000
 REVOKED = "The API key was revoked."
-SUSPENDED = "The account is off the Pro plan, on which API keys work."
+SUSPENDED = "The account is off the Pro plan, on which API keys work, or suspended."
 
 
 async def create(
@@ -45,7 +45,7 @@ async def create(
         if account is None:
             raise ApiError("not_found", f"There is no account {email}; `addtocrm accounts create` makes one.")
         if account["plan"] != "pro":
-            raise ApiError("key_suspended_plan", "API keys need the Pro plan; upgrade the account first.")
+            raise ApiError("key_suspended_plan", why_unusable(account["plan"]))
         token, id = new_token(), new_id("key")
         name = name.strip() or f"Key {token[-4:]}"
         rates = (rate_per_minute, rate_per_hour)
@@ -54,6 +54,13 @@ async def create(
             connection, account["id"], "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
         )
     return NewKey(token, id, name, chosen)
+
+
+def why_unusable(plan: str) -> str:
+    """Why API keys do not work on a plan that is not Pro, and what to do."""
+    if plan == "suspended":
+        return "This account is suspended. Ask the operator of this deployment why."
+    return "API keys work on the Pro plan. Ask the operator of this deployment for it; your keys then work again."
 
 
 async def of_account(pool: Pool, account_id: str) -> list[Key]:

@@ -11,6 +11,9 @@ from addtocrm.tenants.keys.model import Key
 
 COLUMNS = "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, rate_per_minute, rate_per_hour"
 
+PLAN = "case when a.suspended_at is null then a.plan else 'suspended' end"
+"""The plan of an account `a` as its keys have it."""
+
 
 async def insert(
     connection: Connection,
@@ -40,7 +43,7 @@ async def insert(
 
 async def owner(connection: Connection, email: str) -> asyncpg.Record | None:
     """(id, plan) of the account with an email address."""
-    return await connection.fetchrow("select id, plan from accounts where email = $1", email.lower())
+    return await connection.fetchrow(f"select id, {PLAN} as plan from accounts a where email = $1", email.lower())
 
 
 async def of_account(connection: Connection, account_id: str) -> list[Key]:
@@ -72,7 +75,7 @@ async def exists(connection: Connection, id: str, account_id: str | None) -> boo
 async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record]:
     """The columns of keys, and of their accounts, that a request is judged by."""
     return await pool.fetch(
-        """select k.hash, k.id as key_id, k.account_id, k.scopes, a.plan, k.revoked_at is not null as revoked,
+        f"""select k.hash, k.id as key_id, k.account_id, k.scopes, {PLAN} as plan, k.revoked_at is not null as revoked,
                   k.rate_per_minute, k.rate_per_hour,
                   case when a.period_end > now() then a.available else monthly_credits(a) end as credits_available
            from keys k join accounts a on a.id = k.account_id where k.hash = any($1)""",
@@ -83,8 +86,8 @@ async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record
 async def unusable(pool: Pool, ids: Sequence[str]) -> list[asyncpg.Record]:
     """(id, revoked) of the keys that are revoked, or whose account is off Pro."""
     return await pool.fetch(
-        """select k.id, k.revoked_at is not null as revoked from keys k join accounts a on a.id = k.account_id
-           where k.id = any($1::text[]) and (k.revoked_at is not null or a.plan <> 'pro')""",
+        f"""select k.id, k.revoked_at is not null as revoked from keys k join accounts a on a.id = k.account_id
+           where k.id = any($1::text[]) and (k.revoked_at is not null or {PLAN} <> 'pro')""",
         ids,
     )
 

@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from addtocrm.core import identifiers
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import new_id
+from addtocrm.tenants.audit import service as audit
+from addtocrm.tenants.audit.model import COMMAND_LINE, By
 from addtocrm.tenants.members import password as passwords
 from addtocrm.tenants.members import store
 from addtocrm.tenants.members.model import Invitation, Link, LinkKind, Member, Role
@@ -93,6 +95,11 @@ async def of_account(pool: Pool, account_id: str) -> list[Member]:
     return await store.of_account(pool, account_id)
 
 
+async def last_seen(pool: Pool, account_id: str) -> dict[str, datetime]:
+    """When the members of an account, by their ids, were last here; nobody whose sessions have ended."""
+    return await store.last_seen(pool, account_id)
+
+
 async def known(connection: Connection, email: str) -> Member | None:
     """The member who has an address, in its normal form."""
     return await store.by_email(connection, email)
@@ -107,7 +114,20 @@ async def make_operator(connection: Connection, member_id: str, password: str) -
     """Lets a member run the deployment, with a password of their own. Raises ApiError where it is too short."""
     check_password(password)
     await store.set_password(connection, member_id, await asyncio.to_thread(passwords.hashed, password))
-    await store.set_operator(connection, member_id)
+    await store.set_operator(connection, member_id, True)
+
+
+async def set_operator(pool: Pool, email: str, *, on: bool, by: By = COMMAND_LINE) -> Member:
+    """Marks a member as operator of the deployment, who sees and changes all accounts, or no more. Raises ApiError."""
+    async with pool.acquire() as connection, connection.transaction():
+        member = await store.by_email(connection, address(email))
+        if member is None:
+            raise ApiError("not_found", f"Nobody signs in with {email}.")
+        if member.operator != on:
+            await store.set_operator(connection, member.id, on)
+            action = "operator.marked" if on else "operator.unmarked"
+            await audit.note_operator(connection, member.account_id, action, by, None, member.email)
+    return await get(pool, member.id)
 
 
 async def nobody_can_sign_in(pool: Pool) -> bool:

@@ -1,6 +1,6 @@
 """The SQL of members and their links."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -61,8 +61,18 @@ async def set_password(connection: Connection | Pool, id: str, password: str) ->
     await connection.execute("update members set password = $2 where id = $1", id, password)
 
 
-async def set_operator(connection: Connection, id: str) -> None:
-    await connection.execute("update members set operator = true where id = $1", id)
+async def set_operator(connection: Connection, id: str, on: bool) -> None:
+    await connection.execute("update members set operator = $2 where id = $1", id, on)
+
+
+async def last_seen(pool: Pool, account_id: str) -> dict[str, datetime]:
+    """When the members of an account were last here."""
+    rows = await pool.fetch(
+        """select m.id, max(s.seen_at) as seen_at from members m join sessions s on s.member_id = m.id
+           where m.account_id = $1 group by m.id""",
+        account_id,
+    )
+    return {row["id"]: row["seen_at"] for row in rows}
 
 
 async def set_role(connection: Connection, id: str, role: Role) -> None:

@@ -30,5 +30,6 @@ class Signed(msgspec.Struct, frozen=True):
     account_id: str
     account_email: str
     plan: Plan
+    suspended: bool
     credits: int
     confirmed_at: datetime

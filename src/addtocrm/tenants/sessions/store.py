@@ -22,7 +22,8 @@ async def find(pool: Pool, hash: bytes, idle: timedelta) -> Signed | None:
     row = await pool.fetchrow(
         """select s.id as session_id, m.id as member_id, m.email, m.role, m.operator,
                   m.password is not null as has_password, a.id as account_id,
-                  a.email as account_email, a.plan, a.available as credits, s.confirmed_at
+                  a.email as account_email, a.plan, a.suspended_at is not null as suspended, a.available as credits,
+                  s.confirmed_at
            from sessions s join members m on m.id = s.member_id join accounts a on a.id = m.account_id
            where s.hash = $1 and s.seen_at > now() - $2::interval""",
         hash,

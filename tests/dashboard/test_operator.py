@@ -1,0 +1,92 @@
+"""Who runs the deployment sees and changes all accounts, says why, and leaves a trail; for others there is no such page."""
+
+import re
+
+from harness import Account, Server, cli, until
+from signed import Visitor, member
+
+from addtocrm.dashboard.pages.operator import handlers
+
+
+def operator(server: Server) -> tuple[Visitor, str]:
+    """Somebody whom the command line made an operator."""
+    account = server.account()
+    email = f"owner-{account.id[-12:]}@example.com"
+    visitor = member(server, account.id, "owner")
+    assert visitor.get("/operator").status_code == 404
+    assert cli("accounts", "operator", email, "on", environment=server.environment)["operator"]
+    return visitor, email
+
+
+def state(account: Account) -> tuple[int, str]:
+    answer = account.client.get("/v1/usage")
+    return answer.status_code, answer.json().get("error", {}).get("type", "")
+
+
+def test_an_operator_changes_an_account(server: Server) -> None:
+    runs, me = operator(server)
+    account = server.account(credits=10)
+    theirs = member(server, account.id, "owner")
+    page = runs.get(f"/operator?find={account.email[:8].upper()}").text
+    assert f"/operator/accounts/{account.id}" in page
+    assert account.email in runs.get(f"/operator?find=owner-{account.id[-12:]}@example.com").text
+    place = f"/operator/accounts/{account.id}"
+
+    def does(what: str, reason: str = "a good reason", **form: str) -> int:
+        return runs.post(f"{place}/{what}", on=place, reason=reason, **form).status_code
+
+    assert does("grant", "", credits="5") == 400 and does("grant", credits="-5") == 400
+    assert does("plan", plan="gold") == 400 and account.usage()["credits"]["remaining"] == 10
+    assert does("grant", credits="5") == 303 and account.usage()["credits"]["remaining"] == 15
+    assert does("credits", credits="40") == 303 and account.usage()["credits"]["monthly"] == 40
+    assert does("plan", plan="free") == 303
+    until(lambda: state(account) == (403, "key_suspended_plan"))
+    assert does("plan", plan="pro") == 303
+    until(lambda: state(account) == (200, ""))
+    assert does("suspend", "<b>spam</b>") == 303
+    until(lambda: state(account) == (403, "key_suspended_plan"))
+    assert "suspended" in theirs.get("").text
+    assert theirs.post("/lists", name="Mine").status_code == 403 and "operator" in theirs.get("/usage/plan").text
+    assert does("unsuspend") == 303
+    until(lambda: state(account) == (200, ""))
+    assert theirs.post("/lists", name="Mine").status_code == 303
+    types = [one["type"] for one in account.events()]
+    assert types.count("key.suspended") == types.count("key.reactivated") == 2
+    trail = runs.get("/operator/audit").text
+    rows = [row for row in re.findall(r"<tr><td>.*?</tr>", trail) if account.email in row]
+    assert [re.findall(r"<td>([A-Z][a-z]+ ?\w*)</td>", row)[0] for row in rows] == [
+        "Unsuspended", "Suspended", "Plan set", "Plan set", "Credits set", "Credits granted",
+    ]  # fmt: skip
+    assert all(me in row for row in rows) and "&lt;b&gt;spam" in trail
+    assert "<td>10</td><td>15</td>" in rows[-1] and "<td>free</td><td>pro</td>" in rows[2]
+    assert "spam" not in theirs.get("/members").text
+    own = re.findall(r"/operator/accounts/(acc_\w+)", runs.get(f"/operator?find={me}").text)[0]
+    assert runs.post(f"/operator/accounts/{own}/suspend", on=place, reason="why not").status_code == 400
+    cli("accounts", "operator", me, "off", environment=server.environment)
+    assert runs.get("/operator/audit").status_code == 404
+
+
+def test_an_operator_sees_jobs_and_health(server: Server) -> None:
+    runs, _ = operator(server)
+    account = server.account()
+    job = account.client.post("/v1/batch/emails-verify", json={"items": ["no address"]}).json()["data"]["id"]
+    server.query("update jobs set status = 'queued', due_at = now() + interval '1 day' where id = $1 returning id", job)
+    assert job in runs.get("/operator/jobs?state=open").text
+    assert runs.post(f"/operator/jobs/{job}/cancel", on="/operator/jobs", reason="stuck").status_code == 303
+    until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["status"] == "cancelled")
+    assert runs.post("/operator/jobs/job_none/cancel", on="/operator", reason="stuck").status_code == 404
+    health = runs.get("/operator/health").text
+    assert "PostgreSQL" in health and "Search index" in health and health.count("</tr>") >= 8
+
+
+def test_for_others_there_is_no_such_page(server: Server) -> None:
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    csrf = owner.csrf("/lists")
+    for handler in handlers:
+        for path in handler.paths:
+            for method in handler.http_methods & {"GET", "POST"}:
+                to = "/dashboard" + re.sub(r"\{[^}]+\}", account.id, path)
+                answer = owner.client.request(method, to, data={"csrf": csrf} if method == "POST" else None)
+                assert answer.status_code == 404, (method, path)
+    assert "/dashboard/operator" not in owner.get("").text
