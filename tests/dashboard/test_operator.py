@@ -1,4 +1,4 @@
-"""Who runs the deployment sees and changes all accounts, says why, and leaves a trail; for others there is no such page."""
+"""Who runs the deployment changes all accounts, says why, and leaves a trail; others have no such page."""
 
 import re
 

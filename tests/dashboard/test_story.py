@@ -30,6 +30,8 @@ PAGES = (
     "/security",
     "/security/password",
     "/quickstart",
+    "/errors",
+    "/automations",
     "/operator",
     "/operator/jobs",
     "/operator/health",

@@ -44,7 +44,15 @@ MENU = (
             Entry("/dashboard/events", "Events", "t"),
             Entry("/dashboard/usage", "Usage", "u"),
             Entry("/dashboard/members", "Members", "m"),
+        ),
+    ),
+    Group(
+        "Docs",
+        (
             Entry("/dashboard/quickstart", "Quickstart", "d"),
+            Entry("/dashboard/automations", "Zapier and Make", "z"),
+            Entry("/dashboard/errors", "Errors", "r"),
+            Entry("/docs", "API reference", "f"),
         ),
     ),
 )

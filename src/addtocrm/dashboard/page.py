@@ -1,5 +1,6 @@
 """Making a page from its template."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -108,6 +109,16 @@ def _source(person: Person, field: str) -> Markup:
     return Markup(' <span class="badge">{}</span>').format(source.provider) if source else Markup()
 
 
+CODE = re.compile(r"`([^`]+)`")
+
+
+def _marked(text: str) -> Markup:
+    """Text whose `code` is marked as such."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(CODE.split(text))
+    )
+
+
 def _number(value: float) -> str:
     return f"{value:,}"
 
@@ -144,6 +155,7 @@ FILTERS: dict[str, Any] = {
     "at": _at,
     "pretty": _pretty,
     "operation": operation,
+    "marked": _marked,
 }
 TEMPLATES.filters.update(FILTERS)
 GLOBALS: dict[str, Any] = {"asset": assets.address, "may": _may, "source": _source}
