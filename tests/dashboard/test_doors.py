@@ -77,7 +77,8 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
     contact = ours.client.post("/v1/crm/contacts", json={"person": person}).json()["data"]["contact_id"]
     job = ours.client.post("/v1/batch/emails-verify", json={"items": ["no address"]}).json()["data"]["id"]
     owner, stranger = member(server, ours.id, "owner"), member(server, theirs.id, "owner")
-    for path in (f"/lists/{list_id}", f"/contacts/{contact}", f"/jobs/{job}", f"/jobs/{job}/results.csv"):
+    of_job = [f"/jobs/{job}{more}" for more in ("", "/1", "/live", "/results.csv", "/cancel")]
+    for path in (f"/lists/{list_id}", f"/contacts/{contact}", *of_job):
         assert owner.get(path).status_code == 200, path
         assert stranger.get(path).status_code == 404, path
     member_id = re.findall(r"/members/(usr_\w+)/role", owner.get("/members").text)[0]
@@ -89,6 +90,10 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
         (f"/lists/{list_id}/members/{added['members'][0]['id']}/remove", {}),
         (f"/lists/{list_id}/push", {"expected_crm": "builtin"}),
         (f"/jobs/{job}/cancel", {}),
+        (f"/jobs/{job}/start", {}),
+        (f"/jobs/{job}/preview", {}),
+        (f"/jobs/{job}/write", {"expected_crm": "builtin"}),
+        (f"/jobs/{job}/save", {"list": list_id}),
         (f"/keys/{ours.key_id}/revoke", {}),
         (f"/members/{member_id}/role", {"role": "member"}),
         (f"/members/{member_id}/remove", {}),
@@ -196,9 +201,8 @@ def test_what_is_refused_costs_nothing(server: Server) -> None:
     account = server.account()
     server.add_people(f"costs-{server.port}-example")
     owner = member(server, account.id, "owner")
-    who = f"https://www.linkedin.com/in/costs-{server.port}-example"
-    assert owner.post("/enrich/preview", on="/enrich", who=who).status_code == 409
-    assert owner.post("/enrich/save", on="/enrich", who=who, list="lst_none").status_code == 404
+    assert owner.post("/enrich", lines="Madonna").status_code == 400
+    assert owner.post("/search", on="/search", seniority="emperor").status_code == 400
     assert account.usage()["credits"]["used"] == 0
 
 

@@ -33,20 +33,29 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     account = server.account()
     found = account.client.post("/v1/lists", json={"name": "Prospects"}).json()["data"]["id"]
     owner = member(server, account.id, "owner")
-    assert "Search: 1 credit" in owner.get("/search").text
-    assert owner.post("/search", seniority="emperor").status_code == 400
+    assert "before a credit is spent" in owner.get("/search").text
+    assert owner.get("/search?seniority=emperor").status_code == 400
+    address = f"/search?job_title=Head+of+Sales&city={city}"
 
-    def searched() -> str | None:
-        text = owner.post("/search", city=city, job_title="Head of Sales").text
-        return text if "Anna Example" in text and "Ben Example" in text else None
+    def counted() -> str | None:
+        text = owner.get(address).text
+        return text if "<strong>2</strong>" in text else None
 
-    page = until(searched)
-    assert "<strong>2</strong>" in page and "Cora" not in page and "/dashboard/search?" in page
-    before = account.usage()["credits"]["used"]
-    assert "cached, free" in owner.post("/search", city=city, job_title="Head of Sales").text
-    answer = owner.post(
-        "/search/save", on="/search", city=city, job_title="Head of Sales", list=found, people=["0", "1"]
-    )
-    assert answer.status_code == 303 and account.usage()["credits"]["used"] == before
+    page = until(counted)
+    assert "Show them: 1 credit" in page and "Anna" not in page and f"/dashboard{address}&amp;seniority=" not in page
+    assert account.usage()["credits"]["used"] == 0
+    wanted = {"city": city, "job_title": "Head of Sales"}
+    assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 400
+    for _ in range(2):
+        assert owner.post("/search", on=address, **wanted).headers["location"] == f"/dashboard{address}"
+    assert account.usage()["credits"]["used"] == 1
+    page = owner.get(address).text
+    assert "Anna Example" in page and "Ben Example" in page and "Cora" not in page
+    person = owner.get(f"/search/0?job_title=Head+of+Sales&city={city}").text
+    assert "dataset ·" in person and city in person
+    account.connect_builtin()
+    preview = owner.post("/search/preview", on=address, people=["0"], **wanted).headers["location"]
+    assert "Nothing is written yet" in owner.get(preview.removeprefix("/dashboard")).text
+    assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 303
+    assert account.usage()["credits"]["used"] == 1
     assert sorted(re.findall(r"(Anna|Ben) Example", owner.get(f"/lists/{found}").text)) == ["Anna", "Ben"]
-    assert owner.post("/search/save", on="/search", city=city, list=found).status_code == 400

@@ -17,6 +17,7 @@ PAGES = (
     "/enrich",
     "/search",
     "/verify",
+    "/jobs",
     "/lists",
     "/contacts",
     "/connection",
@@ -79,7 +80,7 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     page.click("main button:has-text('Enrich')")
     expect(page.get_by_role("heading", name="Test jane-doe-example")).to_be_visible()
     look("enrich")
-    page.click("text=Add to CRM…")
+    page.click("main button:has-text('Add to')")
     expect(page.get_by_text("Nothing is written yet")).to_be_visible()
     look("preview")
     page.click("main button:has-text('Add to')")
@@ -87,6 +88,9 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     page.click("text=Open the contact")
     expect(page.get_by_role("heading", name="Test jane-doe-example")).to_be_visible()
     look("contact")
+    for heading in ("In Built-in CRM", "Add to Built-in CRM", "Test jane-doe-example", "Enrich"):  # Back asks for no form again.
+        page.go_back()
+        expect(page.locator("h1")).to_contain_text(heading)
     page.goto("/dashboard/lists")
     page.fill("#name", "Prospects")
     page.click("main button:has-text('Make the list')")

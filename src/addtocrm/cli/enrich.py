@@ -1,6 +1,5 @@
 """addtocrm enrich"""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,32 +12,13 @@ from addtocrm.cli import files
 from addtocrm.cli.files import Told, Work
 from addtocrm.core.cells import cell
 from addtocrm.core.errors import invalid
-from addtocrm.core.matching.names import given_and_family
 from addtocrm.core.records.parts import Location
 from addtocrm.core.records.person import Person, PersonCompany
 from addtocrm.jobs.model import JobResult
-from addtocrm.lookups.people import batch
+from addtocrm.lookups.columns import listed
+from addtocrm.lookups.people import batch, rows
 from addtocrm.lookups.people.model import EnrichPerson
 from addtocrm.lookups.people.service import check_required
-
-USUAL = {
-    "linkedin": (
-        *("linkedin url", "linkedin", "linkedin profile", "linkedin profile url", "person linkedin url"),
-        *("linkedin link", "profile url"),
-    ),
-    "email": ("email", "email address", "work email", "business email"),
-    "name": ("full name", "name", "contact name", "person name"),
-    "first-name": ("first name", "given name"),
-    "last-name": ("last name", "family name", "surname"),
-    "company": ("company name", "company", "organization", "organisation", "employer", "account name"),
-    "domain": ("company domain", "domain", "company website", "website"),
-}
-"""What the columns that say who is meant are mostly called. Each has an option, such as `--linkedin-column`."""
-LONGEST = {**dict.fromkeys(USUAL, 200), "linkedin": 2000, "email": 320, "domain": 300}
-"""Characters that a request may have; what is right of a URL, an address or a domain has no more."""
-
-Places = Mapping[str, int | None]
-"""For each name in USUAL, where its column is."""
 
 
 def enrich(
@@ -94,46 +74,21 @@ def enrich(
         "domain": domain_column,
     }
     header = files.header(file)
-    places = {what: files.place(header, f"{what}-column", named[what], usual) for what, usual in USUAL.items()}
-    _check(places, header)
+    places = rows.places_of(header, named)
+    if not rows.say_who(places):
+        raise invalid(
+            "FILE",
+            f"no columns say who is meant; the file has {listed(header)}. Name the one of the LinkedIn URLs with "
+            "--linkedin-column or of the email addresses with --email-column, or those of the names and companies.",
+        )
     options = EnrichPerson(min_confidence=min_confidence, required=fields)
 
     def item(row: list[str]) -> EnrichPerson | None:
-        who = _who(row, places)
+        who = rows.who(row, places)
         return msgspec.structs.replace(options, **who) if who else None
 
     work = Work("enrich", "enriched", RESULT_COLUMNS, item, batch.submit, _told, searches=True)
     return files.fill(file, work, account=account, output=output, json=json)
-
-
-def _check(places: Places, header: Sequence[str]) -> None:
-    """Raises ApiError where no row of the file can say who is meant."""
-    there = {what for what, place in places.items() if place is not None}
-    named = "name" in there or {"first-name", "last-name"} <= there
-    if not (there & {"linkedin", "email"} or (named and there & {"company", "domain"})):
-        raise invalid(
-            "FILE",
-            f"no columns say who is meant; the file has {files.listed(header)}. Name the one of the LinkedIn URLs with "
-            "--linkedin-column or of the email addresses with --email-column, or those of the names and companies.",
-        )
-
-
-def _who(row: list[str], places: Places) -> dict[str, str]:
-    """Who is meant in a row, as fields of EnrichPerson; empty where it does not say."""
-
-    def get(what: str) -> str:
-        return files.text(row, places[what], LONGEST[what])
-
-    if url := get("linkedin"):
-        return {"linkedin_url": url}
-    if email := get("email"):
-        return {"email": email}
-    first, last = get("first-name"), get("last-name")
-    if not (first and last):
-        first, last = given_and_family(get("name"))
-    employer = {"company_name": get("company"), "company_domain": get("domain")}
-    known = {field: text for field, text in employer.items() if text}
-    return {"first_name": first, "last_name": last, **known} if first and last and known else {}
 
 
 def _told(result: JobResult) -> Told:

@@ -27,6 +27,7 @@ from addtocrm.cli.output import emit
 from addtocrm.core import logs
 from addtocrm.core import settings as settings_module
 from addtocrm.core.db.keeper import Keeper, kept
+from addtocrm.core.leaving import LEAVING
 from addtocrm.core.settings import Settings
 from addtocrm.privacy import service as suppressions
 
@@ -129,6 +130,10 @@ class Server(MPServer):
         """As a signal does."""
         self.interrupt_signal = True
         self.main_loop_interrupt.set()
+
+    def _stop_workers(self) -> None:
+        LEAVING.set()
+        cast(Any, super())._stop_workers()
 
     def _init_shared_socket(self) -> None:
         self._shd = cast(Any, SocketHolder)(self.address.fileno(), False, BACKLOG)

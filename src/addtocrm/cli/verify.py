@@ -11,10 +11,10 @@ from addtocrm.cli.files import Told, Work
 from addtocrm.core.cells import cell
 from addtocrm.core.errors import invalid
 from addtocrm.jobs.model import JobResult
+from addtocrm.lookups import columns
 from addtocrm.lookups.emails import batch
+from addtocrm.lookups.emails.model import EMAIL_COLUMNS, LONGEST
 
-EMAIL_COLUMNS = ("email", "email address", "work email")
-LONGEST = 1000
 RESULT_FIELDS = (
     "result",
     "reason",
@@ -53,13 +53,13 @@ def verify(
         json: one JSON document instead of text
     """
     header = files.header(file)
-    place = files.place(header, "column", column, EMAIL_COLUMNS)
+    place = columns.place(header, "column", column, EMAIL_COLUMNS)
     if place is None:
-        has = files.listed(header)
+        has = columns.listed(header)
         raise invalid("column", f"there is no column named email; the file has {has}. Name it with --column.")
 
     def item(row: list[str]) -> str | None:
-        return files.text(row, place, LONGEST) or None
+        return columns.text(row, place, LONGEST) or None
 
     work = Work("verify", "verified", RESULT_COLUMNS, item, batch.submit, _told)
     return files.fill(file, work, account=account, output=output, json=json)

@@ -11,6 +11,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.idempotency.service import done_before
 from addtocrm.crm import credentials, opening
 from addtocrm.crm.gathering import AT_ONCE, Gatherer
+from addtocrm.crm.merge import OnConflict
 from addtocrm.crm.model import ContactWrite, WriteResult
 from addtocrm.crm.opening import Expected
 from addtocrm.crm.setup import Setup
@@ -39,6 +40,29 @@ async def submit(pool: Pool, caller: Caller, items: Sequence[ContactWrite]) -> J
     target = await expected(pool, caller.account_id)
     async with pool.acquire() as db, db.transaction():
         return await jobs.create(db, caller, KIND, "write", target, [NewItem(item) for item in items])
+
+
+async def submit_after(
+    pool: Pool,
+    caller: Caller,
+    before: Job,
+    position: int | None = None,
+    *,
+    on_conflict: OnConflict | None = None,
+    dry_run: bool,
+    expected_crm: str | None = None,
+    note: str | None = None,
+) -> Job:
+    """A job for those (or the one at `position`) whom a job of enrichments found, or whom one of writes would write.
+    Raises ApiError `crm_not_connected`, and where another CRM is active than expected."""
+    target = await expected(pool, caller.account_id, expected_crm)
+    given = {"on_conflict": on_conflict, "dry_run": dry_run, "note": note}
+    changes = {name: value for name, value in given.items() if value is not None}
+    field = None if before.kind == KIND else "person"
+    async with pool.acquire() as db, db.transaction():
+        return await jobs.create_after(
+            db, caller, KIND, "write", target, (before.id, before.kind), position, field, changes
+        )
 
 
 async def expected(pool: Pool, account_id: str, crm: str | None = None) -> Expected:

@@ -12,17 +12,18 @@ TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 FILES = {
     one.name: one.read_bytes() for one in files("addtocrm.dashboard").joinpath("static").iterdir() if one.is_file()
 }
-MARKS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in FILES.items()}
+MARK = hashlib.sha256(b"".join(content for _, content in sorted(FILES.items()))).hexdigest()[:12]
+"""One for all of them, so that a script finds the others beside it."""
 
 
 def address(name: str) -> str:
-    """Where a file is; another one where its content changes."""
-    return f"/dashboard/assets/{MARKS[name]}/{name}"
+    """Where a file is; another one where the content of any changes."""
+    return f"/dashboard/assets/{MARK}/{name}"
 
 
 @get("/assets/{mark:str}/{name:str}", opt=opened(), sync_to_thread=False)
 def asset(mark: str, name: str) -> Response[bytes]:
-    if MARKS.get(name) != mark:
+    if mark != MARK or name not in FILES:
         raise ApiError("not_found", "There is no such file.")
     media_type = f"{TYPES[name.rpartition('.')[2]]}; charset=utf-8"
     return Response(

@@ -4,6 +4,7 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
+from litestar.datastructures import UploadFile
 
 from addtocrm.core.errors import ApiError, Detail
 from addtocrm.dashboard.visitor import AnyRequest
@@ -30,6 +31,12 @@ async def read(request: AnyRequest, type: type[T]) -> T:
         field = path.rstrip("`")
         text = f"{field.replace('_', ' ').capitalize()} {_plain(said)}"
         raise ApiError("validation_error", text, details=[Detail(field, text)]) from None
+
+
+async def uploaded(request: AnyRequest, name: str) -> bytes | None:
+    """The content of a file that was chosen in a field; None for none."""
+    given = (await request.form()).get(name)
+    return await given.read() if isinstance(given, UploadFile) and given.filename else None
 
 
 def faults(error: ApiError) -> dict[str, str]:

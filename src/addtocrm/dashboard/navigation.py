@@ -34,6 +34,7 @@ MENU = (
             Entry("/dashboard/verify", "Verify", "v"),
             Entry("/dashboard/lists", "Lists", "l"),
             Entry("/dashboard/contacts", "Contacts", "c"),
+            Entry("/dashboard/jobs", "Jobs", "j"),
         ),
     ),
     Group(

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from addtocrm.core.errors import ApiError
 from addtocrm.core.records.person import Person
 from addtocrm.core.times import parse
-from addtocrm.dashboard import assets, cookies
+from addtocrm.dashboard import assets, cookies, words
 from addtocrm.dashboard.navigation import menu
 from addtocrm.dashboard.visitor import AnyRequest, visitor_of
 from addtocrm.tenants.members.model import at_least
@@ -104,9 +104,12 @@ def _pretty(value: Any) -> str:
 
 
 def _source(person: Person, field: str) -> Markup:
-    """Where a field is from, in small."""
+    """Where a field is from, when it was seen there and how sure that is, in small."""
     source = person.sources.get(field)
-    return Markup(' <span class="badge">{}</span>').format(source.provider) if source else Markup()
+    if source is None:
+        return Markup()
+    told = f"{source.provider} · {source.observed_at[:10]} · {source.confidence:.0%} sure"
+    return Markup(' <span class="badge">{}</span>').format(told)
 
 
 CODE = re.compile(r"`([^`]+)`")
@@ -156,6 +159,11 @@ FILTERS: dict[str, Any] = {
     "pretty": _pretty,
     "operation": operation,
     "marked": _marked,
+    "title_of": words.title_of,
+    "asked_in": words.asked_in,
+    "outcome_of": words.outcome_of,
+    "reason": words.REASONS.__getitem__,
+    "action": words.ACTIONS.__getitem__,
 }
 TEMPLATES.filters.update(FILTERS)
 GLOBALS: dict[str, Any] = {"asset": assets.address, "may": _may, "source": _source}

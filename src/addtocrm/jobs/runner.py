@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from addtocrm.core.background import repeat
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, ItemError
@@ -36,6 +37,7 @@ TURN_SECONDS = 10.0
 READY_ITEMS = 8
 STOP_SECONDS = 8.0
 SETTLED_AT_ONCE = 200
+TELL_SECONDS = 0.3
 MOST_UNSETTLED = 1000
 TRIES = 3
 RETRY_SECONDS = 0.5
@@ -68,10 +70,14 @@ class Runner:
         self._gone = asyncio.Event()
         self._outcomes: list[tuple[Carried, Outcome]] = []
         self._written = asyncio.Event()
+        self._progressed: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop`, then leaves the jobs where they stand, for another process or this one's successor."""
-        settling = asyncio.create_task(self._keep_settling())
+        tasks = [
+            asyncio.create_task(self._keep_settling()),
+            asyncio.create_task(repeat("tell_of_progress", TELL_SECONDS, self._tell_of_progress)),
+        ]
         try:
             while not stop.is_set():
                 self._news.clear()
@@ -85,7 +91,8 @@ class Runner:
                 await _first(LOOK_SECONDS, self._news, stop)
             await self._leave()
         finally:
-            settling.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _look(self) -> None:
         """Takes jobs, and hears of those that are cancelled, not allowed any more, or another process's now."""
@@ -295,8 +302,15 @@ class Runner:
                 del self._outcomes[: len(batch)]
                 for job, outcome in batch:
                     job.unsettled.discard(outcome.position)
+                    self._progressed.add(job.id)
                 for job in {id(job): job for job, _ in batch}.values():
                     self._tend(job)
+
+    async def _tell_of_progress(self) -> None:
+        """Tells who looks at the jobs that went on since; beside settling, so that it holds nothing up."""
+        if self._progressed:
+            ids, self._progressed = self._progressed, set()
+            await store.tell_of_progress(self._pool, list(ids))
 
     async def _settle(self, batch: list[tuple[Carried, Outcome]]) -> None:
         while True:

@@ -31,6 +31,8 @@ SETTLE_SECONDS = 5.0
 SETTLE_POLL_SECONDS = 0.1
 DELETE_SECONDS = 5.0
 DELETED_AT_ONCE = 2_000
+HELD_HOURS = 24
+"""After so long a job that is held and was never begun is deleted."""
 
 
 async def create(
@@ -59,12 +61,53 @@ async def create_selected(
     return await _made(connection, caller, id)
 
 
-async def submit(pool: Pool, caller: Caller, kind: str, scope: Scope, items: Sequence[NewItem]) -> Job:
-    """As `create`, without options, in a transaction of its own."""
+async def create_after(
+    connection: Connection,
+    caller: Caller,
+    kind: str,
+    scope: Scope,
+    options: Any,
+    before: tuple[str, str],
+    position: int | None,
+    field: str | None,
+    changes: dict[str, Any],
+) -> Job:
+    """As `create`, its items made of those (or the one at `position`) that succeeded in a job `before` (its id and
+    kind): what each found as `field`, or where that is None what each was asked, with `changes`."""
+    values = (caller.account_id, *before, position, field, _json(changes))
+    return await create_selected(connection, caller, kind, scope, options, store.ITEMS_OF_ANOTHER, *values)
+
+
+async def submit(
+    pool: Pool, caller: Caller, kind: str, scope: Scope, items: Sequence[NewItem], held: Any = None
+) -> Job:
+    """As `create`, in a transaction of its own. One that is `held` waits for `start`; what is given for it is told by
+    `held`."""
     if before := done_before(caller.once, Job):
         return before
     async with pool.acquire() as connection, connection.transaction():
-        return await create(connection, caller, kind, scope, {}, items)
+        job = await create(connection, caller, kind, scope, {} if held is None else held, items)
+        if held is not None:
+            await store.hold(connection, job.id)
+        return job
+
+
+async def held(pool: Pool, account_id: str, id: str) -> Any:
+    """What a job is held with; None for one that is not held."""
+    options = await store.held(pool, account_id, id)
+    return msgspec.json.decode(options) if options else None
+
+
+async def start(pool: Pool, account_id: str, id: str) -> None:
+    """Lets a job that is held begin; one that has begun goes on."""
+    async with pool.acquire() as connection, connection.transaction():
+        if await store.start(connection, account_id, id):
+            await store.notify(connection, id)
+
+
+async def discard(pool: Pool, account_id: str, id: str) -> bool:
+    """Deletes a job that is held; False where it is not held any more."""
+    return await store.discard(pool, account_id, id)
 
 
 async def _open(connection: Connection, caller: Caller, kind: str, scope: Scope, options: Any) -> str:
@@ -119,6 +162,22 @@ async def _row(pool: Pool, account_id: str, id: str, scopes: Collection[str] | N
     if scopes is not None and row["scope"] not in scopes:
         raise lacks_scope([row["scope"]], scopes)
     return row
+
+
+async def page(pool: Pool, account_id: str, cursor: str | None, limit: int) -> tuple[list[Job], str | None]:
+    """A page of an account's jobs, the latest first, and the cursor of the next."""
+    rows = await store.page(pool, account_id, cursors.decode(cursor, str) if cursor else None, limit + 1)
+    shown = [_job(row) for row in rows[:limit]]
+    return shown, cursors.encode(shown[-1].id) if len(rows) > limit else None
+
+
+async def result(pool: Pool, account_id: str, id: str, position: int) -> JobResult:
+    """One item of a job. Raises ApiError `not_found`."""
+    await _row(pool, account_id, id, None)
+    row = await store.result(pool, id, position) if 0 < position < 2**31 else None
+    if row is None:
+        raise ApiError("not_found", f"There is no item {position} in this job.")
+    return _result(row)
 
 
 async def results(
@@ -199,6 +258,7 @@ async def _end(connection: Connection, caller: Caller, id: str, status: JobStatu
     row = await store.end(connection, id, status, error)
     if row is None:
         return
+    await store.tell_of_progress(connection, [id])
     job = _job(row)
     told = {
         "id": id,
@@ -221,6 +281,7 @@ async def keep_deleting(pool: Pool, days: float) -> None:
         while id := await store.oldest_ended(pool, days):
             while not await store.delete_some(pool, id, DELETED_AT_ONCE):
                 await asyncio.sleep(0)
+        await store.discard_left(pool, HELD_HOURS)
 
     await repeat("delete_jobs", DELETE_SECONDS, delete)
 

@@ -12,8 +12,16 @@ from addtocrm.jobs.model import Outcome
 from addtocrm.privacy.model import FORGOTTEN_ERROR
 
 OPEN = "status in ('queued', 'running')"
+HELD = "status = 'queued' and due_at = 'infinity'"
 LONG_SECONDS = 600.0
 """For a statement over all items of one job."""
+ITEMS_OF_ANOTHER = """
+    select position as place, subjects,
+           (case when $5::text is null then input::jsonb else jsonb_build_object($5, result) end || $6::jsonb)::json
+               as input
+    from job_items
+    where job_id = (select id from jobs where account_id = $1 and id = $2 and kind = $3)
+      and status = 'succeeded' and result is not null and ($4::int is null or position = $4)"""
 
 
 async def insert(
@@ -80,8 +88,52 @@ async def notify(connection: Connection, id: str) -> None:
     await connection.execute("select pg_notify('addtocrm', 'job:' || $1)", id)
 
 
+async def tell_of_progress(connection: Connection | Pool, ids: Sequence[str]) -> None:
+    """Tells those who look at these jobs that there is something new to see."""
+    await connection.execute("select pg_notify('addtocrm', 'progress:' || id) from unnest($1::text[]) as id", ids)
+
+
 async def get(connection: Connection | Pool, account_id: str, id: str) -> asyncpg.Record | None:
     return await connection.fetchrow("select * from jobs where account_id = $1 and id = $2", account_id, id)
+
+
+async def page(pool: Pool, account_id: str, before: str | None, limit: int) -> list[asyncpg.Record]:
+    """The jobs of an account before that one, the latest first; without those that are held."""
+    return await pool.fetch(
+        f"""select * from jobs where account_id = $1 and ($2::text is null or id < $2) and not ({HELD})
+            order by id desc limit $3""",
+        account_id,
+        before,
+        limit,
+    )
+
+
+async def hold(connection: Connection, id: str) -> None:
+    await connection.execute("update jobs set due_at = 'infinity' where id = $1", id)
+
+
+async def held(pool: Pool, account_id: str, id: str) -> str | None:
+    """The options of a job that is held."""
+    return await pool.fetchval(f"select options from jobs where account_id = $1 and id = $2 and {HELD}", account_id, id)
+
+
+async def start(connection: Connection, account_id: str, id: str) -> bool:
+    """Lets a job that is held begin; whether there was one."""
+    done = await connection.execute(
+        f"update jobs set due_at = now() where account_id = $1 and id = $2 and {HELD}", account_id, id
+    )
+    return done != "UPDATE 0"
+
+
+async def discard(pool: Pool, account_id: str, id: str) -> bool:
+    """Deletes a job that is held; whether there was one."""
+    done = await pool.execute(f"delete from jobs where account_id = $1 and id = $2 and {HELD}", account_id, id)
+    return done != "DELETE 0"
+
+
+async def discard_left(pool: Pool, hours: int) -> None:
+    """Deletes the jobs that have been held for longer than that."""
+    await pool.execute(f"delete from jobs where {HELD} and created_at < now() - make_interval(hours => $1)", hours)
 
 
 async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.Record]:
@@ -91,6 +143,15 @@ async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.R
         id,
         after,
         limit,
+    )
+
+
+async def result(pool: Pool, id: str, position: int) -> asyncpg.Record | None:
+    return await pool.fetchrow(
+        """select position, status, input, result, error, cached, credits_deducted from job_items
+           where job_id = $1 and position = $2""",
+        id,
+        position,
     )
 
 

@@ -104,6 +104,19 @@ class Lookups:
         billed = settled.billed if leading else 0
         return Answer(settled.data, cached, billed, settled.available)
 
+    async def kept(self, account_id: str, operation: Operation, key: str) -> bytes | None:
+        """The result of a look-up that is in the cache; never asks, never costs."""
+        ref = Ref.of(account_id, operation, key)
+        if data := self.hot.get(ref):
+            return data
+        found = await store.kept(self._pool, ref)
+        return found.encode() if found else None
+
+    async def cached(self, account_id: str, operation: Operation, keys: Sequence[str]) -> int:
+        """How many of the look-ups with these keys are in the cache, and so free."""
+        refs = {Ref.of(account_id, operation, key).key for key in keys}
+        return len(await store.cached(self._pool, account_id, operation.name, list(refs)))
+
     def free(self, caller: Caller, data: bytes) -> Answer:
         """An answer that needed no look-up: it is free, also where no credits are left."""
         return Answer(data, False, 0, self._balances.get(caller.account_id, 0))

@@ -59,6 +59,27 @@ async def capture(
     return state, row["available"] or 0
 
 
+async def cached(pool: Pool, account_id: str, operation: str, keys: Sequence[str]) -> set[str]:
+    """Those of the keys whose result is kept."""
+    rows = await pool.fetch(
+        """select lookup_key from results
+           where account_id = $1 and operation = $2 and lookup_key = any($3::text[]) and expires_at > now()""",
+        account_id,
+        operation,
+        keys,
+    )
+    return {row["lookup_key"] for row in rows}
+
+
+async def kept(pool: Pool, ref: Ref) -> str | None:
+    """The result of a look-up that is kept."""
+    return await pool.fetchval(
+        """select data from results
+           where account_id = $1 and operation = $2 and lookup_key = $3 and expires_at > now()""",
+        *ref,
+    )
+
+
 async def release(pool: Pool, hold_id: str) -> int | None:
     """Gives a held credit back; the credits left, or None where the hold is gone already."""
     return await pool.fetchval("select credits_release($1)", hold_id)

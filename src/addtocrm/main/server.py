@@ -17,9 +17,11 @@ from litestar.types import Receive, Send
 
 from addtocrm.core import logs
 from addtocrm.core import settings as settings_module
+from addtocrm.core.leaving import LEAVING
 from addtocrm.crm import callback
 from addtocrm.crm import routes as crm
 from addtocrm.dashboard import app as dashboard
+from addtocrm.dashboard.live import Live
 from addtocrm.events import routes as event_routes
 from addtocrm.gate.asgi import PAGES, Gate
 from addtocrm.jobs import routes as jobs
@@ -41,7 +43,7 @@ log = structlog.get_logger()
 PARENT_POLL_SECONDS = 0.25
 
 
-def build(services: Services) -> Gate:
+def build(services: Services, live: Live) -> Gate:
     """The ASGI application over running services: the gate, and behind it the routes."""
 
     def given(value: Any) -> Provide:
@@ -73,6 +75,7 @@ def build(services: Services) -> Gate:
             "dataset": given(Dataset(services.pool)),
             "listener": given(services.listener),
             "recorder": given(services.recorder),
+            "live": given(live),
         },
         state=State({"settings": services.settings, "pool": services.pool, "limiter": services.limiter}),
         exception_handlers=failures.handlers,
@@ -111,13 +114,14 @@ class Server:
     async def _live(self, receive: Any, send: Any) -> None:
         settings = settings_module.load()
         logs.configure(settings.log_level)
+        live = Live()
         await receive()
         try:
             async with AsyncExitStack() as stack:
-                services = await stack.enter_async_context(running(settings))
+                services = await stack.enter_async_context(running(settings, live.hear))
                 await services.limiter.start()
-                self._gate = build(services)
-                parent = asyncio.create_task(_end_with(os.getppid()))
+                self._gate = build(services, live)
+                parent = asyncio.create_task(_end_with(os.getppid(), live))
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
                 parent.cancel()
@@ -129,9 +133,12 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _end_with(parent: int) -> None:
-    """Ends this process when the one that started it was killed, so that no orphan keeps the port."""
+async def _end_with(parent: int, live: Live) -> None:
+    """Ends this process when the one that started it was killed, so that no orphan keeps the port; and the streams,
+    which would keep it, when that one says that it is ending."""
     while os.getppid() == parent:
+        if LEAVING.is_set():
+            live.close()
         await asyncio.sleep(PARENT_POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,39 +1,223 @@
-"""A job: how far it is, and what came of each item."""
+"""Jobs: how far they are, what came of each item, and what to do with whom they found."""
 
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect, Stream
 
 from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError
+from addtocrm.core.records.person import Person
+from addtocrm.crm import batch, connections
+from addtocrm.crm.merge import OnConflict
+from addtocrm.crm.model import PersonInput, WriteResult
+from addtocrm.dashboard import forms
+from addtocrm.dashboard.asking import Cost, shown
 from addtocrm.dashboard.guard import needs
+from addtocrm.dashboard.live import Live
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
 from addtocrm.jobs import service
+from addtocrm.jobs.model import Job, JobResult
 from addtocrm.jobs.table import table
+from addtocrm.lists import service as lists
+from addtocrm.lookups.emails.service import VERIFY
+from addtocrm.lookups.people.service import ENRICH
+from addtocrm.mail.model import Verification
 
 ON_A_PAGE = 50
+MOST_LISTS = 100
+
+
+class Previewing(msgspec.Struct, frozen=True):
+    """Whom to look at before they are written: the one at `position`, or all whom the job found."""
+
+    position: int | None = None
+    on_conflict: OnConflict = "fill_empty"
+
+
+class Writing(msgspec.Struct, frozen=True):
+    expected_crm: str
+    note: str | None = None
+
+
+class Saving(msgspec.Struct, frozen=True):
+    list: str = ""
+    position: int | None = None
+
+
+@get("/jobs", opt=needs())
+async def show_all(request: AnyRequest, pool: Pool) -> Response[str]:
+    cursor = request.query_params.get("cursor")
+    known, after = await service.page(pool, signed_in(request).account_id, cursor, ON_A_PAGE)
+    return page(request, "jobs.html", jobs=known, cursor=after)
 
 
 @get("/jobs/{id:str}", opt=needs())
 async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
     account_id = signed_in(request).account_id
     job = await service.get(pool, account_id, id)
+    held = await service.held(pool, account_id, id)
     results, cursor = await service.results(pool, account_id, id, request.query_params.get("cursor"), ON_A_PAGE)
-    return page(request, "job.html", job=job, results=results, cursor=cursor)
+    return page(
+        request,
+        "job.html",
+        job=job,
+        cost=msgspec.convert(held, Cost) if held else None,
+        results=results,
+        cursor=cursor,
+        is_preview=_is_preview(job, results[0] if results else None),
+        **await _places(pool, account_id, job),
+    )
+
+
+@get("/jobs/{id:str}/{position:int}", opt=needs())
+async def show_one(request: AnyRequest, id: str, position: int, pool: Pool) -> Response[str] | Redirect:
+    account_id = signed_in(request).account_id
+    job = await service.get(pool, account_id, id)
+    one = await service.result(pool, account_id, id, position)
+    if one.data is None:
+        if one.status == "pending" or job.total > 1:
+            return go(f"/dashboard/jobs/{id}")
+        return page(request, "item.html", job=job, one=one)
+    if job.kind == ENRICH.name:
+        person = msgspec.convert(one.data, Person)
+        return page(request, "person.html", job=job, one=one, person=person, **await _places(pool, account_id, job))
+    if job.kind == VERIFY.name:
+        return page(request, "verification.html", job=job, one=one, found=msgspec.convert(one.data, Verification))
+    if "action" in one.data:
+        result = msgspec.convert(one.data, WriteResult)
+        asked = one.input["person"]
+        return page(
+            request,
+            "written.html",
+            job=job,
+            one=one,
+            result=result,
+            on_conflict=one.input.get("on_conflict", "fill_empty"),
+            name=asked.get("full_name") or asked.get("email") or asked.get("linkedin_url") or "",
+            label=connections.definition_named(result.crm).label,
+            is_preview=_is_preview(job, one),
+        )
+    return page(request, "item.html", job=job, one=one)
+
+
+@get("/jobs/{id:str}/live", opt=needs())
+async def follow(request: AnyRequest, id: str, pool: Pool, live: Live) -> Response[Any]:
+    """Server-sent events that say when there is something new on the job's page."""
+    account_id = signed_in(request).account_id
+    await service.get(pool, account_id, id)
+
+    async def is_over() -> bool:
+        return (await service.get(pool, account_id, id)).finished_at is not None
+
+    return live.stream(request, f"progress:{id}", is_over)
 
 
 @get("/jobs/{id:str}/results.csv", opt=needs())
 async def download(request: AnyRequest, id: str, pool: Pool) -> Stream:
     await service.get(pool, signed_in(request).account_id, id)
     headers = {"content-disposition": f'attachment; filename="{id}.csv"', "cache-control": "no-store"}
-    return Stream(table(lambda: service.pages(pool, id)), media_type="text/csv", headers=headers)
+    return Stream(table(lambda: service.pages(pool, id)), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@post("/jobs/{id:str}/start", opt=needs(), status_code=200)
+async def start(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    """Begins what was held until its cost was seen."""
+    account_id = signed_in(request).account_id
+    await service.get(pool, account_id, id)
+    await service.start(pool, account_id, id)
+    return go(f"/dashboard/jobs/{id}")
+
+
+@get("/jobs/{id:str}/cancel", opt=needs())
+async def ask_to_cancel(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
+    job = await service.get(pool, signed_in(request).account_id, id)
+    return page(request, "job_cancel.html", job=job)
 
 
 @post("/jobs/{id:str}/cancel", opt=needs(), status_code=200)
 async def cancel(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    """Ends a job early; one that is held goes without a trace."""
+    job = await service.get(pool, signed_in(request).account_id, id)
+    if await service.discard(pool, signed_in(request).account_id, id):
+        return go("/dashboard/verify" if job.kind == VERIFY.name else "/dashboard/enrich")
     await service.cancel(pool, caller_of(request), id)
     return go(f"/dashboard/jobs/{id}")
 
 
-handlers: tuple[Any, ...] = (show, download, cancel)
+@post("/jobs/{id:str}/preview", opt=needs(), status_code=200)
+async def preview(request: AnyRequest, id: str, pool: Pool, live: Live) -> Redirect:
+    """Goes to what would be written and kept in the CRM; nothing is. Of a preview: the same in another way."""
+    asked = await forms.read(request, Previewing)
+    job = await service.get(pool, signed_in(request).account_id, id)
+    made = await batch.submit_after(
+        pool, caller_of(request), job, asked.position, on_conflict=asked.on_conflict, dry_run=True
+    )
+    return await shown(request, pool, live, made)
+
+
+@post("/jobs/{id:str}/write", opt=needs(), status_code=200)
+async def write(request: AnyRequest, id: str, pool: Pool, live: Live) -> Redirect:
+    """Writes what a preview showed, to the CRM that it named."""
+    asked = await forms.read(request, Writing)
+    job = await service.get(pool, signed_in(request).account_id, id)
+    if job.kind != batch.KIND:
+        raise ApiError("not_found", "This job is not a preview. Choose “Add to CRM…” on its page.")
+    made = await batch.submit_after(
+        pool, caller_of(request), job, dry_run=False, expected_crm=asked.expected_crm, note=asked.note
+    )
+    return await shown(request, pool, live, made)
+
+
+@post("/jobs/{id:str}/save", opt=needs(), status_code=200)
+async def save(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    """Puts whom the job found on a list: all of them, or one."""
+    account_id = signed_in(request).account_id
+    asked = await forms.read(request, Saving)
+    await lists.get(pool, account_id, asked.list)
+    job = await service.get(pool, account_id, id)
+    if job.kind != ENRICH.name:
+        raise ApiError("not_found", "This job has found no people.")
+    if asked.position is not None:
+        await _add(request, pool, asked.list, [await service.result(pool, account_id, id, asked.position)])
+    else:
+        async for results in service.pages(pool, id):
+            await _add(request, pool, asked.list, results)
+    return go(f"/dashboard/lists/{asked.list}", said="added")
+
+
+async def _add(request: AnyRequest, pool: Pool, list_id: str, results: list[JobResult]) -> None:
+    people = [msgspec.convert(one.data, PersonInput) for one in results if one.data]
+    if people:
+        await lists.add(pool, caller_of(request), list_id, people)
+
+
+async def _places(pool: Pool, account_id: str, job: Job) -> dict[str, Any]:
+    """Where whom the job found may go: to the active CRM, and on lists."""
+    if job.kind not in (ENRICH.name, batch.KIND):
+        return {"crm": None, "lists": []}
+    known, _ = await lists.page(pool, account_id, None, MOST_LISTS)
+    return {"crm": next(iter(await connections.all_of(pool, account_id)), None), "lists": known}
+
+
+def _is_preview(job: Job, one: JobResult | None) -> bool:
+    """Whether the job of contacts writes nothing."""
+    asked: Any = one.input if one else None
+    return job.kind == batch.KIND and isinstance(asked, dict) and bool(cast(dict[str, Any], asked).get("dry_run"))
+
+
+handlers: tuple[Any, ...] = (
+    show_all,
+    show,
+    show_one,
+    follow,
+    download,
+    start,
+    ask_to_cancel,
+    cancel,
+    preview,
+    write,
+    save,
+)

@@ -1,6 +1,8 @@
-"""Searching people."""
+"""Searching people. The address says whom and which page; opening it is free: it shows how many there are, and the page
+itself where that is in the cache. A form, and nothing else, spends a credit."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, get, post
@@ -9,13 +11,17 @@ from litestar.response import Redirect
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.records.person import Person
-from addtocrm.crm.model import PersonInput
+from addtocrm.crm import batch, connections
+from addtocrm.crm.merge import OnConflict
+from addtocrm.crm.model import ContactWrite, PersonInput
 from addtocrm.dashboard import forms
+from addtocrm.dashboard.asking import shown
 from addtocrm.dashboard.guard import needs
+from addtocrm.dashboard.live import Live
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
+from addtocrm.dashboard.words import plain
 from addtocrm.lists import service as lists
-from addtocrm.lookups.model import Answer
 from addtocrm.lookups.search import service
 from addtocrm.lookups.search.model import FoundPeople, SearchFilters, SearchPeople
 from addtocrm.lookups.search.service import Query
@@ -25,16 +31,18 @@ from addtocrm.sources.titles import SENIORITIES
 
 ON_A_PAGE = 25
 MOST_LISTS = 100
-COUNTED = ("seniority", "department", "country")
+COUNTED = ("seniority", "department", "country", "industry")
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """The fields of the form; several values of one are parted by commas."""
+    """Whom, and which page of them; several values of a field are separated by commas."""
 
     job_title: str = ""
     seniority: str = ""
     department: str = ""
     company: str = ""
+    industry: str = ""
+    company_size: str = ""
     country: str = ""
     city: str = ""
     skills: str = ""
@@ -43,48 +51,89 @@ class Wanted(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
+FIELDS = Wanted.__struct_fields__
+
+
 class Chosen(Wanted, frozen=True):
-    """People of a page, by their places on it, who go on a list."""
+    """People of a page, by their places on it; nobody chosen is everybody of it."""
 
     people: list[int] = []
     list: str = ""
+    on_conflict: OnConflict = "fill_empty"
 
 
-@get("/search", opt=needs(), sync_to_thread=False)
-def show(request: AnyRequest) -> Response[str]:
-    """The form, with what the address says; nothing is searched and nothing costs."""
-    texts = (field.name for field in msgspec.structs.fields(Wanted) if field.type is str)
-    given: dict[str, Any] = {name: request.query_params.get(name, "") for name in texts}
-    return _page(request, Wanted(**given))
+@get("/search", opt=needs())
+async def show(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader) -> Response[str]:
+    """How many there are, by what they are, and the page where it is in the cache; costs nothing."""
+    wanted = _given(request)
+    if wanted == Wanted():
+        return _page(request, wanted)
+    try:
+        query = query_of(wanted)
+        total = await service.count(reader, query)
+        counts = await service.facets(reader, query, COUNTED)
+    except ApiError as error:
+        return _page(request, wanted, error.status, fault=plain(error.message))
+    account_id = signed_in(request).account_id
+    kept = await lookups.kept(account_id, service.SEARCH, service.lookup_key(query))
+    found = msgspec.json.decode(kept, type=FoundPeople) if kept else None
+    return _page(
+        request,
+        wanted,
+        total=total,
+        counts=counts,
+        found=found,
+        people=people_of(kept, Person) if kept else [],
+        **await _places(pool, account_id),
+    )
 
 
 @post("/search", opt=needs(), status_code=200)
-async def search(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader) -> Response[str]:
+async def search(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader) -> Response[str] | Redirect:
+    """Puts the page into the cache, which costs a credit unless it is there, and goes to it."""
     wanted = await forms.read(request, Wanted)
     try:
-        query = query_of(wanted)
-        answer = await service.search(lookups, pool, reader, caller_of(request), query)
-        counts = await service.facets(reader, query, COUNTED)
+        await service.search(lookups, pool, reader, caller_of(request), query_of(wanted))
     except ApiError as error:
-        return _page(request, wanted, error.status, fault=error.message)
-    known, _ = await lists.page(pool, signed_in(request).account_id, None, MOST_LISTS)
-    found = msgspec.json.decode(answer.data, type=FoundPeople)
-    return _page(
-        request, wanted, answer=answer, found=found, people=people_of(answer, Person), counts=counts, lists=known
+        return _page(request, wanted, error.status, fault=plain(error.message))
+    return go(f"/dashboard/search{_address(wanted)}")
+
+
+@get("/search/{place:int}", opt=needs())
+async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups) -> Response[str] | Redirect:
+    """A person of a page that is in the cache."""
+    wanted = _given(request)
+    account_id = signed_in(request).account_id
+    people = await _people(lookups, account_id, wanted, Person)
+    if place >= len(people):
+        return go(f"/dashboard/search{_address(wanted)}")
+    back = f"/dashboard/search{_address(wanted)}"
+    return page(
+        request,
+        "found.html",
+        fields=_fields(wanted),
+        place=place,
+        person=people[place],
+        back=back,
+        **await _places(pool, account_id),
     )
 
 
 @post("/search/save", opt=needs(), status_code=200)
-async def save(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader) -> Redirect:
-    """Puts people of a page, which is free by now, on a list."""
+async def save(request: AnyRequest, pool: Pool, lookups: Lookups) -> Redirect:
+    """Puts people of a page on a list."""
     asked = await forms.read(request, Chosen)
-    answer = await service.search(lookups, pool, reader, caller_of(request), query_of(asked))
-    people = people_of(answer, PersonInput)
-    chosen = [people[place] for place in asked.people if 0 <= place < len(people)]
-    if not chosen:
-        raise invalid("people", "Choose at least one person. Go back and tick their box.")
-    await lists.add(pool, caller_of(request), asked.list, chosen)
+    await lists.add(pool, caller_of(request), asked.list, await _chosen(request, lookups, asked))
     return go(f"/dashboard/lists/{asked.list}", said="added")
+
+
+@post("/search/preview", opt=needs(), status_code=200)
+async def preview(request: AnyRequest, pool: Pool, lookups: Lookups, live: Live) -> Redirect:
+    """Goes to what would be written to the CRM of people of a page; nothing is."""
+    asked = await forms.read(request, Chosen)
+    people = await _chosen(request, lookups, asked)
+    writes = [ContactWrite(person=person, on_conflict=asked.on_conflict, dry_run=True) for person in people]
+    return await shown(request, pool, live, await batch.submit(pool, caller_of(request), writes))
 
 
 def query_of(wanted: Wanted) -> Query:
@@ -96,6 +145,8 @@ def query_of(wanted: Wanted) -> Query:
         "department": _values(wanted.department),
         "company_domain": [one for one in companies if "." in one and " " not in one],
         "company_name": [one for one in companies if "." not in one or " " in one],
+        "industry": _values(wanted.industry),
+        "company_size": _values(wanted.company_size),
         "country": _values(wanted.country),
         "city": _values(wanted.city),
         "skills": _values(wanted.skills),
@@ -107,26 +158,76 @@ def query_of(wanted: Wanted) -> Query:
     return service.query_of(SearchPeople(filters=filters, limit=ON_A_PAGE, cursor=wanted.cursor))
 
 
-def people_of(answer: Answer, type: Any) -> list[Any]:
-    return msgspec.json.decode(msgspec.json.decode(answer.data, type=FoundPeople).data, type=list[type])
+def people_of(page: bytes, type: Any) -> list[Any]:
+    return msgspec.json.decode(msgspec.json.decode(page, type=FoundPeople).data, type=list[type])
 
 
 def _values(text: str) -> list[str]:
     return [one.strip()[:200] for one in text.split(",") if one.strip()][:100]
 
 
+def _given(request: AnyRequest) -> Wanted:
+    """What the address says."""
+    fields = {name: request.query_params.get(name, "")[:2000] for name in FIELDS}
+    return msgspec.convert({name: text for name, text in fields.items() if text}, Wanted, strict=False)
+
+
+def _fields(wanted: Wanted) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(wanted).items() if value and name in FIELDS}
+
+
+def _address(wanted: Wanted, **changes: Any) -> str:
+    values = {**_fields(wanted), **changes}
+    given = {name: "true" if value is True else value for name, value in values.items() if value}
+    return f"?{urlencode(given)}" if given else ""
+
+
+async def _people(lookups: Lookups, account_id: str, wanted: Wanted, type: Any) -> list[Any]:
+    """The people of a page that is in the cache; none where it is not."""
+    kept = await lookups.kept(account_id, service.SEARCH, service.lookup_key(query_of(wanted)))
+    return people_of(kept, type) if kept else []
+
+
+async def _chosen(request: AnyRequest, lookups: Lookups, asked: Chosen) -> list[PersonInput]:
+    people = await _people(lookups, signed_in(request).account_id, asked, PersonInput)
+    chosen = [people[place] for place in asked.people if 0 <= place < len(people)] if asked.people else people
+    if not chosen:
+        raise invalid("", "This page is not in the cache any more. Search again; the page costs 1 credit.")
+    return chosen
+
+
+async def _places(pool: Pool, account_id: str) -> dict[str, Any]:
+    """Where people may go: to the active CRM, and on lists."""
+    known, _ = await lists.page(pool, account_id, None, MOST_LISTS)
+    return {"crm": next(iter(await connections.all_of(pool, account_id)), None), "lists": known}
+
+
+def _links(wanted: Wanted) -> dict[str, Any]:
+    """The addresses of the search with something changed, from its first page on, and of the people of this page."""
+
+    def address(**changes: str) -> str:
+        return _address(wanted, **{"cursor": None, **changes})
+
+    def address_of(place: int) -> str:
+        return f"/dashboard/search/{place}{_address(wanted)}"
+
+    return {"address": address, "address_of": address_of}
+
+
 def _page(request: AnyRequest, wanted: Wanted, status: int = 200, **values: Any) -> Response[str]:
-    chosen = {name: value for name, value in msgspec.structs.asdict(wanted).items() if isinstance(value, str) and value}
-    chosen.pop("cursor", None)
-    shown = {
+    shown: dict[str, Any] = {
         "wanted": wanted,
-        "query_values": chosen,
+        "fields": _fields(wanted),
+        **_links(wanted),
         "seniorities": SENIORITIES,
         "fault": "",
-        "answer": None,
+        "total": None,
+        "found": None,
+        "people": [],
+        "counts": {},
         **values,
     }
     return page(request, "search.html", status, **shown)
 
 
-handlers = (show, search, save)
+handlers = (show, search, show_one, save, preview)

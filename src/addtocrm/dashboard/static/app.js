@@ -1,19 +1,58 @@
-// What each page has beyond its forms and links: copying, keys, the reader's own time, progress.
+// What each page has beyond its forms and links: copying, keys, the reader's own time, dropped files, progress.
+import { follow, merge } from "./live.js";
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = false;
-  const label = button.textContent;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = label), 1500);
-  });
+// Prepares what has just come: copying, and the reader's own time.
+function dress(root) {
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    time.title = time.textContent;
+    time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  }
 }
+dress(document);
+follow(dress);
 
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  time.title = time.textContent;
-  time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const label = button.textContent;
+  await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = label), 1500);
+});
+
+// How many there are, as it is typed; that costs nothing.
+const counting = document.querySelector("form[data-counts]");
+let typed = 0;
+counting?.addEventListener("input", async () => {
+  const turn = ++typed;
+  await new Promise((done) => setTimeout(done, 250));
+  if (turn !== typed) return;
+  const filled = [...new FormData(counting)].filter(([, value]) => value);
+  const address = `${counting.action}?${new URLSearchParams(filled)}`;
+  try {
+    const answer = await fetch(address);
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#found");
+    if (turn !== typed || !found) return;
+    merge(document.querySelector("#found"), found);
+    history.replaceState(null, "", address);
+  } catch {
+    // The button below the fields is left.
+  }
+});
+
+// A file that is dropped on a form is as if it was chosen.
+for (const form of document.querySelectorAll("[data-drop]")) {
+  const field = form.querySelector("input[type=file]");
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    form.addEventListener(kind, (event) => {
+      if (!event.dataTransfer.types.includes("Files")) return;
+      event.preventDefault();
+      form.classList.toggle("over", kind === "dragover");
+      if (kind === "drop") field.files = event.dataTransfer.files;
+    });
+  }
 }
 
 document.addEventListener("submit", (event) => {
@@ -38,15 +77,3 @@ document.addEventListener("keydown", (event) => {
     if (link) link.click();
   }
 });
-
-// What is under way is shown anew until it is done.
-const live = () => document.querySelector("#live[data-refresh]");
-async function refresh() {
-  const answer = await fetch(location.href);
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#live");
-  if (answer.redirected) location.reload();
-  if (answer.ok && fresh) live().replaceWith(fresh);
-  if (live()) setTimeout(refresh, Number(live().dataset.refresh));
-  else location.reload();
-}
-if (live()) setTimeout(refresh, Number(live().dataset.refresh));

@@ -36,9 +36,9 @@ class Services(Protocol):
     def engine(self) -> Engine: ...
 
 
-async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str]) -> Job:
+async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str], held: Any = None) -> Job:
     """A queued job with one item for each address."""
-    return await jobs.submit(pool, caller, service.VERIFY.name, "enrich", [_new(item) for item in items])
+    return await jobs.submit(pool, caller, service.VERIFY.name, "enrich", [_new(item) for item in items], held)
 
 
 def _new(item: VerifyEmail | str) -> NewItem:

@@ -7,7 +7,11 @@ from msgspec import Meta
 
 from addtocrm.lookups.model import RefreshField
 
-EmailText = Annotated[str, Meta(max_length=1000, examples=["jane.doe@acme.example.com"])]
+LONGEST = 1000
+EMAIL_COLUMNS = ("email", "email address", "work email")
+"""What the column of the addresses is mostly called in a table."""
+
+EmailText = Annotated[str, Meta(max_length=LONGEST, examples=["jane.doe@acme.example.com"])]
 Name = Annotated[str, Meta(max_length=200)]
 
 

@@ -42,6 +42,11 @@ def verify_key(address: str) -> str:
     return parsed.envelope if parsed else address.strip()
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an address at all; what is none is answered for free."""
+    return parse(text) is not None
+
+
 async def verify(
     lookups: Lookups, desk: Desk, caller: Caller, address: str, *, refresh: Refresh = False
 ) -> tuple[Answer, Checked | None]:

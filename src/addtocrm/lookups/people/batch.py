@@ -25,10 +25,10 @@ class Services(Protocol):
     def waterfall(self) -> Waterfall: ...
 
 
-async def submit(pool: Pool, caller: Caller, items: Sequence[EnrichPerson | str]) -> Job:
+async def submit(pool: Pool, caller: Caller, items: Sequence[EnrichPerson | str], held: Any = None) -> Job:
     """A queued job with one item for each person; one that asks for nobody fails alone, with its error."""
     return await jobs.submit(
-        pool, caller, service.ENRICH.name, "enrich", [NewItem(item, _key(_asked(item))) for item in items]
+        pool, caller, service.ENRICH.name, "enrich", [NewItem(item, _key(_asked(item))) for item in items], held
     )
 
 

@@ -12,7 +12,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.records.person import Person
 from addtocrm.lookups.model import Answer, Operation, Outcome
-from addtocrm.lookups.search.model import FoundPeople, SearchFilters, SearchPeople, Terms
+from addtocrm.lookups.search.model import Counts, FoundPeople, SearchFilters, SearchPeople, Terms
 from addtocrm.lookups.service import Lookups
 from addtocrm.privacy.service import all_suppressed, subjects
 from addtocrm.sources import sizes, titles
@@ -55,6 +55,15 @@ async def search(
             return answer
     # Again and again somebody of the page asked to be forgotten between it and its charge.
     raise _not_ready()
+
+
+async def count(reader: Reader, query: Query) -> Counts:
+    """How many there are in all; it costs nothing, and says nothing of anybody. Raises ApiError."""
+    try:
+        total = await asyncio.to_thread(reader.total, query.wanted)
+    except NotReady:
+        raise _not_ready() from None
+    return Counts(min(total, MOST_COUNTED), total <= MOST_COUNTED)
 
 
 async def facets(reader: Reader, query: Query, names: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -82,9 +82,17 @@ class Reader:
             found += [(tier, place) for place in places]
             if len(found) > limit:
                 break
-        in_all: Any = searcher.search(matching(self._schema, wanted), 1, count=True)
+        in_all = self._count(searcher, wanted)
         ended = Place(*found[limit - 1]) if len(found) > limit else None
-        return Hits([place[1:] for _, place in found[:limit]], in_all.count, ended, generation)
+        return Hits([place[1:] for _, place in found[:limit]], in_all, ended, generation)
+
+    def total(self, wanted: Wanted) -> int:
+        """How many people are wanted."""
+        return self._ask(lambda searcher: self._count(searcher, wanted))
+
+    def _count(self, searcher: tantivy.Searcher, wanted: Wanted) -> int:
+        found: Any = searcher.search(matching(self._schema, wanted), 1, count=True)
+        return found.count
 
     def facets(self, wanted: Wanted, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """For each of `names` how many of the people who are wanted have each value: the most frequent ones."""

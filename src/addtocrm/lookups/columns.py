@@ -1,0 +1,32 @@
+"""Which columns of a table say who is meant, by what they are mostly called."""
+
+from collections.abc import Sequence
+
+from addtocrm.core.errors import invalid
+from addtocrm.sources.dataset.text import storable
+
+
+def place(header: Sequence[str], option: str, column: str | None, usual: Sequence[str]) -> int | None:
+    """Where the column called `column` is, or else the first that has one of the usual names, whatever their case,
+    blanks and punctuation; None where none has. Raises ApiError about `option` where none is called `column`."""
+    if column:
+        names = [name.strip().casefold() for name in header]
+        if column.strip().casefold() not in names:
+            raise invalid(option, f"there is no column {column}; the file has {listed(header)}.")
+        return names.index(column.strip().casefold())
+    names = [_bare(name) for name in header]
+    return next((names.index(_bare(name)) for name in usual if _bare(name) in names), None)
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
+def listed(header: Sequence[str]) -> str:
+    """The columns of a file, for a message."""
+    return ", ".join(header) or "none"
+
+
+def text(row: Sequence[str], place: int | None, longest: int) -> str:
+    """A row's cell as text that can be stored, at most so many characters; empty where the row has no such cell."""
+    return storable(row[place].strip())[:longest] if place is not None and place < len(row) else ""

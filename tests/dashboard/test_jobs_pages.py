@@ -1,0 +1,142 @@
+"""What is enriched and verified at the dashboard becomes a job, whose pages have the results: what it costs, how
+far it is, where each field is from, what would be written to the CRM."""
+
+import re
+import threading
+from typing import Any, get_args
+
+import httpx2 as httpx
+from harness import Server, until
+from signed import Visitor, member
+
+from addtocrm.dashboard.words import REASONS, plain
+from addtocrm.mail.model import Reason
+
+
+def landed(answer: httpx.Response) -> str:
+    """Where a form leads, below /dashboard."""
+    assert answer.status_code == 303, answer.text[-1500:]
+    return answer.headers["location"].removeprefix("/dashboard")
+
+
+def ended(visitor: Visitor, path: str) -> str:
+    """The page of a job that has ended."""
+
+    def over() -> str | None:
+        text = visitor.get(path).text
+        return text if "data-live" not in text else None
+
+    return until(over)
+
+
+def slugs(server: Server, *names: str) -> list[str]:
+    found = [f"{name}-{server.port}-example" for name in names]
+    server.add_people(*found)
+    return [f"https://www.linkedin.com/in/{slug}" for slug in found]
+
+
+def test_one_person_from_the_form_to_the_crm(server: Server) -> None:
+    account = server.account()
+    (url,) = slugs(server, "one")
+    owner = member(server, account.id, "owner")
+    path = landed(owner.post("/enrich", lines=url))
+    assert re.fullmatch(r"/jobs/job_\w+/1", path)  # Nothing of whom is asked for is in the address.
+    page = owner.get(path).text
+    assert f"Test one-{server.port}-example" in page and "dataset ·" in page and "1 credit" in page
+    assert "Connect a CRM" in page
+    job = path.removesuffix("/1")
+    assert owner.post(f"{job}/preview", on=path, position=1).status_code == 409
+    account.connect_builtin()
+    preview = landed(owner.post(f"{job}/preview", on=path, position=1, on_conflict="overwrite"))
+    shown = owner.get(preview).text
+    assert "Nothing is written yet" in shown and "full_name" in shown and '<option value="overwrite" selected>' in shown
+    assert not account.client.get("/v1/crm/contacts").json()["data"]
+    again = preview.removesuffix("/1")
+    assert owner.post(f"{again}/write", on=preview, expected_crm="hubspot").status_code == 400
+    written = owner.get(
+        landed(owner.post(f"{again}/write", on=preview, expected_crm="builtin", note="Met in Oslo"))
+    ).text
+    assert "A new contact" in written and "/dashboard/contacts/" in written
+    assert "has all of this" in owner.get(landed(owner.post(f"{job}/preview", on=path, position=1))).text
+    assert account.usage()["credits"]["used"] == 1
+    listed = landed(owner.post("/lists", name="Prospects"))
+    assert landed(owner.post(f"{job}/save", on=path, position=1, list=listed.partition("?")[0].removeprefix("/lists/")))
+    assert f"Test one-{server.port}-example" in owner.get(listed).text
+
+
+def test_several_people_say_first_what_they_cost(server: Server) -> None:
+    account = server.account()
+    account.connect_builtin()
+    urls = slugs(server, "some1", "some2", "some3")
+    owner = member(server, account.id, "owner")
+    owner.post("/enrich", lines=urls[0])
+    rows = "Name;Profile URL\n" + "".join(f"x;{url}\n" for url in urls[1:])
+    file = {"file": ("people.csv", rows.encode())}
+    form = {"csrf": owner.csrf("/enrich"), "lines": f"{urls[0]}\nMadonna"}
+    job = landed(owner.client.post("/dashboard/enrich", data=form, files=file))
+    held = owner.get(job).text
+    assert "3 lookups, at most 2 credits" in held and "1 is cached and free" in held
+    assert account.usage()["credits"]["used"] == 1 and "No jobs yet" not in owner.get("/jobs").text
+    assert job not in owner.get("/jobs").text
+    assert landed(owner.post(f"{job}/start", on=job)) == job
+    page = ended(owner, job)
+    assert "3 succeeded, 1 failed" in page and "say who is meant" in page and "`" not in page
+    assert account.usage()["credits"]["used"] == 3 and job in owner.get("/jobs").text
+    assert "some2-" in owner.get(f"{job}/results.csv").text
+    preview = landed(owner.post(f"{job}/preview", on=job))
+    assert "Add 3 contacts to" in ended(owner, preview)
+    assert "Nothing is written yet" in owner.get(f"{preview}/2").text
+    assert not account.client.get("/v1/crm/contacts").json()["data"]
+    ended(owner, landed(owner.post(f"{preview}/write", on=preview, expected_crm="builtin")))
+    assert len(account.client.get("/v1/crm/contacts").json()["data"]) == 3
+    listed = landed(owner.post("/lists", name="All of them")).partition("?")[0]
+    owner.post(f"{job}/save", on=job, list=listed.removeprefix("/lists/"))
+    assert account.client.get(f"/v1{listed}").json()["data"]["members"] == 3
+
+
+def test_what_is_held_goes_without_a_trace(server: Server) -> None:
+    owner = member(server, server.account().id, "owner")
+    assert "Enter 1 to" in owner.post("/verify").text
+    job = landed(owner.post("/verify", lines="no address\nnor this"))
+    assert "0 lookups, at most 0 credits" in owner.get(job).text
+    assert landed(owner.post(f"{job}/cancel", on=job)) == "/verify"
+    assert owner.get(job).status_code == 404
+    page = owner.get(landed(owner.post("/verify", lines="no address"))).text
+    assert "This text is not an email address." in page and "invalid_syntax" not in page
+
+
+def test_every_reason_has_its_words() -> None:
+    assert set(REASONS) == set(get_args(Reason))
+    assert plain("`items[3].linkedin_url`: is not on linkedin.com; paste a LinkedIn URL.").startswith(
+        "The LinkedIn URL is"
+    )
+
+
+def test_a_page_is_told_of_what_is_new_until_the_job_ends(new_server: Any) -> None:
+    server = new_server()
+    account = server.account()
+    urls = slugs(server, *(f"live{number}" for number in range(20)))
+    owner = member(server, account.id, "owner")
+    job = landed(owner.post("/enrich", lines="\n".join(urls)))
+    told: list[str] = []
+
+    def listen() -> None:
+        with owner.client.stream("GET", f"/dashboard{job}/live") as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            told.extend(line for line in stream.iter_lines() if line.startswith("event:"))
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    until(lambda: told or not listening.is_alive())
+    owner.post(f"{job}/start", on=job)
+    listening.join(60)
+    assert told[0] == "event: news" and told[-1] == "event: end" and len(told) > 2
+    # Streams are few, nothing holds a connection to the database for them, and they end with the server.
+    held = landed(owner.post("/enrich", lines="\n".join(reversed(urls))))
+    streams = [owner.client.stream("GET", f"/dashboard{held}/live") for _ in range(4)]
+    statuses = [stream.__enter__().status_code for stream in streams]
+    assert statuses == [200, 200, 200, 429]
+    busy = "select count(*) from pg_stat_activity where state like 'idle in%' or wait_event_type = 'Lock'"
+    assert server.query(busy)[0][0] == 0
+    server.process.terminate()
+    assert server.process.wait(timeout=15) == 0
