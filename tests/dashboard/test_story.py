@@ -88,7 +88,12 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     page.click("text=Open the contact")
     expect(page.get_by_role("heading", name="Test jane-doe-example")).to_be_visible()
     look("contact")
-    for heading in ("In Built-in CRM", "Add to Built-in CRM", "Test jane-doe-example", "Enrich"):  # Back asks for no form again.
+    for heading in (
+        "In Built-in CRM",
+        "Add to Built-in CRM",
+        "Test jane-doe-example",
+        "Enrich",
+    ):  # Back asks for no form again.
         page.go_back()
         expect(page.locator("h1")).to_contain_text(heading)
     page.goto("/dashboard/lists")

@@ -1,6 +1,7 @@
 """Who looks at a page."""
 
 import hmac
+import secrets
 from typing import Any, cast
 
 import msgspec
@@ -11,6 +12,7 @@ from addtocrm.tenants.sessions.model import Signed
 from addtocrm.web.exchange import exchange_of
 
 AnyRequest = Request[Any, Any, Any]
+SALT_BYTES = 8
 
 
 class Visitor(msgspec.Struct, frozen=True):
@@ -22,8 +24,16 @@ class Visitor(msgspec.Struct, frozen=True):
 
     @property
     def csrf(self) -> str:
-        """What each form of a page carries, and no other site knows."""
-        return hmac.digest(self.secret.encode(), b"csrf", "sha256").hex()
+        """What each form of a page carries, and no other site knows. It is another one each time, for a page that is
+        compressed would tell by its length what it has in common with what others put there (BREACH)."""
+        return self._csrf(secrets.token_hex(SALT_BYTES))
+
+    def has_given(self, csrf: str) -> bool:
+        """Whether this is a token of a page that was made for them."""
+        return hmac.compare_digest(csrf.encode(), self._csrf(csrf[: SALT_BYTES * 2]).encode())
+
+    def _csrf(self, salt: str) -> str:
+        return salt + hmac.digest(self.secret.encode(), f"csrf:{salt}".encode(), "sha256").hex()
 
     def __repr__(self) -> str:
         return "Visitor(…)"

@@ -10,6 +10,12 @@ function dress(root) {
     time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   }
 }
+// A page that was fetched ahead is shown for a moment only before it is asked for anew.
+const FRESH = 15000;
+const made = document.querySelector("meta[name=made]");
+const [arrival] = performance.getEntriesByType("navigation");
+if (made && arrival?.deliveryType === "navigational-prefetch" && Date.now() - made.content > FRESH) location.reload();
+
 dress(document);
 follow(dress);
 

@@ -1,0 +1,95 @@
+"""The dashboard's pages of an account with much behind it, and what the first one loads."""
+
+import gzip
+import re
+import urllib.request
+
+from bench.deployment import CACHED, PORT, Deployment
+from bench.figure import Figure, milliseconds
+
+MEMBERS, EVENTS, CHARGES, JOBS = 100_000, 1_000_000, 1_000_000, 10_000
+FILL = (
+    f"""begin;
+    set local session_replication_role = replica;
+    insert into ledger (id, account_id, kind, amount, operation, request_id, period_start)
+    select 'led_' || lpad(n::text, 12, '0'), id, 'charge', -1, 'people.enrich', 'request', period_start
+    from accounts, generate_series(1, {CHARGES}) n where id = 'ACCOUNT';
+    insert into events (account_id, inserted, id, type, actor, data)
+    select 'ACCOUNT', now() - make_interval(secs => n), 'evt_' || lpad(n::text, 12, '0'),
+           (array['person.enriched', 'email.verified', 'crm.contact.created'])[1 + n % 3], 'operator',
+           json_build_object('full_name', 'Person ' || n, 'linkedin_url', 'https://www.linkedin.com/in/b' || n)
+    from generate_series(1, {EVENTS}) n;
+    insert into jobs (id, account_id, kind, status, scope, caller, options, total, succeeded, finished_at)
+    select 'job_' || lpad(n::text, 12, '0'), 'ACCOUNT', 'people.enrich', 'completed', 'enrich', '{{}}', '{{}}',
+           10000, 10000, now() from generate_series(1, {JOBS}) n;
+    insert into job_items (job_id, position, input, status, result)
+    select 'job_' || lpad({JOBS}::text, 12, '0'), n, json_build_object('email', 'b' || n || '@example.com'),
+           'succeeded', json_build_object('id', 'per_' || n, 'full_name', 'Person ' || n)
+    from generate_series(1, 10000) n;
+    commit""",
+    "insert into lists (id, account_id, name) values ('lst_1', 'ACCOUNT', 'Everybody')",
+    f"""insert into list_members (id, list_id, identity, person)
+    select 'mem_' || lpad(n::text, 9, '0'), 'lst_1', 'in:' || n, json_build_object('full_name', 'Person ' || n)
+    from generate_series(1, {MEMBERS}) n""",
+    "analyze",
+)
+PAGES = (
+    *("", "/enrich", "/search", "/search?has_email=true", "/verify", "/lists", "/lists/lst_1", "/contacts"),
+    *("/jobs", f"/jobs/job_{JOBS:012}", f"/jobs/job_{JOBS:012}/9000", "/connection", "/keys", "/keys/new", "/events"),
+    *("/events?type=person.enriched", "/usage", "/members", "/security", "/quickstart"),
+)
+LOADED = re.compile(r'(?:href|src)="(/dashboard/assets/[^"]+)"|from "\./([a-z]+\.js)"')
+
+
+class Visitor:
+    """Somebody who is signed in."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        token = "bench"
+        deployment.sql(
+            """insert into sessions (hash, id, member_id, address, agent)
+               select sha256(convert_to($1, 'UTF8')), 'ses_1', id, '127.0.0.1', 'bench' from members limit 1""",
+            token,
+        )
+        self._headers = {"cookie": f"addtocrm-session={token}", "accept-encoding": "gzip"}
+
+    def get(self, path: str) -> bytes:
+        """The body as it comes over the line."""
+        request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", headers=self._headers)
+        with urllib.request.urlopen(request) as answer:
+            assert answer.url.endswith(path), answer.url
+            return answer.read()
+
+    def first_load(self) -> int:
+        """Bytes of the overview and of all that it loads, with what that loads in turn."""
+        seen: set[str] = set()
+        size = 0
+        left = ["/dashboard"]
+        while left:
+            path = left.pop()
+            seen.add(path)
+            body = self.get(path)
+            size += len(body)
+            text = gzip.decompress(body).decode()
+            found = [whole or f"{path.rpartition('/')[0]}/{beside}" for whole, beside in LOADED.findall(text)]
+            left += [one for one in dict.fromkeys(found) if one not in seen and one not in left]
+        return size
+
+
+def figure(deployment: Deployment) -> Figure:
+    with deployment.serve():
+        for statement in FILL:
+            deployment.sql(statement.replace("ACCOUNT", deployment.account_id))
+        deployment.cli("crm", "connect", "bench@example.com", "builtin")
+        visitor = Visitor(deployment)
+        taken = {page: milliseconds(lambda page=page: visitor.get(f"/dashboard{page}"), 20) for page in PAGES}
+        cached = milliseconds(lambda: deployment.call("/v1/people/enrich", CACHED))
+        for page, time in sorted(taken.items(), key=lambda one: -one[1]):
+            print(f"{time:8.1f} ms  /dashboard{page}")
+        slowest = max(taken, key=lambda page: taken[page])
+        title = (
+            f"P9 the slowest page of the dashboard, {slowest or 'the overview'}, at 100,000 list members, a million "
+            f"events and charges each, against a cached enrichment (ms); first load {visitor.first_load():,} bytes "
+            "of at most 60,000"
+        )
+        return Figure(title, taken[slowest], cached, taken[slowest] / cached, "≤ 50 ms")
