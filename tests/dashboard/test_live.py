@@ -1,0 +1,95 @@
+"""What pages do by themselves in a real Chromium: they show what comes, count what is typed, take a dropped file, and have
+the next page before it is asked for."""
+
+import os
+import signal
+from typing import Any
+
+from browser import Watched, chromium
+from harness import jobs_process, until
+from playwright.sync_api import expect
+from signed import Visitor, member
+
+
+def test_pages_follow_what_goes_on(new_server: Any) -> None:
+    server = new_server()
+    server.add_people(*(f"seen{number}-example" for number in range(5)))
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    with chromium() as browser:
+        watched = Watched(browser, server.url, viewport={"width": 360, "height": 740})
+        cookie = {"name": "addtocrm-session", "value": owner.client.cookies["addtocrm-session"], "url": server.url}
+        watched.context.add_cookies([cookie])
+        follow_a_job(server, owner, watched)
+        type_a_search(server, watched)
+        drop_a_file(watched)
+        fetch_ahead(server, watched)
+        assert not watched.trouble
+    assert account.usage()["credits"]["used"] == 5
+
+
+def follow_a_job(server: Any, owner: Visitor, watched: Watched) -> None:
+    page = watched.page
+    lines = "\n".join(f"https://www.linkedin.com/in/seen{number}-example" for number in range(5))
+    page.goto("/dashboard/enrich")
+    page.fill("#people", lines)
+    page.click("main button:has-text('Enrich')")
+    expect(page.get_by_text("5 lookups, at most 5 credits")).to_be_visible()
+    watched.check()
+    jobs = jobs_process(server)
+    os.kill(jobs, signal.SIGSTOP)
+    try:
+        page.click("text=Start")
+        expect(page.get_by_text("0 of 5 done").first).to_be_visible()
+        watched.check()
+        page.evaluate("window.kept = document.querySelector('#progress')")
+        page.focus("text=Download CSV")
+    finally:
+        os.kill(jobs, signal.SIGCONT)
+    expect(page.get_by_role("link", name="seen4-example")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("5 of 5 done: 5 succeeded, 0 failed.")
+    assert page.evaluate(
+        "document.activeElement.textContent + (window.kept === document.querySelector('#progress'))"
+    ) == ("Download CSVtrue")
+    watched.check()
+    page.click("text=seen4-example")
+    expect(page.locator("h1")).to_have_text("Test seen4-example")
+    watched.check()
+
+
+def type_a_search(server: Any, watched: Watched) -> None:
+    page = watched.page
+    until(lambda: len(list(server.log.parent.glob("search/*"))) > 0)
+    page.goto("/dashboard/search")
+    page.type("#keywords", "nobody has this")
+    expect(page.get_by_role("heading", name="Nobody matches")).to_be_visible()
+    assert "keywords=nobody+has+this" in page.url
+    watched.check()
+
+
+def drop_a_file(watched: Watched) -> None:
+    page = watched.page
+    page.goto("/dashboard/verify")
+    dropped = page.evaluate_handle(
+        """() => { const data = new DataTransfer();
+                   data.items.add(new File(["email\\nno address\\nnor this"], "some.csv", {type: "text/csv"}));
+                   return data; }"""
+    )
+    page.dispatch_event("form[data-drop]", "drop", {"dataTransfer": dropped})
+    page.click("main button:has-text('Verify')")
+    expect(page.get_by_text("0 lookups, at most 0 credits")).to_be_visible()
+    page.click("text=Discard")
+
+
+def fetch_ahead(server: Any, watched: Watched) -> None:
+    """A page is there before its link is clicked, and is asked for once."""
+    page = watched.page
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.goto("/dashboard/verify")
+    asked = '"path":"/dashboard/members"'
+    before = server.log.read_text().count(asked)
+    page.hover(".side a[href='/dashboard/members']")
+    until(lambda: server.log.read_text().count(asked) == before + 1)
+    page.click(".side a[href='/dashboard/members']")
+    expect(page.locator("h1")).to_have_text("Members")
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].deliveryType") == "navigational-prefetch"
