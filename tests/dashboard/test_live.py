@@ -39,7 +39,7 @@ def follow_a_job(server: Any, owner: Visitor, watched: Watched) -> None:
     jobs = jobs_process(server)
     os.kill(jobs, signal.SIGSTOP)
     try:
-        page.click("text=Start")
+        page.get_by_role("button", name="Start").click()
         expect(page.get_by_text("0 of 5 done").first).to_be_visible()
         watched.check()
         page.evaluate("window.kept = document.querySelector('#progress')")
@@ -78,7 +78,7 @@ def drop_a_file(watched: Watched) -> None:
     page.dispatch_event("form[data-drop]", "drop", {"dataTransfer": dropped})
     page.click("main button:has-text('Verify')")
     expect(page.get_by_text("0 lookups, at most 0 credits")).to_be_visible()
-    page.click("text=Discard")
+    page.get_by_role("button", name="Discard").click()
 
 
 def fetch_ahead(server: Any, watched: Watched) -> None:
