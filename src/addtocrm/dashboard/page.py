@@ -65,7 +65,7 @@ def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -
         path=request.url.path,
         query=dict(request.query_params.items()),
         base_url=request.app.state.settings.base_url,
-        made=round(time.time() * 1000),
+        rendered_at=round(time.time() * 1000),
         **values,
     )
     packed = assets.takes_gzip(request)
