@@ -107,6 +107,9 @@ def test_what_is_held_goes_without_a_trace(server: Server) -> None:
 
 def test_every_reason_has_its_words() -> None:
     assert set(REASONS) == set(get_args(Reason))
+    assert plain("There is no list lst_1; GET /v1/lists shows them.") == "There is no list lst_1."
+    company = "`linkedin_url`: is a company's page, not a person's; look it up with POST /v1/companies/lookup."
+    assert plain(company) == "The LinkedIn URL is a company's page, not a person's."
     assert plain("`items[3].linkedin_url`: is not on linkedin.com; paste a LinkedIn URL.").startswith(
         "The LinkedIn URL is"
     )

@@ -1,5 +1,5 @@
-"""What pages do by themselves in a real Chromium: they show what comes, count what is typed, take a dropped file, and have
-the next page before it is asked for."""
+"""What pages do by themselves in a real Chromium: they show what comes, count what is typed, take a dropped file, and
+have the next page before it is asked for."""
 
 import os
 import signal

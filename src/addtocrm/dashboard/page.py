@@ -174,6 +174,7 @@ FILTERS: dict[str, Any] = {
     "pretty": _pretty,
     "operation": operation,
     "marked": _marked,
+    "plain": words.plain,
     "title_of": words.title_of,
     "asked_in": words.asked_in,
     "outcome_of": words.outcome_of,
