@@ -1,7 +1,7 @@
 """Making a page from its template."""
 
-import re
 import gzip
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
