@@ -88,6 +88,8 @@ export function merge(old, fresh) {
   }
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const ids = new Set([...fresh.children].map((child) => child.id));
+  for (const child of [...old.children]) if (child.id && !ids.has(child.id)) child.remove(); // What is moved loses focus.
   let at = old.firstChild;
   for (const child of [...fresh.childNodes]) {
     const known = child.id ? [...old.children].find((one) => one.id === child.id) : at && !at.id ? at : null;
