@@ -9,8 +9,8 @@ from bench.figure import Figure, milliseconds
 
 MEMBERS, EVENTS, CHARGES, JOBS = 100_000, 1_000_000, 1_000_000, 10_000
 FILL = (
-    f"""begin;
-    set local session_replication_role = replica;
+    f"""do $$ begin
+    perform set_config('session_replication_role', 'replica', true);
     insert into ledger (id, account_id, kind, amount, operation, request_id, period_start)
     select 'led_' || lpad(n::text, 12, '0'), id, 'charge', -1, 'people.enrich', 'request', period_start
     from accounts, generate_series(1, {CHARGES}) n where id = 'ACCOUNT';
@@ -26,7 +26,7 @@ FILL = (
     select 'job_' || lpad({JOBS}::text, 12, '0'), n, json_build_object('email', 'b' || n || '@example.com'),
            'succeeded', json_build_object('id', 'per_' || n, 'full_name', 'Person ' || n)
     from generate_series(1, 10000) n;
-    commit""",
+    end $$""",
     "insert into lists (id, account_id, name) values ('lst_1', 'ACCOUNT', 'Everybody')",
     f"""insert into list_members (id, list_id, identity, person)
     select 'mem_' || lpad(n::text, 9, '0'), 'lst_1', 'in:' || n, json_build_object('full_name', 'Person ' || n)
