@@ -251,7 +251,7 @@ def test_doctor_tells_which_connection_does_not_work(account: Account, vendors: 
     done = said(account, "doctor", "--json")
     [check] = [one for one in json.loads(done.stdout) if one["check"] == "crm"]
     assert (done.returncode, check["ok"]) == (1, False)
-    assert account.email in check["found"] and "connect it again" in check["found"]
+    assert account.email in check["found"] and "reconnect it" in check["found"]
 
 
 def test_a_connection_is_ended_also_when_the_app_is_gone(account: Account, vendors: Any) -> None:

@@ -73,7 +73,9 @@ class ApiError(Exception):
 
 def invalid(path: str, message: str) -> ApiError:
     """A `validation_error` about one field."""
-    summary = f"`{path}`: {message}" if path else message
+    if not path:
+        return ApiError("validation_error", message, details=[Detail(path, message)])
+    summary = f"`{path}` {message}" if message[0].islower() else f"`{path}`: {message}"
     return ApiError("validation_error", summary, details=[Detail(path, message)])
 
 

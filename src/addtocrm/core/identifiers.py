@@ -45,7 +45,7 @@ def person_url(text: str) -> str:
     if kind == "pub" and len(parts) >= 5:
         return PROFILE + _slug(f"{parts[1]}-{parts[4]}{parts[3]}{parts[2]}")
     if kind not in ("in", "pub") or len(parts) < 2 or not parts[1]:
-        raise ValueError("is no LinkedIn profile; it should look like https://www.linkedin.com/in/jane-doe.")
+        raise ValueError("is not a LinkedIn profile. Send one such as https://www.linkedin.com/in/jane-doe.")
     return PROFILE + _slug(parts[1])
 
 
@@ -61,7 +61,7 @@ def company_url(text: str) -> str:
     if kind in ("in", "pub"):
         raise ValueError("is a person's page, not a company's; enrich it with POST /v1/people/enrich.")
     if kind not in ("company", "school", "showcase") or len(parts) < 2 or not parts[1]:
-        raise ValueError("is no LinkedIn company page; it should look like https://www.linkedin.com/company/acme.")
+        raise ValueError("is not a LinkedIn company page. Send one such as https://www.linkedin.com/company/acme.")
     return f"https://www.linkedin.com/{kind}/{_slug(parts[1])}"
 
 
@@ -118,7 +118,7 @@ def email(text: str) -> str:
         or len(cleaned) > 320
         or re.search(r"[\s\x00-\x1f\x7f<>()\[\],;:\\\"@\ud800-\udfff]", local)
     ):
-        raise ValueError("is no e-mail address; it should look like jane@example.com.")
+        raise ValueError("is not an email address. Send one such as jane@example.com.")
     return f"{local}@{_host(host)}"
 
 
@@ -163,7 +163,7 @@ def _host(text: str) -> str:
     ascii_host = ascii_host.lower().rstrip(".")
     label = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
     if len(ascii_host) > 253 or not re.fullmatch(rf"{label}(?:\.{label})+", ascii_host, re.ASCII):
-        raise ValueError("is no domain; it should look like example.com.")
+        raise ValueError("is not a domain. Send one such as example.com.")
     return ascii_host
 
 

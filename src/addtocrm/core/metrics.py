@@ -25,7 +25,7 @@ LATENCY = Durations(
     ["path"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-CACHE = Counter("addtocrm_lookups", "Look-ups by operation and cache result.", ["operation", "cache"])
+CACHE = Counter("addtocrm_lookups", "Lookups by operation and cache result.", ["operation", "cache"])
 CREDITS = Counter("addtocrm_credits", "Credits deducted by operation.", ["operation"])
 PROVIDER_CALLS = Counter("addtocrm_provider_calls", "Calls of data providers.", ["provider", "result"])
 RATE_LIMIT_FALLBACKS = Counter(

@@ -42,11 +42,11 @@ def unseal(data_dir: Path, sealed: bytes, purpose: str) -> str:
     )
     key = next((one for one in _read(data_dir / FILE) if _id(one) == id), None)
     if sealed[:1] != VERSION or key is None:
-        raise SecretError(f"The key of this secret is not in {data_dir / FILE}; restore that file, or connect again.")
+        raise SecretError(f"The key of this secret is not in {data_dir / FILE}; restore that file, or reconnect.")
     try:
         return AESGCM(key).decrypt(nonce, body, purpose.encode()).decode()
     except InvalidTag:
-        raise SecretError("A stored secret was changed, or belongs to another account; connect again.") from None
+        raise SecretError("A stored secret was changed, or belongs to another account; reconnect.") from None
 
 
 def rotate(data_dir: Path) -> None:

@@ -28,7 +28,7 @@ CLOSED = (
     "This server cannot open the stored access to the CRM; its operator finds the reason in its log and by `addtocrm "
     "doctor`. Nothing was written."
 )
-EXPIRED = "The CRM no longer takes the stored access; connect it again."
+EXPIRED = "The CRM no longer takes the stored access; reconnect it."
 
 
 async def active(db: Database | Pool, account_id: str, lock: str = "") -> asyncpg.Record:

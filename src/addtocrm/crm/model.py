@@ -82,7 +82,7 @@ ExpectedCrm: TypeAlias = Annotated[
 ]
 DryRun: TypeAlias = Annotated[bool, Meta(description="Write nothing; answer what would be done.")]
 OwnerRef: TypeAlias = Annotated[
-    Name | None, Meta(description="An owner's id or e-mail (see GET /v1/crm/owners); the CRM's default one.")
+    Name | None, Meta(description="An owner's id or email (see GET /v1/crm/owners); the CRM's default one.")
 ]
 MatchBy: TypeAlias = Literal["linkedin_url", "email", "name"]
 MatchedBy: TypeAlias = Annotated[

@@ -216,7 +216,7 @@ async def _asked(
             case "often":
                 raise RateLimited(TOO_MANY_SECONDS)
             case "grant":
-                raise Rejected("token", f"is not accepted by {definition.label}; connect again.")
+                raise Rejected("token", f"is not accepted by {definition.label}; reconnect it.")
             case None:
                 raise Unavailable
     seconds, refresh = data.get("expires_in"), data.get("refresh_token")

@@ -47,7 +47,7 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContactsQuery(PageQuery, frozen=True, kw_only=True):
-    email: Annotated[str | None, Meta(description="Only the contact with this e-mail.")] = None
+    email: Annotated[str | None, Meta(description="Only the contact with this email.")] = None
     linkedin_url: Annotated[str | None, Meta(description="Only the contact with this LinkedIn URL.")] = None
 
 
@@ -114,7 +114,7 @@ async def write_contact(request: AnyRequest, crm: Setup) -> Response[bytes]:
     ),
 )
 async def write_company(request: AnyRequest, crm: Setup) -> Response[bytes]:
-    """Takes the `data` of a company look-up as it is. 201 where it was made, 200 where it was there. Free."""
+    """Takes the `data` of a company lookup as it is. 201 where it was made, 200 where it was there. Free."""
     body = await read_body(request, CompanyWrite)
     result = await service.upsert_company(crm, caller_of(request).caller, body)
     return data(result, 201 if result.action == "created" and not body.dry_run else 200)
@@ -165,7 +165,7 @@ async def write_task(request: AnyRequest, crm: Setup) -> Response[bytes]:
     opt=described("Contacts of the CRM", READ, list[Contact], query=ContactsQuery),
 )
 async def contacts(request: AnyRequest, crm: Setup) -> Response[bytes]:
-    """The contacts with an e-mail or a LinkedIn URL; all of them where neither is given."""
+    """The contacts with an email or a LinkedIn URL; all of them where neither is given."""
     query = read_query(request, ContactsQuery)
     page = await service.contacts(
         crm,

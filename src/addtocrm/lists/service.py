@@ -192,7 +192,7 @@ def _entry(person: PersonInput, path: str) -> _Entry:
     if email:
         return _Entry(f"em:{email}|{who.name}" if who.name else f"em:{email}", email, who)
     if not who.name:
-        raise invalid(path, "needs a LinkedIn URL, an e-mail or a name.")
+        raise invalid(path, "needs a LinkedIn URL, an email or a name.")
     company = person.company
     where = person.company_domain or (company and company.domain)
     name_of = person.company_name or (company and company.name) or ""

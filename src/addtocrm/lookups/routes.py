@@ -1,4 +1,4 @@
-"""What the routes of look-ups share."""
+"""What the routes of lookups share."""
 
 from litestar import Response
 
@@ -7,6 +7,6 @@ from addtocrm.web.exchange import JSON, answer_body
 
 
 def billed(answer: Answer) -> Response[bytes]:
-    """The answer to a look-up."""
+    """The answer to a lookup."""
     body = answer_body(answer.data, answer.cached, answer.credits_deducted, answer.credits_remaining)
     return Response(body, media_type=JSON.decode())

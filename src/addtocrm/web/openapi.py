@@ -30,7 +30,7 @@ MEANING: dict[ErrorType, str] = {
     "rate_limit_minute": "The minute's requests are used up; wait for `Retry-After`.",
     "rate_limit_hour": "The hour's requests are used up; wait for `Retry-After`.",
     "crm_not_connected": "The account has no CRM; connect one.",
-    "crm_token_expired": "The CRM no longer takes our credentials; connect it again.",
+    "crm_token_expired": "The CRM no longer takes our credentials; reconnect it.",
     "crm_rate_limit": "The CRM asks to wait for `Retry-After`.",
     "crm_unavailable": "The CRM does not answer; try again after `Retry-After`.",
     "validation_error": "The request has a fault; `details` names each field by its path.",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from addtocrm.core.errors import ApiError, Detail, invalid
+from addtocrm.core.errors import ApiError, invalid
 
 T = TypeVar("T")
 
@@ -76,8 +76,7 @@ def _validation_error(text: str) -> ApiError:
         message = "is required." if "missing required" in message else "is not a field of this request."
     else:
         message = f"{message[0].lower()}{message[1:]}."
-    summary = f"`{path}`: {message}" if path else message[0].upper() + message[1:]
-    return ApiError("validation_error", summary, details=[Detail(path, message)])
+    return invalid(path, message if path else message[0].upper() + message[1:])
 
 
 def _refuse_unfit(value: Any, path: str) -> None:

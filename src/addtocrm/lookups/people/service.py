@@ -61,7 +61,7 @@ async def enrich(
     if answer is None:
         raise ApiError(
             "not_found",
-            "Nobody in the data matches; nothing was charged. Check the URL, or ask by e-mail or name.",
+            "Nobody in the data matches; nothing was charged. Check the URL, or ask by email or name.",
         )
     return answer
 

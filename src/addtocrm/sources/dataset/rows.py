@@ -57,7 +57,7 @@ def person(fields: Mapping[str, Any]) -> Row:
     elif who:
         raise RefusedError("a name alone does not say who it is; add a company, an email or a LinkedIn URL")
     else:
-        raise RefusedError("neither a LinkedIn URL nor an e-mail nor a name")
+        raise RefusedError("neither a LinkedIn URL nor an email nor a name")
     data: dict[str, Any] = {
         "linkedin_url": url,
         "former_linkedin_urls": former or None,
