@@ -71,11 +71,15 @@ class ApiError(Exception):
         self.status = status or STATUS[type]
 
 
+PREDICATES = ("is ", "are ", "has ", "was ", "needs ", "must ", "asked ", "goes ")
+"""How a message begins that goes on from the field's name."""
+
+
 def invalid(path: str, message: str) -> ApiError:
     """A `validation_error` about one field."""
     if not path:
         return ApiError("validation_error", message, details=[Detail(path, message)])
-    summary = f"`{path}` {message}" if message[0].islower() else f"`{path}`: {message}"
+    summary = f"`{path}` {message}" if message.startswith(PREDICATES) else f"`{path}`: {message}"
     return ApiError("validation_error", summary, details=[Detail(path, message)])
 
 

@@ -164,7 +164,7 @@ def definition_named(crm: str) -> Definition:
     """The connector to a CRM. Raises ApiError."""
     definition = registry.load().get(crm)
     if definition is None:
-        raise invalid("crm", f"is one of {', '.join(registry.load())}.")
+        raise invalid("crm", f"must be one of {', '.join(registry.load())}.")
     return definition
 
 

@@ -258,7 +258,7 @@ def _date(value: Any, name: str) -> str:
     try:
         return value if re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)) and date.fromisoformat(str(value)) else _day(value)
     except ValueError:
-        raise Rejected(name, "is an ISO 8601 date such as 2026-01-31.") from None
+        raise Rejected(name, "must be an ISO 8601 date such as 2026-01-31.") from None
 
 
 def _day(value: Any) -> str:
@@ -270,7 +270,7 @@ def _time(value: Any, name: str) -> str:
     try:
         return _moment(value).isoformat()
     except ValueError:
-        raise Rejected(name, "is an ISO 8601 date or time such as 2026-01-31T09:00:00Z.") from None
+        raise Rejected(name, "must be an ISO 8601 date or time such as 2026-01-31T09:00:00Z.") from None
 
 
 def _moment(value: Any) -> datetime:

@@ -209,4 +209,4 @@ def _time(path: str, text: str) -> datetime:
     try:
         return times.parse(text)
     except ValueError:
-        raise invalid(path, "is an ISO 8601 date or time such as 2026-01-31T09:00:00Z.") from None
+        raise invalid(path, "must be an ISO 8601 date or time such as 2026-01-31T09:00:00Z.") from None

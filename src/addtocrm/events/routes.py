@@ -53,7 +53,7 @@ def _time(text: str) -> datetime:
     try:
         return times.parse(SPACED_OFFSET.sub(r"\1+\2", text))
     except ValueError:
-        raise invalid("since", "is an ISO 8601 time such as 2026-01-31T09:00:00Z.") from None
+        raise invalid("since", "must be an ISO 8601 time such as 2026-01-31T09:00:00Z.") from None
 
 
 handlers = [events]

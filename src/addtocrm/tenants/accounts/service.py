@@ -115,7 +115,7 @@ async def grant_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_L
         left = account.credits_available
         _check_credits(left + credits)
         if credits < 1:
-            raise invalid("credits", "is a whole number from 1 on.")
+            raise invalid("credits", "must be a whole number from 1 on.")
         await store.adjust(connection, account, credits)
         await audit.note_operator(connection, account.id, "operator.credits_granted", by, left, left + credits)
     return await find(pool, email)
@@ -162,4 +162,4 @@ async def begin_due_period(pool: Pool, account_id: str) -> None:
 
 def _check_credits(credits: int) -> None:
     if not 0 <= credits <= MOST_CREDITS:
-        raise invalid("credits", f"is a whole number from 0 to {MOST_CREDITS:,}.")
+        raise invalid("credits", f"must be a whole number from 0 to {MOST_CREDITS:,}.")
