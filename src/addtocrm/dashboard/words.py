@@ -57,16 +57,14 @@ FIELDS = {
     "person": "The person",
     "expected_crm": "The CRM",
 }
-ABOUT_A_FIELD = re.compile(r"`([^`]+)`: (.*)", re.DOTALL)
+ABOUT_A_FIELD = re.compile(r"`([^`]+)`:? (.*)", re.DOTALL)
 OF_THE_API = re.compile(r"[;,:] [^;,:.]*/v1/[a-z/]+[^.]*")
 NOBODY = "This does not say who is meant. Give a LinkedIn URL, an email address, or a name, a comma and the company."
 
 
 def plain(message: str) -> str:
     """An error's message without the API's names of things."""
-    message = (
-        OF_THE_API.sub("", message).replace("after `retry_after_seconds`", "in a moment").replace("e-mail", "email")
-    )
+    message = OF_THE_API.sub("", message).replace("after `retry_after_seconds`", "in a moment")
     found = ABOUT_A_FIELD.fullmatch(message)
     if found is None:
         return message
@@ -74,7 +72,7 @@ def plain(message: str) -> str:
         return NOBODY
     last = re.sub(r"\[\d+\]", "", found[1]).rpartition(".")[2]
     rest = found[2]
-    if not rest.startswith(("is ", "are ", "has ", "holds ", "needs ", "asked ", "or ")):
+    if not rest.startswith(("is ", "are ", "has ", "holds ", "needs ", "must ", "asked ", "or ")):
         return rest[0].upper() + rest[1:]
     return f"{FIELDS.get(last) or last.replace('_', ' ').capitalize()} {rest}"
 
