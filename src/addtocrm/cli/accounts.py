@@ -54,7 +54,7 @@ def set_plan(email: str, plan: Plan, *, reason: str = "", json: Json = False) ->
 
 @app.command
 def set_credits(email: str, credits: int, *, reason: str = "", json: Json = False) -> None:
-    """Make N what is left now and what every later month begins with.
+    """Set what is left now and what each later month begins with.
 
     Args:
         email: the account's address
@@ -67,7 +67,7 @@ def set_credits(email: str, credits: int, *, reason: str = "", json: Json = Fals
 
 @app.command
 def grant_credits(email: str, credits: int, *, reason: str = "", json: Json = False) -> None:
-    """Add N to what is left of this month; later months begin as before.
+    """Add credits to this month; later months begin as before.
 
     Args:
         email: the account's address

@@ -184,7 +184,7 @@ def _search(settings: Settings) -> str:
         if not damage.is_sound(current):
             raise NotReady
     except NotReady:
-        raise Problem("it is damaged; a running server builds it anew, or `addtocrm search rebuild`") from None
+        raise Problem("it is damaged; a running server rebuilds it; or run `addtocrm search rebuild`") from None
     if missing > MOST_BEHIND:
         raise Problem(f"it has {people:,} people and is {missing:,} changes behind; is `addtocrm serve` running?")
     return f"{people:,} people" + (f", {missing:,} changes behind" if missing else "")

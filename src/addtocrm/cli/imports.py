@@ -24,7 +24,7 @@ def people(file: Path, *, restart: Flag = False, json: Flag = False) -> None:
 
     Args:
         file: its columns are AddToCRM's flat names or People Data Labs'
-        restart: begin anew where an earlier run was interrupted
+        restart: start over after an earlier run was interrupted
         json: one JSON document instead of text
     """
     _import(lambda pool, report: service.import_people(pool, file, report, restart=restart), json)
@@ -36,7 +36,7 @@ def companies(file: Path, *, restart: Flag = False, json: Flag = False) -> None:
 
     Args:
         file: its columns are AddToCRM's flat names or People Data Labs'
-        restart: begin anew where an earlier run was interrupted
+        restart: start over after an earlier run was interrupted
         json: one JSON document instead of text
     """
     _import(lambda pool, report: service.import_companies(pool, file, report, restart=restart), json)

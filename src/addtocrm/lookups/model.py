@@ -35,7 +35,7 @@ Refresh = bool | datetime
 """Whether to ask afresh: what is cached already counts not at all, or only from a time on."""
 
 
-RefreshField = Annotated[bool, Meta(description="Ask afresh, and pay, also where the answer is cached.")]
+RefreshField = Annotated[bool, Meta(description="Look up again, and pay, even if the answer is cached.")]
 """The option of every request for a look-up."""
 
 

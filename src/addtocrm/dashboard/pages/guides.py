@@ -9,7 +9,7 @@ from addtocrm.dashboard.visitor import AnyRequest
 from addtocrm.web.openapi import MEANING
 
 WHAT_TO_DO: dict[ErrorType, str] = {
-    "invalid_auth": "Send the header `Authorization: Bearer` with a whole key. Copy it anew, or make another one.",
+    "invalid_auth": "Send the header `Authorization: Bearer` with a whole key. Copy it again, or make another one.",
     "key_revoked": "Make a new key, and put it where the old one was.",
     "key_suspended_plan": "Ask the operator of this deployment for Pro. The same key then works again.",
     "scope_required": "Make a key that has the scope that the message names.",
