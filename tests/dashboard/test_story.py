@@ -136,7 +136,11 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
             page.goto(f"/dashboard{path}")
             watched.trouble = [one for one in watched.trouble if "404" not in one]
             watched.check()
+        page.goto("/docs")
+        watched.check()
         page.set_viewport_size({"width": 360, "height": 740})
+        page.goto("/docs")
+        watched.check()
         for path in PAGES:
             page.goto(f"/dashboard{path}")
             watched.trouble = [one for one in watched.trouble if "404" not in one]

@@ -25,6 +25,7 @@ from addtocrm.dashboard.pages import (
     search,
     security,
     sign_in,
+    trying,
     usage,
     verify,
 )
@@ -54,6 +55,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *members.handlers,
     *security.handlers,
     *guides.handlers,
+    *trying.handlers,
     *operator.handlers,
     missing,
 )

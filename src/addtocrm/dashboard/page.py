@@ -68,16 +68,21 @@ def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -
         rendered_at=round(time.time() * 1000),
         **values,
     )
+    response = html(request, body, status)
+    if signed is None and cookies.read(request, cookies.FORM) != visitor.secret:
+        cookies.put(request, response, cookies.FORM, visitor.secret)
+    return response
+
+
+def html(request: AnyRequest, body: str, status: int = 200) -> Response[Any]:
+    """A page, compressed where the browser takes that."""
     packed = assets.takes_gzip(request)
-    response: Response[Any] = Response(
+    return Response(
         gzip.compress(body.encode(), LEVEL, mtime=0) if packed else body.encode(),
         status_code=status,
         media_type="text/html; charset=utf-8",
         headers={**HEADERS, **(assets.GZIP if packed else {})},
     )
-    if signed is None and cookies.read(request, cookies.FORM) != visitor.secret:
-        cookies.put(request, response, cookies.FORM, visitor.secret)
-    return response
 
 
 def go(path: str, **query: str) -> Redirect:

@@ -21,6 +21,7 @@ from addtocrm.core.leaving import LEAVING
 from addtocrm.crm import callback
 from addtocrm.crm import routes as crm
 from addtocrm.dashboard import app as dashboard
+from addtocrm.dashboard import reference
 from addtocrm.dashboard.live import Live
 from addtocrm.events import routes as event_routes
 from addtocrm.gate.asgi import PAGES, Gate
@@ -34,7 +35,7 @@ from addtocrm.mail.desk import SINGLE, Desk
 from addtocrm.main.services import Services, running
 from addtocrm.sources.providers.dataset import Dataset
 from addtocrm.tenants.usage import routes as usage
-from addtocrm.web import docs, failures, health
+from addtocrm.web import failures, health, openapi
 from addtocrm.web.context import Route, require_normal
 from addtocrm.web.endpoint import Endpoint
 
@@ -60,7 +61,8 @@ def build(services: Services, live: Live) -> Gate:
         *usage.handlers,
         *event_routes.handlers,
     ]
-    open_to_all = [*docs.handlers(api, services.settings.base_url), *health.handlers, *callback.handlers()]
+    document = openapi.document(api, services.settings.base_url)
+    open_to_all = [*reference.handlers(document, services.settings.base_url), *health.handlers, *callback.handlers()]
     routes = Litestar(
         route_handlers=[*api, *open_to_all, dashboard.routes()],
         dependencies={
@@ -77,7 +79,9 @@ def build(services: Services, live: Live) -> Gate:
             "recorder": given(services.recorder),
             "live": given(live),
         },
-        state=State({"settings": services.settings, "pool": services.pool, "limiter": services.limiter}),
+        state=State(
+            {"settings": services.settings, "pool": services.pool, "limiter": services.limiter, "document": document}
+        ),
         exception_handlers=failures.handlers,
         request_max_body_size=services.settings.max_body_bytes,
         openapi_config=None,

@@ -29,6 +29,7 @@ from addtocrm.sources import contract as sources
 from addtocrm.sources import registry
 from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.waterfall import Waterfall
+from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.tenants.sessions import service as sessions
 from addtocrm.tenants.usage.service import Saved
@@ -108,6 +109,7 @@ async def running(
             connections.keep_deleting(pool),
             lookups.keep_sweeping(),
             saved.keep_writing(),
+            keys.keep_ending(pool),
             idempotency.keep_sweeping(),
             sessions.keep_deleting(pool),
         )

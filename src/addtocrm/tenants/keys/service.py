@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Collection
+from datetime import timedelta
 
 from asyncpg import Record
 
+from addtocrm.core.background import repeat
 from addtocrm.core.caller import SCOPES, Scope
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
@@ -19,6 +21,8 @@ from addtocrm.tenants.keys.token import PREFIX, hash_token, new_token
 FRESH_SECONDS = 1.0
 """How long a principal is believed without asking; the safety net below NOTIFY."""
 REMEMBERED = 10_000
+SESSION_KEY_LIVES = timedelta(hours=1)
+END_SECONDS = 5.0
 GUESS_SECONDS = 1.0
 MOST_GUESSES = 1000
 REVOKED = "The API key was revoked."
@@ -39,21 +43,49 @@ async def create(
     chosen = _scopes(scopes)
     for field, rate in (("rate_per_minute", rate_per_minute), ("rate_per_hour", rate_per_hour)):
         if rate is not None and not 1 <= rate <= MOST_REQUESTS:
-            raise invalid(field, f"is a whole number from 1 to {MOST_REQUESTS}.")
+            raise invalid(field, f"must be a whole number from 1 to {MOST_REQUESTS}.")
     async with pool.acquire() as connection, connection.transaction():
-        account = await store.owner(connection, email.strip())
-        if account is None:
-            raise ApiError("not_found", f"There is no account {email}; `addtocrm accounts create` makes one.")
-        if account["plan"] != "pro":
-            raise ApiError("key_suspended_plan", why_unusable(account["plan"]))
+        account_id = await _usable_account(connection, email)
         token, id = new_token(), new_id("key")
         name = name.strip() or f"Key {token[-4:]}"
         rates = (rate_per_minute, rate_per_hour)
-        await store.insert(connection, id, account["id"], name, hash_token(token), PREFIX, token[-4:], chosen, rates)
+        await store.insert(connection, id, account_id, name, hash_token(token), PREFIX, token[-4:], chosen, rates)
         await events.append(
-            connection, account["id"], "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
+            connection, account_id, "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
         )
     return NewKey(token, id, name, chosen)
+
+
+async def create_for_session(
+    pool: Pool, email: str, scopes: list[str], session_id: str, name: str, actor: str
+) -> NewKey:
+    """A key that is revoked after SESSION_KEY_LIVES, and with its session, which has one at a time: the token of one
+    before is good no more. Raises ApiError as `create`."""
+    chosen, token = _scopes(scopes), new_token()
+    async with pool.acquire() as connection, connection.transaction():
+        account_id = await _usable_account(connection, email)
+        shown = (hash_token(token), PREFIX, token[-4:])
+        id = await store.put_for_session(connection, new_id("key"), account_id, name, shown, chosen, session_id)
+        if id is None:
+            raise ApiError("invalid_auth", "You are signed out. Sign in again.")
+        told = {"id": id, "name": name, "scopes": chosen}
+        await events.append(connection, account_id, "key.created", actor, None, told)
+    return NewKey(token, id, name, chosen)
+
+
+async def keep_ending(pool: Pool) -> None:
+    """Revokes the keys of sessions whose time is over, for as long as the process lives."""
+    await repeat("end_session_keys", END_SECONDS, lambda: store.end_of_sessions(pool, SESSION_KEY_LIVES))
+
+
+async def _usable_account(connection: Connection, email: str) -> str:
+    """The account of an email, where API keys work. Raises ApiError."""
+    account = await store.owner(connection, email.strip())
+    if account is None:
+        raise ApiError("not_found", f"There is no account {email}; `addtocrm accounts create` makes one.")
+    if account["plan"] != "pro":
+        raise ApiError("key_suspended_plan", why_unusable(account["plan"]))
+    return account["id"]
 
 
 def why_unusable(plan: str) -> str:

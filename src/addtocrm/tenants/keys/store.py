@@ -1,6 +1,7 @@
 """The SQL of keys."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -38,6 +39,42 @@ async def insert(
         last_four,
         list(scopes),
         *rates,
+    )
+
+
+async def put_for_session(
+    connection: Connection,
+    id: str,
+    account_id: str,
+    name: str,
+    shown: tuple[bytes, str, str],
+    scopes: tuple[Scope, ...],
+    session_id: str,
+) -> str | None:
+    """Gives a session a key, in place of one that it has; its id, or None where there is no such session. `shown` is
+    (hash, prefix, last four)."""
+    return await connection.fetchval(
+        """insert into keys (id, account_id, name, hash, prefix, last_four, scopes, session_id)
+           select $1, $2, $3, $4, $5, $6, $7, s.id from sessions s where s.id = $8 for key share
+           on conflict (session_id) do update set
+               hash = excluded.hash, last_four = excluded.last_four, scopes = excluded.scopes,
+               created_at = now(), revoked_at = null
+           returning id""",
+        id,
+        account_id,
+        name,
+        *shown,
+        list(scopes),
+        session_id,
+    )
+
+
+async def end_of_sessions(pool: Pool, lives: timedelta) -> None:
+    """Revokes the keys of sessions that are older than `lives`, with their events."""
+    await pool.execute(
+        "select revoke_session_key(k) from keys k "
+        "where session_id is not null and revoked_at is null and created_at <= now() - $1::interval",
+        lives,
     )
 
 

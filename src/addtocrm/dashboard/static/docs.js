@@ -1,4 +1,4 @@
-"use strict";
+// Sends requests from the page of the API reference.
 
 const key = document.getElementById("key");
 
@@ -36,12 +36,7 @@ async function send(form) {
 }
 
 document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.path) return;
   event.preventDefault();
   send(event.target);
-});
-
-document.addEventListener("click", async (event) => {
-  if (!event.target.matches(".copy")) return;
-  await navigator.clipboard.writeText(event.target.parentElement.querySelector("pre").textContent);
-  event.target.textContent = "Copied";
 });

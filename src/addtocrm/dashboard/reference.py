@@ -1,72 +1,40 @@
 """GET /, /openapi.json and /docs: one page, rendered from the document, that needs no internet."""
 
-import base64
-import hashlib
 import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
+from markupsafe import Markup
 
+from addtocrm.dashboard.page import TEMPLATES, html
+from addtocrm.dashboard.visitor import AnyRequest
 from addtocrm.web import openapi
 
 Json = dict[str, Any]
 
-STYLE = files("addtocrm.web").joinpath("docs.css").read_text("utf-8")
-SCRIPT = files("addtocrm.web").joinpath("docs.js").read_text("utf-8")
 DEEPEST = 3
 CODE = re.compile(r"`([^`]+)`")
 
-GUIDE = """
-<h2 id="start">Start</h2>
-<p>Put your key here to try requests on this page; it is kept until the page is closed, and goes nowhere else.</p>
-<label>Key <input id="key" type="password" autocomplete="off" placeholder="addtocrm_live_…"></label>
-<ul>
-<li>Every request carries <code>Authorization: Bearer addtocrm_live_…</code>; a key has the scopes <code>enrich</code>,
-<code>write</code>, <code>lists</code>, <code>read</code> or some of them.</li>
-<li>An answer is <code>{"data": …}</code>; a collection adds <code>next_cursor</code>, to be sent as
-<code>cursor</code> for the next page; a billable answer adds <code>cached</code>, <code>credits_deducted</code> and
-<code>credits_remaining</code>.</li>
-<li>A look-up costs one credit; the same one is free for 30 days, and what is not found is free.
-<code>refresh: true</code> asks afresh and pays.</li>
-<li>The answer of <code>POST /v1/people/enrich</code> goes into <code>POST /v1/crm/contacts</code> as it is:
-<code>{"person": &lt;its data&gt;}</code>. The same person twice is one contact.</li>
-<li>Errors are <code>{"error": {"type", "message", "request_id"}}</code>; a <code>validation_error</code> has
-<code>details</code> with each field's path. A 429 or 503 says in <code>Retry-After</code> how long to wait.</li>
-<li>Each key may send so many requests a minute and an hour; every answer says in <code>X-RateLimit-…</code> what is
-left.</li>
-<li><code>Idempotency-Key</code> on a POST makes a retry safe for 24 hours.</li>
-<li>Up to 10,000 look-ups go into one batch: it answers with a job, whose results come while it runs.</li>
-<li>The feed: <code>GET /v1/events?since=…</code> first, then <code>?cursor=</code> the last <code>next_cursor</code>:
-each event once, in one order.</li>
-</ul>
-"""
 
-
-def handlers(documented: Sequence[HTTPRouteHandler], base_url: str) -> list[HTTPRouteHandler]:
-    """The routes that describe `documented`, and the way to them."""
-    described = openapi.document(documented, base_url)
-    encoded = msgspec.json.encode(described)
-    page = _page(described, base_url).encode()
-    policy = (
-        f"default-src 'none'; connect-src 'self'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; "
-        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-    )
+def handlers(document: Json, base_url: str) -> list[HTTPRouteHandler]:
+    """The routes that show an OpenAPI document, and the way to the dashboard."""
+    encoded = msgspec.json.encode(document)
+    page = reference(document, base_url)
 
     @get("/openapi.json", sync_to_thread=False)
     def openapi_json() -> Response[bytes]:
         return Response(encoded, media_type="application/json")
 
     @get("/docs", sync_to_thread=False)
-    def docs() -> Response[bytes]:
-        return Response(page, media_type="text/html; charset=utf-8", headers={"content-security-policy": policy})
+    def docs(request: AnyRequest) -> Response[Any]:
+        return html(request, page)
 
     @get("/", sync_to_thread=False)
     def start() -> Redirect:
@@ -75,30 +43,26 @@ def handlers(documented: Sequence[HTTPRouteHandler], base_url: str) -> list[HTTP
     return [openapi_json, docs, start]
 
 
-def _hash(source: str) -> str:
-    """The source expression that lets this inline text pass (CSP Level 3, hash-source)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
-
-
-def _page(document: Json, base_url: str) -> str:
+def reference(document: Json, base_url: str, token: str = "", scopes: Sequence[str] = ()) -> str:
+    """The page about all endpoints of an OpenAPI document, with the key that requests are tried with."""
     by_tag: dict[str, list[tuple[str, str, Json]]] = {}
     for method, path, operation in openapi.endpoints(document):
         by_tag.setdefault(operation["tags"][0], []).append((method, path, operation))
     links = "".join(
-        f"<strong>{escape(tag)}</strong>"
-        + "".join(f'<a href="#{one["operationId"]}">{escape(one["summary"])}</a>' for _, _, one in listed)
+        f"<h2>{escape(tag)}</h2><ul>"
+        + "".join(f'<li><a href="#{one["operationId"]}">{escape(one["summary"])}</a></li>' for _, _, one in listed)
+        + "</ul>"
         for tag, listed in by_tag.items()
     )
-    sections = "".join(
+    articles = "".join(
         f"<h2>{escape(tag)}</h2>" + "".join(_article(*one, document, base_url) for one in listed)
         for tag, listed in by_tag.items()
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>AddToCRM API</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<style>{STYLE}</style></head><body><div class="page"><nav><a href="#start"><strong>Start</strong></a>'
-        f'{links}<a href="/openapi.json"><strong>openapi.json</strong></a></nav>'
-        f"<main><h1>AddToCRM API</h1>{GUIDE}{sections}</main></div><script>{SCRIPT}</script></body></html>"
+    return TEMPLATES.get_template("reference.html").render(
+        links=Markup(links),  # noqa: S704 (made of escaped texts)
+        articles=Markup(articles),  # noqa: S704
+        token=token,
+        scopes=scopes,
     )
 
 
@@ -116,8 +80,8 @@ def _article(method: str, path: str, operation: Json, document: Json, base_url: 
         for name, place, schema, text in rows
     )
     table = (
-        f"<details><summary>Fields</summary><table><tr><th>Field</th><th>In</th><th>Type</th><th></th></tr>{fields}"
-        "</table></details>"
+        f'<details><summary>Fields</summary><div class="table" tabindex="0"><table><thead><tr><th>Field</th>'
+        f"<th>In</th><th>Type</th><th>About</th></tr></thead><tbody>{fields}</tbody></table></div></details>"
         if fields
         else ""
     )
@@ -177,7 +141,10 @@ def _marked(text: str) -> str:
 
 
 def _block(text: str) -> str:
-    return f'<div class="block"><pre>{escape(text)}</pre><button type="button" class="copy">Copy</button></div>'
+    return (
+        f'<div class="copy"><pre tabindex="0"><code>{escape(text)}</code></pre>'
+        '<button type="button" class="small" data-copy hidden>Copy</button></div>'
+    )
 
 
 def _answer(operation: Json) -> str:
@@ -186,7 +153,7 @@ def _answer(operation: Json) -> str:
         example = answer["content"].get("application/json", {}).get("example")
         if status.startswith("2") and example is not None:
             shown = escape(json.dumps(example, indent=2, ensure_ascii=False))
-            return f"<details><summary>Answer {status}</summary><pre>{shown}</pre></details>"
+            return f'<details><summary>Answer {status}</summary><pre tabindex="0">{shown}</pre></details>'
     return ""
 
 
@@ -195,7 +162,7 @@ def _form(method: str, path: str, operation: Json, body: Json) -> str:
     if not operation["security"]:
         return ""
     inputs = "".join(
-        f'<label>{escape(one["name"])} <input name="{escape(one["name"])}" data-in="{one["in"]}"></label>'
+        f'<label class="field">{escape(one["name"])} <input name="{escape(one["name"])}" data-in="{one["in"]}"></label>'
         for one in operation["parameters"]
         if one["in"] in ("path", "query")
     )
@@ -203,7 +170,7 @@ def _form(method: str, path: str, operation: Json, body: Json) -> str:
     area = f'<textarea aria-label="Body" spellcheck="false">{shown}</textarea>' if body else ""
     return (
         f'<details><summary>Try it</summary><form data-method="{method}" data-path="{escape(path)}">{inputs}{area}'
-        "<button>Send</button><pre><output></output></pre></form></details>"
+        '<p><button class="primary">Send</button></p><pre tabindex="0"><output></output></pre></form></details>'
     )
 
 
