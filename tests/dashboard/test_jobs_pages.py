@@ -99,7 +99,11 @@ def test_what_is_held_goes_without_a_trace(server: Server) -> None:
     assert "Enter 1 to" in owner.post("/verify").text
     job = landed(owner.post("/verify", lines="no address\nnor this"))
     assert "0 lookups, at most 0 credits" in owner.get(job).text
-    assert landed(owner.post(f"{job}/cancel", on=job)) == "/verify"
+    broken = "update jobs set options = '[1]' where id = $1 returning id"
+    server.query(broken, job.removeprefix("/jobs/"))
+    crashed = owner.get(job)
+    assert crashed.status_code == 500 and "<h1>" in crashed.text and "Something failed on our side" in crashed.text
+    assert landed(owner.post(f"{job}/cancel", on="/lists")) == "/verify"
     assert owner.get(job).status_code == 404
     page = owner.get(landed(owner.post("/verify", lines="no address"))).text
     assert "This text is not an email address." in page and "invalid_syntax" not in page

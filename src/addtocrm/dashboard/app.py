@@ -63,5 +63,9 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
 
 def routes() -> Router:
     """The pages under /dashboard. Each needs a sign-in unless it says otherwise (see `guard`)."""
-    failures: dict[Any, Any] = {ApiError: page.answer_error, HTTPException: page.answer_http_exception}
+    failures: dict[Any, Any] = {
+        ApiError: page.answer_error,
+        HTTPException: page.answer_http_exception,
+        Exception: page.answer_crash,
+    }
     return Router("/dashboard", route_handlers=HANDLERS, before_request=guard.enter, exception_handlers=failures)

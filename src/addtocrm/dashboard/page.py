@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from litestar import Response
@@ -23,6 +24,8 @@ from addtocrm.dashboard.navigation import menu
 from addtocrm.dashboard.visitor import AnyRequest, visitor_of
 from addtocrm.tenants.members.model import at_least
 from addtocrm.web.exchange import exchange_of
+
+log = structlog.get_logger()
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -95,6 +98,11 @@ def answer_error(request: AnyRequest, error: ApiError) -> Response[str]:
     exchange = exchange_of(request.scope)
     exchange.result = error.type
     return page(request, "error.html", error.status, error=error, request_id=exchange.request_id)
+
+
+def answer_crash(request: AnyRequest, error: Exception) -> Response[str]:
+    log.error("crash", exc_info=error)
+    return answer_error(request, ApiError("internal_error", "Something failed on our side. Try again."))
 
 
 def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str]:

@@ -40,8 +40,8 @@ class Visitor(msgspec.Struct, frozen=True):
 
 
 def visitor_of(request: AnyRequest) -> Visitor:
-    """Who looks, as `guard.enter` found."""
-    return cast(Visitor, request.scope["addtocrm.visitor"])  # type: ignore[typeddict-item]
+    """Who looks, as `guard.enter` found; where that failed, nobody."""
+    return cast(Visitor, request.scope.get("addtocrm.visitor")) or Visitor(None, secrets.token_urlsafe(16))
 
 
 def signed_in(request: AnyRequest) -> Signed:
