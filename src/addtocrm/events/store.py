@@ -72,11 +72,10 @@ async def latest(
     """Up to `limit` events before a place, of one type or of all, the latest first."""
     return await pool.fetch(
         f"""select id, type, inserted, actor, request_id, data from events
-            where account_id = $1 and (inserted, id) < ($2, $3) {"and type = $5" if type else ""}
-            order by inserted desc, id desc limit $4""",
+            where account_id = $1 and (inserted, id) < ($2, $3) {"and type = $4" if type else ""}
+            order by inserted desc, id desc limit {limit}""",  # Unknown when planned, it is taken for a tenth of all.
         account_id,
         *before,
-        limit,
         *([type] if type else []),
     )
 

@@ -100,11 +100,10 @@ async def get(connection: Connection | Pool, account_id: str, id: str) -> asyncp
 async def page(pool: Pool, account_id: str, before: str | None, limit: int) -> list[asyncpg.Record]:
     """The jobs of an account before that one, the latest first; without those that are held."""
     return await pool.fetch(
-        f"""select * from jobs where account_id = $1 and ($2::text is null or id < $2) and not ({HELD})
-            order by id desc limit $3""",
+        f"""select * from jobs where account_id = $1 and id < coalesce($2, '~') and not ({HELD})
+            order by id desc limit {limit}""",  # Unknown when planned, the limit is taken for a tenth of all.
         account_id,
         before,
-        limit,
     )
 
 
