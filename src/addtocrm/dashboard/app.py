@@ -3,16 +3,18 @@
 from typing import Any
 
 from litestar import Response, Router, get
-from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from addtocrm.core.errors import ApiError
-from addtocrm.dashboard import assets, guard, page
+from addtocrm.dashboard import assets, guard, sure
+from addtocrm.dashboard.page import FAILURES
 from addtocrm.dashboard.pages import (
+    confirm,
     connection,
     contacts,
     enrich,
     events,
+    factors,
     forgot,
     guides,
     jobs,
@@ -23,12 +25,14 @@ from addtocrm.dashboard.pages import (
     operator,
     overview,
     search,
+    second_step,
     security,
     sign_in,
     trying,
     usage,
     verify,
 )
+from addtocrm.dashboard.visitor import AnyRequest
 
 
 @get("/{rest:path}", opt=guard.opened(), sync_to_thread=False)
@@ -39,6 +43,8 @@ def missing(rest: str) -> Response[str]:
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
     assets.asset,
     *sign_in.handlers,
+    *second_step.handlers,
+    *confirm.handlers,
     *joining.handlers,
     *forgot.handlers,
     *overview.handlers,
@@ -57,15 +63,15 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *guides.handlers,
     *trying.handlers,
     *operator.handlers,
+    *factors.handlers,
     missing,
 )
 
 
 def routes() -> Router:
     """The pages under /dashboard. Each needs a sign-in unless it says otherwise (see `guard`)."""
-    failures: dict[Any, Any] = {
-        ApiError: page.answer_error,
-        HTTPException: page.answer_http_exception,
-        Exception: page.answer_crash,
-    }
-    return Router("/dashboard", route_handlers=HANDLERS, before_request=guard.enter, exception_handlers=failures)
+    return Router("/dashboard", route_handlers=HANDLERS, before_request=_enter, exception_handlers=FAILURES)
+
+
+async def _enter(request: AnyRequest) -> Response[Any] | None:
+    return await guard.enter(request) or await sure.ask(request)

@@ -6,8 +6,7 @@ from litestar.datastructures import Cookie
 from addtocrm.core.settings import Settings
 from addtocrm.dashboard.visitor import AnyRequest
 
-SESSION, FORM, LINK = "session", "form", "link"
-SESSION_SECONDS = 30 * 86_400
+SESSION, FORM, LINK, HALF = "session", "form", "link", "half"
 
 
 def read(request: AnyRequest, name: str) -> str:

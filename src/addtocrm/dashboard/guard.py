@@ -13,6 +13,7 @@ from addtocrm.dashboard.visitor import AnyRequest, Visitor
 from addtocrm.tenants.keys.service import why_unusable
 from addtocrm.tenants.members.model import Role, at_least
 from addtocrm.tenants.sessions import service as sessions
+from addtocrm.web.context import NORMAL_PATH
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 CONFIRMED = timedelta(hours=1)
@@ -44,12 +45,17 @@ async def enter(request: AnyRequest) -> Redirect | None:
     """Finds out who looks. Sends away who must sign in first. Raises ApiError for a foreign form, and for a page that
     is not theirs to see."""
     token = cookies.read(request, cookies.SESSION)
-    signed = await sessions.find(request.app.state.pool, token) if token else None
+    signed, renewed = await sessions.find(request.app.state.pool, token) if token else (None, False)
     secret = token if signed else cookies.read(request, cookies.FORM) or secrets.token_urlsafe(16)
-    visitor = Visitor(signed, secret)
+    visitor = Visitor(signed, secret, renewed)
     request.scope["addtocrm.visitor"] = visitor  # type: ignore[typeddict-unknown-key]
     if request.method not in SAFE:
         await _check_origin(request, visitor)
+    path: str = request.scope["raw_path"].decode("latin-1")
+    if path == "/dashboard/":
+        return Redirect("/dashboard", status_code=303)
+    if not NORMAL_PATH.fullmatch(path):
+        raise ApiError("not_found", "There is no such page.")
     opt = request.route_handler.opt
     if opt.get("open"):
         return None
@@ -74,13 +80,17 @@ def place(text: str) -> str:
     return text if PLACE.fullmatch(text) else "/dashboard"
 
 
+def came_from(request: AnyRequest) -> str:
+    """The page that a form is on."""
+    referer = request.headers.get("referer", "")
+    ours = next((one for one in _ours(request) if referer.startswith(f"{one}/")), None)
+    return place(referer.removeprefix(ours).partition("?")[0]) if ours else "/dashboard"
+
+
 def _next(request: AnyRequest) -> str:
     """Where to go on, as a query: the page, or that from which a form came."""
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    if request.method not in SAFE:
-        came = next((one for one in _ours(request) if request.headers.get("referer", "").startswith(f"{one}/")), None)
-        here = request.headers["referer"].removeprefix(came).partition("?")[0] if came else "/dashboard"
-    return f"?next={quote(place(here))}"
+    return f"?next={quote(place(here) if request.method in SAFE else came_from(request))}"
 
 
 async def _check_origin(request: AnyRequest, visitor: Visitor) -> None:

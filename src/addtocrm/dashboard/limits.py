@@ -1,14 +1,33 @@
 """How often somebody may try to sign in."""
 
+from typing import Literal
+
 from addtocrm.dashboard.visitor import AnyRequest, address_of
+
+What = Literal["sign-in", "code", "mail"]
 
 TRIES_A_MINUTE, TRIES_AN_HOUR = 10, 50
 """From one address, and for one member from anywhere."""
+CODES_AN_HOUR = 20
+"""For one member, where a guess is one of six digits."""
 
 
-async def count_try(request: AnyRequest, email: str, what: str = "sign-in") -> None:
-    """Counts a try to prove who somebody is (or another `what`), on all hosts together. Raises ApiError for one too
-    many, whether there is such a member or not."""
-    who = email.strip().lower()[:320]
-    for subject in (f"{what}:address:{address_of(request)}", f"{what}:email:{who}"):
-        (await request.app.state.limiter.take(subject, TRIES_A_MINUTE, TRIES_AN_HOUR)).refuse_if_spent()
+async def count_try(request: AnyRequest, who: str, what: What = "sign-in") -> None:
+    """Counts a try to prove to be `who` (an email as it was typed, or a member's id), on all hosts together. Raises
+    ApiError for one too many, whether there is such a member or not."""
+    await _count(request, f"{what}:address:{address_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
+    await _count(
+        request,
+        f"{what}:email:{who.strip().lower()[:320]}",
+        TRIES_A_MINUTE,
+        CODES_AN_HOUR if what == "code" else TRIES_AN_HOUR,
+    )
+
+
+async def count_passkey(request: AnyRequest) -> None:
+    """Counts a use of a passkey, which nobody guesses, from one address."""
+    await _count(request, f"passkey:address:{address_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
+
+
+async def _count(request: AnyRequest, subject: str, a_minute: int, an_hour: int) -> None:
+    (await request.app.state.limiter.take(subject, a_minute, an_hour)).refuse_if_spent()

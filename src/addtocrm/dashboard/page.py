@@ -20,9 +20,11 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.records.person import Person
 from addtocrm.core.times import parse
 from addtocrm.dashboard import assets, cookies, words
+from addtocrm.dashboard.browsers import readable
 from addtocrm.dashboard.navigation import menu
-from addtocrm.dashboard.visitor import AnyRequest, visitor_of
+from addtocrm.dashboard.visitor import AnyRequest, Visitor, visitor_of
 from addtocrm.tenants.members.model import at_least
+from addtocrm.tenants.sessions import service as sessions
 from addtocrm.web.exchange import exchange_of
 
 log = structlog.get_logger()
@@ -72,6 +74,8 @@ def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -
         **values,
     )
     response = html(request, body, status)
+    if visitor.renewed:
+        cookies.put(request, response, cookies.SESSION, visitor.secret, int(sessions.IDLE.total_seconds()))
     if signed is None and cookies.read(request, cookies.FORM) != visitor.secret:
         cookies.put(request, response, cookies.FORM, visitor.secret)
     return response
@@ -97,7 +101,25 @@ def answer_error(request: AnyRequest, error: ApiError) -> Response[str]:
     """A page that says what is wrong."""
     exchange = exchange_of(request.scope)
     exchange.result = error.type
-    return page(request, "error.html", error.status, error=error, request_id=exchange.request_id)
+    unknown = Visitor(None, cookies.read(request, cookies.FORM))  # where it failed before it was known who looks
+    request.scope.setdefault("addtocrm.visitor", unknown)  # type: ignore[typeddict-item]
+    response = page(request, "error.html", error.status, error=error, request_id=exchange.request_id)
+    if error.retry_after_seconds is not None:
+        response.headers["retry-after"] = str(error.retry_after_seconds)
+    return response
+
+
+def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str]:
+    match error.status_code:
+        case 404:
+            known = ApiError("not_found", "There is no such page.")
+        case 405:
+            known = ApiError("validation_error", "This page does not take that. Go back and try again.", status=405)
+        case 413:
+            known = ApiError("validation_error", "That is too large. Send less at a time.", status=413)
+        case _:
+            known = ApiError("validation_error", "The form cannot be understood. Go back and try again.")
+    return answer_error(request, known)
 
 
 def answer_crash(request: AnyRequest, error: Exception) -> Response[str]:
@@ -105,15 +127,12 @@ def answer_crash(request: AnyRequest, error: Exception) -> Response[str]:
     return answer_error(request, ApiError("internal_error", "Something failed on our side. Try again."))
 
 
-def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str]:
-    match error.status_code:
-        case 404 | 405:
-            known = ApiError("not_found", "There is no such page.")
-        case 413:
-            known = ApiError("validation_error", "That is too large. Send less at a time.", status=413)
-        case _:
-            known = ApiError("validation_error", "The form cannot be understood. Go back and try again.")
-    return answer_error(request, known)
+FAILURES: dict[Any, Any] = {
+    ApiError: answer_error,
+    HTTPException: answer_http_exception,
+    Exception: answer_crash,
+}
+"""What answers where a page fails, or is not there."""
 
 
 def _when(time: datetime) -> Markup:
@@ -193,6 +212,7 @@ FILTERS: dict[str, Any] = {
     "outcome_of": words.outcome_of,
     "reason": words.REASONS.__getitem__,
     "action": words.ACTIONS.__getitem__,
+    "browser": readable,
 }
 TEMPLATES.filters.update(FILTERS)
 GLOBALS: dict[str, Any] = {"asset": assets.address, "may": _may, "source": _source}

@@ -17,10 +17,11 @@ SALT_BYTES = 8
 
 class Visitor(msgspec.Struct, frozen=True):
     """Who looks at a page: `signed` is None for nobody known. `secret` is what their cookie has, from which the token
-    in each form is made."""
+    in each form is made; `renewed` says that the cookie is to live longer, as the session does."""
 
     signed: Signed | None
     secret: str
+    renewed: bool = False
 
     @property
     def csrf(self) -> str:

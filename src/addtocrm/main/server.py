@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import lru_cache
 from typing import Any, cast
@@ -23,6 +23,7 @@ from addtocrm.crm import routes as crm
 from addtocrm.dashboard import app as dashboard
 from addtocrm.dashboard import reference
 from addtocrm.dashboard.live import Live
+from addtocrm.dashboard.page import FAILURES
 from addtocrm.events import routes as event_routes
 from addtocrm.gate.asgi import PAGES, Gate
 from addtocrm.jobs import routes as jobs
@@ -82,7 +83,7 @@ def build(services: Services, live: Live) -> Gate:
         state=State(
             {"settings": services.settings, "pool": services.pool, "limiter": services.limiter, "document": document}
         ),
-        exception_handlers=failures.handlers,
+        exception_handlers={kind: _of_place(api, FAILURES[kind]) for kind, api in failures.handlers.items()},
         request_max_body_size=services.settings.max_body_bytes,
         openapi_config=None,
         logging_config=None,
@@ -90,7 +91,8 @@ def build(services: Services, live: Live) -> Gate:
 
     @lru_cache(1024)
     def find(path: str, method: str) -> Route | None:
-        require_normal(path)
+        if not path.startswith(PAGES):
+            require_normal(path)
         try:
             _, handler, _, _, template = routes.asgi_router.handle_routing(path=path, method=cast(Any, method))
         except HTTPException:
@@ -101,6 +103,15 @@ def build(services: Services, live: Live) -> Gate:
         return Route(template, endpoint.scopes, endpoint.all_scopes, endpoint.body is not None) if endpoint else None
 
     return Gate(routes, services, {path for handler in open_to_all for path in handler.paths}, find)
+
+
+def _of_place(api: Callable[..., Any], pages: Callable[..., Any]) -> Callable[..., Any]:
+    """What answers a failure before it is known whose path it is: to people by a page, to programs by JSON."""
+
+    def answer(request: Any, error: Any) -> Any:
+        return (pages if request.url.path.startswith(PAGES) else api)(request, error)
+
+    return answer
 
 
 class Server:

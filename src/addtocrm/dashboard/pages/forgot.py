@@ -5,7 +5,6 @@ from litestar import Response, get, post
 
 from addtocrm.core import letters
 from addtocrm.core.db.pool import Pool
-from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.background import in_background
@@ -31,19 +30,16 @@ class Forgotten(msgspec.Struct, frozen=True):
 
 @get("/forgot", opt=opened(), sync_to_thread=False)
 def show(request: AnyRequest) -> Response[str]:
-    return page(request, "forgot.html", sent=False, fault="", email="")
+    return page(request, "forgot.html", sent=False, email="")
 
 
 @post("/forgot", opt=opened(), status_code=200)
 async def ask(request: AnyRequest, pool: Pool) -> Response[str]:
     """Answers alike, and as fast, whether there is such a member or not."""
     asked = await forms.read(request, Forgotten)
-    try:
-        await count_try(request, asked.email, "mail")
-    except ApiError as error:
-        return page(request, "forgot.html", error.status, sent=False, fault=error.message, email=asked.email)
+    await count_try(request, asked.email, "mail")
     in_background(_send(pool, request.app.state.settings, asked.email))
-    return page(request, "forgot.html", sent=True, fault="", email=asked.email)
+    return page(request, "forgot.html", sent=True, email=asked.email)
 
 
 async def _send(pool: Pool, settings: Settings, email: str) -> None:

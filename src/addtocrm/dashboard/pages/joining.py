@@ -12,10 +12,10 @@ from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.settings import Settings
 from addtocrm.dashboard import cookies, forms
 from addtocrm.dashboard.background import in_background
+from addtocrm.dashboard.entering import let_in
 from addtocrm.dashboard.guard import opened
 from addtocrm.dashboard.limits import count_try
 from addtocrm.dashboard.page import go, page
-from addtocrm.dashboard.pages.sign_in import let_in
 from addtocrm.dashboard.visitor import AnyRequest, address_of
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.audit import service as audit
@@ -162,8 +162,8 @@ async def sign_up(request: AnyRequest, pool: Pool) -> Response[str]:
     """Sends a link to the address, which proves whose it is. Answers alike whether somebody has it or not."""
     _check_open(request)
     asked = await forms.read(request, NewOwner)
+    await count_try(request, asked.email, "mail")
     try:
-        await count_try(request, asked.email, "mail")
         email = members.address(asked.email)
     except ApiError as error:
         return page(request, "sign_up.html", error.status, email=asked.email, fault=error.message, sent=False)

@@ -6,22 +6,36 @@ import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect
 
+from addtocrm.core import letters
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.dashboard import forms
+from addtocrm.dashboard.background import in_background
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.pages.joining import address_for
 from addtocrm.dashboard.visitor import AnyRequest, address_of, caller_of, signed_in
 from addtocrm.tenants.audit import service as audit
+from addtocrm.tenants.factors import service as factors
 from addtocrm.tenants.members import service
 from addtocrm.tenants.members.model import ROLES, Role, at_least
+from addtocrm.tenants.sessions import service as sessions
 
 ALLOWS: dict[Role, str] = {
     "owner": "Everything, also who is an owner.",
     "admin": "Everything but changing owners: API keys, the connection, members.",
     "member": "Enrich, search, verify, lists and contacts.",
 }
+
+
+SAID = {"reset": "The second step is reset. We have told them by email."}
+AUDIT_PAGE = 50
+RESET = """{by} has reset the second step of your sign-in to AddToCRM: your authenticator app, passkeys and recovery
+codes do not work any more, and you are signed out. Sign in with your password, and set them up again under Sign-in
+and security.
+
+If you did not ask for this, talk to {by}, and choose a new password.
+"""
 
 
 class Invited(msgspec.Struct, frozen=True):
@@ -77,6 +91,31 @@ async def remove(request: AnyRequest, id: str, pool: Pool) -> Redirect:
     return go("/dashboard/members")
 
 
+@post("/members/{id:str}/reset", opt=needs("owner", recent=True), status_code=200)
+async def reset(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+    """Takes the second step, and every session, from a member who lost what it needs."""
+    await _check_other(request, pool, id)
+    member = await service.get(pool, id)
+    await factors.reset(pool, id)
+    await sessions.end_others(pool, id)
+    await _note(request, pool, "second_step.reset", email=member.email)
+    settings, by = request.app.state.settings, signed_in(request).email
+    in_background(letters.send(settings, member.email, "Your second step was reset", RESET.format(by=by)))
+    return go("/dashboard/members", said="reset")
+
+
+@get("/members/audit", opt=needs("admin"))
+async def show_audit(request: AnyRequest, pool: Pool) -> Response[str]:
+    account_id = signed_in(request).account_id
+    entries = await audit.page(
+        pool, account_id, request.query_params.get("cursor", "").replace("\0", "") or None, AUDIT_PAGE + 1
+    )
+    shown = entries[:AUDIT_PAGE]
+    names = await service.names(pool, account_id, {one.actor for one in shown})
+    cursor = shown[-1].id if len(entries) > AUDIT_PAGE else None
+    return page(request, "audit.html", entries=shown, names=names, cursor=cursor)
+
+
 def _check(request: AnyRequest, role: Role) -> None:
     """Nobody gives a role that is more than their own."""
     if not at_least(signed_in(request).role, role):
@@ -98,12 +137,11 @@ async def _note(request: AnyRequest, pool: Pool, action: Any, **detail: str) -> 
 
 async def _page(request: AnyRequest, pool: Pool, status: int = 200, **values: Any) -> Response[str]:
     account_id = signed_in(request).account_id
-    members = await service.of_account(pool, account_id)
     shown = {
-        "members": members,
-        "emails": {f"user:{member.id}": member.email for member in members},
+        "members": await service.of_account(pool, account_id),
         "invitations": await service.invitations(pool, account_id),
-        "entries": await audit.page(pool, account_id),
+        "two_steps": await factors.members_with(pool, account_id) if at_least(signed_in(request).role, "admin") else (),
+        "said": SAID.get(request.query_params.get("said", ""), ""),
         "roles": [role for role in ROLES if at_least(signed_in(request).role, role)],
         "allows": ALLOWS,
         "email": "",
@@ -114,4 +152,4 @@ async def _page(request: AnyRequest, pool: Pool, status: int = 200, **values: An
     return page(request, "members.html", status, **{**shown, **values})
 
 
-handlers = (show, invite, withdraw, change_role, remove)
+handlers = (show, invite, withdraw, change_role, remove, reset, show_audit)

@@ -9,23 +9,19 @@ from litestar.response import Redirect
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.dashboard import cookies, forms, guard
+from addtocrm.dashboard.entering import let_in, note_failure
 from addtocrm.dashboard.guard import needs, opened
 from addtocrm.dashboard.limits import count_try
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, address_of, signed_in, visitor_of
 from addtocrm.tenants.audit import service as audit
+from addtocrm.tenants.factors import passkeys
 from addtocrm.tenants.members import service as members
-from addtocrm.tenants.members.model import Member
 from addtocrm.tenants.sessions import service as sessions
 
 
 class Credentials(msgspec.Struct, frozen=True):
     email: str = ""
-    password: str = ""
-    next: str = ""
-
-
-class Proof(msgspec.Struct, frozen=True):
     password: str = ""
     next: str = ""
 
@@ -41,10 +37,11 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
 @post("/sign-in", opt=opened(), status_code=200)
 async def sign_in(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     asked = await forms.read(request, Credentials)
+    await count_try(request, asked.email)
     try:
-        await count_try(request, asked.email)
         member = await members.prove(pool, asked.email, asked.password)
     except ApiError as error:
+        note_failure(request, pool, asked.email, "password")
         return _form(request, error.status, next=asked.next, email=asked.email, error=error.message)
     return await let_in(request, pool, member, asked.next)
 
@@ -59,38 +56,10 @@ async def sign_out(request: AnyRequest, pool: Pool) -> Redirect:
     return response
 
 
-@get("/confirm", opt=needs(), sync_to_thread=False)
-def ask_again(request: AnyRequest) -> Response[str]:
-    return page(request, "confirm.html", next=request.query_params.get("next", ""), error="")
-
-
-@post("/confirm", opt=needs(), status_code=200)
-async def confirm(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
-    asked = await forms.read(request, Proof)
-    signed = signed_in(request)
-    try:
-        await count_try(request, signed.email)
-        await members.prove(pool, signed.email, asked.password)
-    except ApiError as error:
-        return page(request, "confirm.html", error.status, next=asked.next, error=error.message)
-    await sessions.confirm(pool, signed.session_id)
-    return go(guard.place(asked.next))
-
-
-async def let_in(request: AnyRequest, pool: Pool, member: Member, next: str = "") -> Redirect:
-    """Signs a member in who has proved who they are, in a session of its own, and goes on at `next`."""
-    token = await sessions.begin(pool, member.id, address_of(request), request.headers.get("user-agent", ""))
-    await audit.note(pool, member.account_id, f"user:{member.id}", "signed_in", address_of(request))
-    response = go(guard.place(next))
-    cookies.put(request, response, cookies.SESSION, token, cookies.SESSION_SECONDS)
-    return response
-
-
 def _form(request: AnyRequest, status: int = 200, **values: Any) -> Response[str]:
-    open_signup: bool = request.app.state.settings.open_signup
-    return page(
-        request, "sign_in.html", status, **{"email": "", "error": "", "first": False, "open": open_signup, **values}
-    )
+    settings = request.app.state.settings
+    shown = {"email": "", "error": "", "first": False, "open": settings.open_signup}
+    return page(request, "sign_in.html", status, site=passkeys.site(settings.base_url), **{**shown, **values})
 
 
-handlers = (show, sign_in, sign_out, ask_again, confirm)
+handlers = (show, sign_in, sign_out)

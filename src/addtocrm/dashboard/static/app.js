@@ -62,13 +62,16 @@ for (const form of document.querySelectorAll("[data-drop]")) {
 }
 
 document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !confirm(question)) event.preventDefault();
+  const { question, sure } = event.target.elements;
+  if (!question || sure) return;
+  if (!confirm(question.value)) event.preventDefault();
+  else event.target.addEventListener("formdata", ({ formData }) => formData.set("sure", "yes"), { once: true });
 });
 
 // `g` and a letter goes to a page, `/` to the first field, as where people work by keyboard.
 let going = 0;
 document.addEventListener("keydown", (event) => {
+  if ("noShortcuts" in document.body.dataset) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
   if (event.key === "/") {
     const field = document.querySelector("main input:not([type=hidden]), main textarea");

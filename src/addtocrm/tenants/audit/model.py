@@ -7,6 +7,8 @@ import msgspec
 
 Action = Literal[
     "account.created",
+    "authenticator_app.added",
+    "authenticator_app.removed",
     "crm.connected",
     "crm.disconnected",
     "crm.switched",
@@ -25,16 +27,23 @@ Action = Literal[
     "operator.suspended",
     "operator.unmarked",
     "operator.unsuspended",
+    "passkey.added",
+    "passkey.removed",
     "password.changed",
     "password.reset",
+    "recovery_code.used",
+    "recovery_codes.made",
+    "second_step.reset",
     "session.ended",
+    "sign_in.failed",
     "signed_in",
     "signed_out",
 ]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An action: by `actor` (`user:<id>` or `operator`), from an address; `detail` says of what, never a secret."""
+    """An action: by `actor` (`user:<id>`, `operator`, or `nobody` for a sign-in that failed), from an address; `detail`
+    says of what, never a secret."""
 
     id: str
     at: datetime

@@ -1,5 +1,6 @@
 """The audit log: sensitive actions of people, which nothing changes afterwards."""
 
+from datetime import timedelta
 from typing import Any
 
 from addtocrm.core.db.pool import Connection, Pool
@@ -7,11 +8,15 @@ from addtocrm.core.ids import new_id
 from addtocrm.tenants.audit import store
 from addtocrm.tenants.audit.model import Action, By, Entry, OperatorEntry
 
+NOBODY = "nobody"
+"""The actor of a sign-in that failed."""
+FAILURES_KEPT = timedelta(days=90)
+
 
 async def note(
     pool: Pool | Connection, account_id: str, actor: str, action: Action, address: str, **detail: Any
 ) -> None:
-    """Keeps that `actor` (`user:<id>`) did something, from `address`. `detail` holds no secret."""
+    """Keeps that `actor` (`user:<id>`, `operator`, NOBODY) did something, from `address`. `detail` holds no secret."""
     await store.insert(pool, new_id("aud"), account_id, actor, action, detail, address)
 
 
@@ -33,3 +38,8 @@ async def of_operators(
 ) -> list[OperatorEntry]:
     """What operators did (to one account), the newest first; `before` as with `page`."""
     return await store.of_operators(pool, account_id, before, limit)
+
+
+async def delete_failures(pool: Pool) -> None:
+    """Deletes failed sign-ins of long ago, of which anybody can make many."""
+    await store.delete_failures(pool, FAILURES_KEPT)

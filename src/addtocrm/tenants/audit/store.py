@@ -1,5 +1,6 @@
 """The SQL of the audit log."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -55,3 +56,7 @@ async def of_operators(pool: Pool, account_id: str | None, before: str | None, l
         limit,
     )
     return [OperatorEntry(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in rows]
+
+
+async def delete_failures(pool: Pool, age: timedelta) -> None:
+    await pool.execute("delete from audit where action = 'sign_in.failed' and at < now() - $1::interval", age)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from addtocrm.core import identifiers
@@ -98,6 +99,19 @@ async def of_account(pool: Pool, account_id: str) -> list[Member]:
 async def last_seen(pool: Pool, account_id: str) -> dict[str, datetime]:
     """When the members of an account, by their ids, were last here; nobody whose sessions have ended."""
     return await store.last_seen(pool, account_id)
+
+
+async def names(pool: Pool, account_id: str, actors: Collection[str]) -> dict[str, str]:
+    """The addresses of those `actors` (`user:<id>`) who are, or were, members of an account."""
+    found = await store.emails(
+        pool, account_id, [one.removeprefix("user:") for one in actors if one.startswith("user:")]
+    )
+    return {f"user:{id}": email for id, email in found.items()}
+
+
+async def set_shortcuts(pool: Pool, member_id: str, on: bool) -> None:
+    """Whether single keys lead a member to pages."""
+    await store.set_shortcuts(pool, member_id, on)
 
 
 async def known(connection: Connection, email: str) -> Member | None:

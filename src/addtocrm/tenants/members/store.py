@@ -1,5 +1,6 @@
 """The SQL of members and their links."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -79,8 +80,27 @@ async def set_role(connection: Connection, id: str, role: Role) -> None:
     await connection.execute("update members set role = $2 where id = $1", id, role)
 
 
+async def set_shortcuts(pool: Pool, id: str, on: bool) -> None:
+    await pool.execute("update members set shortcuts = $2 where id = $1", id, on)
+
+
 async def delete(connection: Connection, id: str) -> None:
-    await connection.execute("delete from members where id = $1", id)
+    await connection.execute(
+        """with gone as (delete from members where id = $1 returning id, account_id, email)
+           insert into former_members select id, account_id, email from gone""",
+        id,
+    )
+
+
+async def emails(pool: Pool, account_id: str, ids: Collection[str]) -> dict[str, str]:
+    """The addresses of members, also of those who left."""
+    rows = await pool.fetch(
+        """select id, email from members where account_id = $1 and id = any($2)
+           union all select id, email from former_members where account_id = $1 and id = any($2)""",
+        account_id,
+        list(ids),
+    )
+    return {row["id"]: row["email"] for row in rows}
 
 
 async def insert_link(connection: Connection | Pool, hash: bytes, id: str, link: Link, lives: timedelta) -> None:

@@ -19,7 +19,8 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """Who is signed in by a token, for which account. `confirmed_at` is when they last proved who they are."""
+    """Who is signed in by a token, for which account. `confirmed_at` is when they last proved who they are; with
+    `two_steps` a password is not enough for that. `shortcuts` says whether single keys lead to pages."""
 
     session_id: str
     member_id: str
@@ -27,6 +28,8 @@ class Signed(msgspec.Struct, frozen=True):
     role: Role
     operator: bool
     has_password: bool
+    two_steps: bool
+    shortcuts: bool
     account_id: str
     account_email: str
     plan: Plan

@@ -7,11 +7,17 @@ from datetime import timedelta
 from addtocrm.core.background import repeat
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.ids import new_id
+from addtocrm.tenants.audit import service as audit
+from addtocrm.tenants.factors import service as factors
 from addtocrm.tenants.sessions import store
 from addtocrm.tenants.sessions.model import Session, Signed
 
 IDLE = timedelta(days=30)
 """A session that is not used for so long has ended."""
+LONGEST = timedelta(days=180)
+"""After so long it has ended, however much it is used."""
+HALF = timedelta(minutes=10)
+"""For so long the second step waits for who gave their password."""
 TOUCHED = timedelta(minutes=1)
 DELETE_SECONDS = 3600.0
 LONGEST_AGENT = 300
@@ -24,12 +30,27 @@ async def begin(pool: Pool, member_id: str, address: str, agent: str) -> str:
     return token
 
 
-async def find(pool: Pool, token: str) -> Signed | None:
-    """Who is signed in by this token; None for nobody."""
-    found = await store.find(pool, _hash(token), IDLE)
-    if found:
-        await store.touch(pool, _hash(token), TOUCHED)
-    return found
+async def find(pool: Pool, token: str) -> tuple[Signed | None, bool]:
+    """Who is signed in by this token, None for nobody; and whether the session lives longer by this use of it."""
+    found = await store.find(pool, _hash(token), IDLE, LONGEST)
+    return found, found is not None and await store.touch(pool, _hash(token), TOUCHED)
+
+
+async def begin_half(pool: Pool, member_id: str) -> str:
+    """A token that says no more than that a member gave their password, and has the second step before them."""
+    token = secrets.token_urlsafe(32)
+    await store.insert_half(pool, _hash(token), member_id, HALF)
+    return token
+
+
+async def half(pool: Pool, token: str) -> str | None:
+    """The id of the member who has the second step before them."""
+    return await store.half(pool, _hash(token))
+
+
+async def end_half(pool: Pool, token: str) -> bool:
+    """Uses the token up, with the second step done; False where it is used or too old."""
+    return await store.take_half(pool, _hash(token))
 
 
 async def confirm(pool: Pool, id: str) -> None:
@@ -39,7 +60,7 @@ async def confirm(pool: Pool, id: str) -> None:
 
 async def of_member(pool: Pool, member_id: str) -> list[Session]:
     """Where a member is signed in, the last used first."""
-    return await store.of_member(pool, member_id, IDLE)
+    return await store.of_member(pool, member_id, IDLE, LONGEST)
 
 
 async def end(pool: Pool, member_id: str, id: str) -> bool:
@@ -48,13 +69,20 @@ async def end(pool: Pool, member_id: str, id: str) -> bool:
 
 
 async def end_others(pool: Pool, member_id: str, but: str | None = None) -> int:
-    """Signs a member out everywhere `but` in one session; gives in how many."""
+    """Signs a member out everywhere `but` in one session, also where they are about to sign in; gives in how many."""
+    await store.delete_halves(pool, member_id)
     return await store.delete(pool, member_id, None, but)
 
 
 async def keep_deleting(pool: Pool) -> None:
-    """Deletes sessions and links that have ended, for as long as the process lives."""
-    await repeat("delete_sessions", DELETE_SECONDS, lambda: store.delete_idle(pool, IDLE))
+    """Deletes sessions, and what leads to one, that have ended, for as long as the process lives."""
+
+    async def delete() -> None:
+        await store.delete_ended(pool, IDLE, LONGEST)
+        await factors.delete_expired(pool)
+        await audit.delete_failures(pool)
+
+    await repeat("delete_sessions", DELETE_SECONDS, delete)
 
 
 def _hash(token: str) -> bytes:

@@ -17,24 +17,30 @@ async def insert(pool: Pool | Connection, hash: bytes, id: str, member_id: str, 
     )
 
 
-async def find(pool: Pool, hash: bytes, idle: timedelta) -> Signed | None:
-    """Whose session it is, where it was used within `idle`."""
+async def find(pool: Pool, hash: bytes, idle: timedelta, longest: timedelta) -> Signed | None:
+    """Whose session it is, where it was used within `idle` and began within `longest`."""
     row = await pool.fetchrow(
         """select s.id as session_id, m.id as member_id, m.email, m.role, m.operator,
-                  m.password is not null as has_password, a.id as account_id,
+                  m.password is not null as has_password, m.shortcuts, a.id as account_id,
+                  (exists (select from authenticator_apps f where f.member_id = m.id and confirmed_at is not null)
+                   or exists (select from passkeys p where p.member_id = m.id)) as two_steps,
                   a.email as account_email, a.plan, a.suspended_at is not null as suspended, a.available as credits,
                   s.confirmed_at
            from sessions s join members m on m.id = s.member_id join accounts a on a.id = m.account_id
-           where s.hash = $1 and s.seen_at > now() - $2::interval""",
+           where s.hash = $1 and s.seen_at > now() - $2::interval and s.created_at > now() - $3::interval""",
         hash,
         idle,
+        longest,
     )
     return Signed(**row) if row else None
 
 
-async def touch(pool: Pool, hash: bytes, every: timedelta) -> None:
-    await pool.execute(
-        "update sessions set seen_at = now() where hash = $1 and seen_at < now() - $2::interval", hash, every
+async def touch(pool: Pool, hash: bytes, every: timedelta) -> bool:
+    """Notes that a session is used, at most once in `every`; gives whether it did."""
+    return await pool.fetchval(
+        "update sessions set seen_at = now() where hash = $1 and seen_at < now() - $2::interval returning true",
+        hash,
+        every,
     )
 
 
@@ -42,12 +48,14 @@ async def confirm(pool: Pool, id: str) -> None:
     await pool.execute("update sessions set confirmed_at = now() where id = $1", id)
 
 
-async def of_member(pool: Pool, member_id: str, idle: timedelta) -> list[Session]:
+async def of_member(pool: Pool, member_id: str, idle: timedelta, longest: timedelta) -> list[Session]:
     rows = await pool.fetch(
         """select id, address, agent, created_at, seen_at from sessions
-           where member_id = $1 and seen_at > now() - $2::interval order by seen_at desc""",
+           where member_id = $1 and seen_at > now() - $2::interval and created_at > now() - $3::interval
+           order by seen_at desc""",
         member_id,
         idle,
+        longest,
     )
     return [Session(**row) for row in rows]
 
@@ -64,6 +72,25 @@ async def delete(pool: Pool, member_id: str, id: str | None, but: str | None) ->
     return int(done.rpartition(" ")[2])
 
 
-async def delete_idle(pool: Pool, idle: timedelta) -> None:
-    await pool.execute("delete from sessions where seen_at < now() - $1::interval", idle)
+async def insert_half(pool: Pool, hash: bytes, member_id: str, lives: timedelta) -> None:
+    await pool.execute("insert into half_sessions values ($1, $2, now() + $3)", hash, member_id, lives)
+
+
+async def half(pool: Pool, hash: bytes) -> str | None:
+    return await pool.fetchval("select member_id from half_sessions where hash = $1 and expires_at > now()", hash)
+
+
+async def take_half(pool: Pool, hash: bytes) -> bool:
+    return await pool.fetchval("delete from half_sessions where hash = $1 and expires_at > now() returning true", hash)
+
+
+async def delete_halves(pool: Pool, member_id: str) -> None:
+    await pool.execute("delete from half_sessions where member_id = $1", member_id)
+
+
+async def delete_ended(pool: Pool, idle: timedelta, longest: timedelta) -> None:
+    await pool.execute(
+        "delete from sessions where seen_at < now() - $1::interval or created_at < now() - $2::interval", idle, longest
+    )
+    await pool.execute("delete from half_sessions where expires_at < now()")
     await pool.execute("delete from member_links where expires_at < now()")

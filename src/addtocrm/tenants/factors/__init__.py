@@ -1,0 +1,1 @@
+"""What members sign in with besides a password."""

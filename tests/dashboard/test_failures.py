@@ -1,0 +1,54 @@
+"""What people see where something is not there, is too much, or is asked about first."""
+
+import re
+
+from harness import Server
+from signed import Visitor, member
+
+from addtocrm.dashboard.limits import TRIES_A_MINUTE
+
+
+def test_odd_paths_and_methods_answer_a_page(server: Server) -> None:
+    visitor = Visitor(server)
+    for method, path, status in (
+        ("GET", "/nowhere", 404),
+        ("GET", "//lists", 404),
+        ("GET", "/lists/", 404),
+        ("GET", "/%00", 404),
+        ("GET", "/%ff", 404),
+        ("GET", "/%2e%2e/v1/usage", 404),
+        ("PUT", "/lists", 405),
+        ("DELETE", "/lists", 405),
+        ("POST", "/nowhere", 405),
+        ("POST", "/security", 405),
+        ("GET", "/", 303),
+    ):
+        answer = visitor.client.request(method, f"/dashboard{path}")
+        assert answer.status_code == status, (method, path, answer.status_code)
+        assert status == 303 or answer.headers["content-type"].startswith("text/html"), (method, path)
+        assert "set-cookie" not in answer.headers or "addtocrm-form=" in answer.headers["set-cookie"]
+    assert server.client().put("/v1/nowhere").headers["content-type"] == "application/json"
+
+
+def test_too_many_tries_say_when_to_come_back(server: Server) -> None:
+    visitor = Visitor(server)
+    answers = [visitor.sign_in("nobody@example.com", "not the password")]
+    while answers[-1].status_code == 401 and len(answers) <= 3 * TRIES_A_MINUTE:
+        answers.append(visitor.sign_in("nobody@example.com", "not the password"))
+    assert answers[-1].status_code == 429 and 1 <= int(answers[-1].headers["retry-after"]) <= 3600
+    assert "Too many tries" in answers[-1].text
+
+
+def test_what_cannot_be_undone_is_asked_about_also_without_scripts(server: Server) -> None:
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    page = owner.get("/keys").text
+    form = re.search(r'<form[^>]*action="/dashboard(/keys/[^"]+/revoke)">(.*?)</form>', page)
+    assert form
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[2]))
+    asks = owner.client.post(f"/dashboard{form[1]}", data=fields)
+    assert asks.status_code == 200 and "Are you sure?" in asks.text
+    assert account.client.get("/v1/usage").status_code == 200
+    sure = dict(re.findall(r'name="(\w+)" value="([^"]*)"', asks.text[asks.text.index("<main") :]))
+    assert owner.client.post(f"/dashboard{form[1]}", data=sure).status_code == 303
+    assert account.client.get("/v1/usage").status_code == 401
