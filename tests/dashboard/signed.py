@@ -15,7 +15,15 @@ from addtocrm.tenants.sessions import service as sessions
 
 ADDRESSES = itertools.count(1)
 PASSWORD = "a long password"
+HASHES: list[str] = []
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
+
+
+async def password_hash() -> str:
+    """What is kept of PASSWORD, which is made once."""
+    if not HASHES:
+        HASHES.append(await members.hashed(PASSWORD))
+    return HASHES[0]
 
 
 class Visitor:
@@ -54,7 +62,7 @@ def member(server: Server, account_id: str, role: Role) -> Visitor:
 
     async def made(pool: Any) -> str:
         async with pool.acquire() as connection:
-            one = await members.add(connection, account_id, email, role, PASSWORD)
+            one = await members.add(connection, account_id, email, role, password_hash=await password_hash())
         return await sessions.begin(pool, one.id, "203.0.113.1", "a test")
 
     visitor = Visitor(server)

@@ -189,7 +189,7 @@ def test_a_mail_goes_to_the_member_and_to_no_look_alike(server: Server) -> None:
 
     async def add(pool: Any) -> None:
         async with pool.acquire() as connection:
-            await members.add(connection, account.id, email, "member", PASSWORD)
+            await members.add(connection, account.id, email, "member")
 
     with_pool(server.database_url, add)
     for typed in (email.replace("k", "\u212a"), email.upper()):

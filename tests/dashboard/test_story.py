@@ -30,6 +30,7 @@ PAGES = (
     "/members",
     "/security",
     "/security/password",
+    "/members/audit",
     "/quickstart",
     "/errors",
     "/automations",

@@ -7,10 +7,16 @@ from cyclopts import App, Parameter
 
 from addtocrm.cli.database import with_pool
 from addtocrm.cli.output import emit
+from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError
 from addtocrm.tenants.accounts import service
 from addtocrm.tenants.accounts.model import Plan
+from addtocrm.tenants.audit import service as audit
 from addtocrm.tenants.audit.model import By
+from addtocrm.tenants.factors import service as factors
 from addtocrm.tenants.members import service as members
+from addtocrm.tenants.members.model import Member
+from addtocrm.tenants.sessions import service as sessions
 
 app = App(name="accounts", help="Make accounts; set their plan and credits; suspend them.")
 
@@ -113,3 +119,24 @@ def operator(email: str, on: Literal["on", "off"], *, reason: str = "", json: Js
         json: one JSON document instead of a table
     """
     emit(with_pool(lambda pool: members.set_operator(pool, email, on=on == "on", by=By(reason=reason))), json=json)
+
+
+@app.command
+def reset_second_step(email: str, *, json: Json = False) -> None:
+    """Take the authenticator app, passkeys and recovery codes from a member who lost them.
+
+    Args:
+        email: the member's address; their password is enough to sign in then
+        json: one JSON document instead of a table
+    """
+
+    async def work(pool: Pool) -> Member:
+        member = await members.by_email(pool, email)
+        if member is None:
+            raise ApiError("not_found", f"There is no member {email}.")
+        await factors.reset(pool, member.id)
+        await sessions.end_others(pool, member.id)
+        await audit.note(pool, member.account_id, "operator", "second_step.reset", "", email=member.email)
+        return member
+
+    emit(with_pool(work), json=json)

@@ -27,6 +27,7 @@ from addtocrm.crm.opening import KINDS
 from addtocrm.crm.setup import Setup
 from addtocrm.events import service as events
 from addtocrm.privacy import service as suppressions
+from addtocrm.tenants.factors import service as factors
 
 log = structlog.get_logger()
 
@@ -355,6 +356,7 @@ async def rotate_key(pool: Pool, settings: Settings) -> int:
         for row in rows:
             secret = secrets.unseal(settings.data_dir, row["secret"], purpose(row["account_id"]))
             await store.reseal(db, row["id"], secrets.seal(settings.data_dir, secret, purpose(row["account_id"])))
+        await factors.reseal(db, settings.data_dir)
         await suppressions.reseal(db, settings.data_dir)
     return len(rows)
 

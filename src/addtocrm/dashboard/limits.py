@@ -25,7 +25,7 @@ async def count_try(request: AnyRequest, who: str, what: What = "sign-in") -> No
 
 
 async def count_passkey(request: AnyRequest) -> None:
-    """Counts a use of a passkey, which nobody guesses, from one address."""
+    """Counts a challenge for a passkey, of which each is answered once, from one address."""
     await _count(request, f"passkey:address:{address_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
 
 

@@ -73,7 +73,8 @@ def follow(request: AnyRequest) -> Redirect:
 @get("/setup", opt=opened())
 async def ask_owner(request: AnyRequest, pool: Pool) -> Response[str]:
     await _link(request, pool, "setup")
-    await _check_first(pool)
+    if not await members.nobody_can_sign_in(pool):
+        raise invalid("", members.DEAD)
     return page(request, "setup.html", email="", faults={})
 
 
@@ -81,17 +82,21 @@ async def ask_owner(request: AnyRequest, pool: Pool) -> Response[str]:
 async def set_up(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     """Makes the first owner, who runs the deployment."""
     asked = await forms.read(request, NewOwner)
-    await _check_first(pool)
+    await _link(request, pool, "setup")
     try:
         email = members.address(asked.email)
+        password_hash = await members.hashed(asked.password)
         async with pool.acquire() as connection, connection.transaction():
+            await members.check_first(connection)
             await members.taken(connection, "setup", _token(request))
             known = await members.known(connection, email)
             if known:
-                await members.make_operator(connection, known.id, asked.password)
+                await members.make_operator(connection, known.id, password_hash)
                 member = known
             else:
-                account = await accounts.create_within(connection, email, "pro", None, asked.password, operator=True)
+                account = await accounts.create_within(
+                    connection, email, "pro", password_hash=password_hash, operator=True
+                )
                 member = (await members.owners(connection, account.id))[0]
                 await audit.note(connection, account.id, f"user:{member.id}", "account.created", address_of(request))
     except ApiError as error:
@@ -194,20 +199,15 @@ async def welcome(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     asked = await forms.read(request, NewPassword)
     link = await _link(request, pool, "sign_up")
     try:
+        password_hash = await members.hashed(asked.password)
         async with pool.acquire() as connection, connection.transaction():
             taken = await members.taken(connection, "sign_up", _token(request))
-            account = await accounts.create_within(connection, taken.email or "", "free", None, asked.password)
+            account = await accounts.create_within(connection, taken.email or "", password_hash=password_hash)
             member = (await members.owners(connection, account.id))[0]
             await audit.note(connection, account.id, f"user:{member.id}", "account.created", address_of(request))
     except ApiError as error:
         return page(request, "welcome.html", error.status, link=link, faults=forms.faults(error))
     return await let_in(request, pool, member)
-
-
-async def _check_first(pool: Pool) -> None:
-    """The first owner is made once: a link that was printed before somebody could sign in is no good afterwards."""
-    if not await members.nobody_can_sign_in(pool):
-        raise invalid("", members.DEAD)
 
 
 def _check_open(request: AnyRequest) -> None:

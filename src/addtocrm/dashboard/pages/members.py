@@ -9,6 +9,7 @@ from litestar.response import Redirect
 from addtocrm.core import letters
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
+from addtocrm.core.settings import Settings
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.background import in_background
 from addtocrm.dashboard.guard import needs
@@ -30,6 +31,13 @@ ALLOWS: dict[Role, str] = {
 
 SAID = {"reset": "The second step is reset. We have told them by email."}
 AUDIT_PAGE = 50
+INVITED = """{by} invites you to their AddToCRM account. Choose a password within 7 days:
+
+{link}
+"""
+TAKEN = """{by} invites you to their AddToCRM account. This address has an account of its own already, so it cannot join
+another one: ask them to invite you at another address.
+"""
 RESET = """{by} has reset the second step of your sign-in to AddToCRM: your authenticator app, passkeys and recovery
 codes do not work any more, and you are signed out. Sign in with your password, and set them up again under Sign-in
 and security.
@@ -54,7 +62,7 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str]:
 
 @post("/members/invite", opt=needs("admin", recent=True), status_code=200)
 async def invite(request: AnyRequest, pool: Pool) -> Response[str]:
-    """The link is on this page once; whoever has it becomes a member."""
+    """Sends a link; without a mail server it is on this page, once. Whoever has it becomes a member."""
     asked = await forms.read(request, Invited)
     _check(request, asked.role)
     try:
@@ -62,8 +70,12 @@ async def invite(request: AnyRequest, pool: Pool) -> Response[str]:
     except ApiError as error:
         return await _page(request, pool, error.status, email=asked.email, faults=forms.faults(error))
     await _note(request, pool, "member.invited", email=asked.email, role=asked.role)
-    link = address_for(request.app.state.settings.base_url, "invite", token)
-    return await _page(request, pool, link=link, invited=asked.email)
+    settings = request.app.state.settings
+    link = address_for(settings.base_url, "invite", token)
+    if settings.mail_url is None:
+        return await _page(request, pool, link=link, invited=asked.email)
+    in_background(_mail_invitation(pool, settings, asked.email, signed_in(request).email, link))
+    return await _page(request, pool, invited=asked.email)
 
 
 @post("/members/invitations/{id:str}/withdraw", opt=needs("admin", recent=True), status_code=200)
@@ -114,6 +126,12 @@ async def show_audit(request: AnyRequest, pool: Pool) -> Response[str]:
     names = await service.names(pool, account_id, {one.actor for one in shown})
     cursor = shown[-1].id if len(entries) > AUDIT_PAGE else None
     return page(request, "audit.html", entries=shown, names=names, cursor=cursor)
+
+
+async def _mail_invitation(pool: Pool, settings: Settings, email: str, by: str, link: str) -> None:
+    """Tells whoever has the mailbox, and nobody else, that the address has an account."""
+    text = TAKEN if await service.by_email(pool, email) else INVITED
+    await letters.send(settings, email, f"{by} invites you to AddToCRM", text.format(by=by, link=link))
 
 
 def _check(request: AnyRequest, role: Role) -> None:

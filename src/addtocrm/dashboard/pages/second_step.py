@@ -75,7 +75,6 @@ async def take(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
 @post("/sign-in/passkey", opt=opened(), status_code=200)
 async def take_passkey(request: AnyRequest, pool: Pool) -> Redirect:
     asked = await forms.read(request, WithPasskey)
-    await count_passkey(request)
     member_id = await passkeys.prove(pool, site_of(request), visitor_of(request).secret, asked.credential)
     return await admit(request, pool, await members.get(pool, member_id), asked.next, by="passkey")
 

@@ -17,8 +17,9 @@ async def create(
 ) -> Account:
     """A new account with its first month of credits, and its owner, who signs in with the address and the password.
     Raises ApiError where somebody has the address, or it is none."""
+    password_hash = None if password is None else await members.hashed(password)
     async with pool.acquire() as connection, connection.transaction():
-        return await create_within(connection, email, plan, credits, password)
+        return await create_within(connection, email, plan, credits, password_hash=password_hash)
 
 
 async def create_within(
@@ -26,8 +27,8 @@ async def create_within(
     email: str,
     plan: Plan = "free",
     credits: int | None = None,
-    password: str | None = None,
     *,
+    password_hash: str | None = None,
     operator: bool = False,
 ) -> Account:
     """As `create`, in the caller's transaction; an `operator` runs the deployment."""
@@ -37,7 +38,7 @@ async def create_within(
     account = await store.insert(connection, new_id("acc"), email, plan, credits)
     if account is None:
         raise invalid("email", f"{email} has an account already.")
-    await members.add(connection, account.id, email, "owner", password, operator=operator)
+    await members.add(connection, account.id, email, "owner", password_hash=password_hash, operator=operator)
     return account
 
 

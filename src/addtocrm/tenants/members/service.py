@@ -1,6 +1,5 @@
 """The rules of members: who they are, how they prove it, and who may change them."""
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import Collection
@@ -36,10 +35,12 @@ def address(email: str) -> str:
         raise invalid("email", str(error)) from None
 
 
-def check_password(password: str) -> None:
-    """Raises ApiError for a password that is too short or too long."""
+async def hashed(password: str) -> str:
+    """What is stored of a new password: not to be waited for in a transaction. Raises ApiError for one that is too
+    short or too long."""
     if not passwords.LEAST <= len(password) <= passwords.MOST:
         raise invalid("password", f"needs {passwords.LEAST} to {passwords.MOST:,} characters.")
+    return await passwords.hashed(password)
 
 
 async def add(
@@ -47,18 +48,15 @@ async def add(
     account_id: str,
     email: str,
     role: Role,
-    password: str | None = None,
     *,
+    password_hash: str | None = None,
     operator: bool = False,
 ) -> Member:
     """A new member of an account, by an address in its normal form (`address`). Raises ApiError where somebody has the
-    address or the password is too short."""
-    if password is not None:
-        check_password(password)
-        password = await asyncio.to_thread(passwords.hashed, password)
-    member = await store.insert(connection, new_id("usr"), account_id, email, role, password, operator)
+    address."""
+    member = await store.insert(connection, new_id("usr"), account_id, email, role, password_hash, operator)
     if member is None:
-        raise invalid("email", f"{email} is somebody's already; sign in, or take another one.")
+        raise invalid("email", f"{email} has an account already. Sign in, or use another address.")
     return member
 
 
@@ -67,11 +65,11 @@ async def prove(pool: Pool, email: str, password: str) -> Member:
     two is wrong, nor by the time that it takes."""
     member = await by_email(pool, email)
     stored = await store.password(pool, member.id) if member else None
-    fits = await asyncio.to_thread(passwords.fits, password[: passwords.MOST], stored)
+    fits = await passwords.fits(password[: passwords.MOST], stored)
     if not fits or not member or not stored:
         raise ApiError("invalid_auth", WRONG)
     if passwords.is_outdated(stored):
-        await store.set_password(pool, member.id, await asyncio.to_thread(passwords.hashed, password))
+        await store.replace_password(pool, member.id, stored, await passwords.hashed(password))
     return member
 
 
@@ -124,10 +122,9 @@ async def owners(connection: Connection, account_id: str) -> list[Member]:
     return [one for one in await store.of_account(connection, account_id) if one.role == "owner"]
 
 
-async def make_operator(connection: Connection, member_id: str, password: str) -> None:
-    """Lets a member run the deployment, with a password of their own. Raises ApiError where it is too short."""
-    check_password(password)
-    await store.set_password(connection, member_id, await asyncio.to_thread(passwords.hashed, password))
+async def make_operator(connection: Connection, member_id: str, password_hash: str) -> None:
+    """Lets a member run the deployment, with a password of their own."""
+    await store.set_password(connection, member_id, password_hash)
     await store.set_operator(connection, member_id, True)
 
 
@@ -149,14 +146,24 @@ async def nobody_can_sign_in(pool: Pool) -> bool:
     return await store.is_empty(pool)
 
 
+async def check_first(connection: Connection) -> None:
+    """Raises ApiError where somebody can sign in already; until the transaction ends, nobody else becomes the first."""
+    await store.lock_all(connection)
+    if not await store.is_empty(connection):
+        raise invalid("", DEAD)
+
+
 async def set_password(pool: Pool, member_id: str, password: str) -> None:
     """Raises ApiError for a password that is too short. Links that let the member in are void then."""
-    check_password(password)
-    hashed = await asyncio.to_thread(passwords.hashed, password)
+    password_hash = await hashed(password)
     async with pool.acquire() as connection, connection.transaction():
-        await store.set_password(connection, member_id, hashed)
-        for kind in ("reset", "sign_in"):
-            await store.delete_links(connection, kind, member_id=member_id)
+        await _set_password(connection, member_id, password_hash)
+
+
+async def _set_password(connection: Connection, member_id: str, password_hash: str) -> None:
+    await store.set_password(connection, member_id, password_hash)
+    for kind in ("reset", "sign_in"):
+        await store.delete_links(connection, kind, member_id=member_id)
 
 
 async def set_role(pool: Pool, account_id: str, member_id: str, role: Role) -> Member:
@@ -216,10 +223,12 @@ async def taken(connection: Connection | Pool, kind: LinkKind, token: str) -> Li
 
 
 async def invite(pool: Pool, account_id: str, email: str, role: Role) -> str:
-    """The token of an invitation. Raises ApiError where the address is a member's."""
+    """The token of an invitation. Raises ApiError where the address is a member's of this account; of others it tells
+    nothing."""
     email = address(email)
-    if await store.by_email(pool, email):
-        raise invalid("email", f"{email} is a member already, here or of another account.")
+    known = await store.by_email(pool, email)
+    if known and known.account_id == account_id:
+        raise invalid("email", f"{email} is a member already.")
     return await link(pool, Link("invite", account_id, None, email, role))
 
 
@@ -238,18 +247,22 @@ async def withdraw(pool: Pool, account_id: str, id: str) -> Invitation:
 
 async def accept(pool: Pool, token: str, password: str) -> Member:
     """Whoever was invited is a member now. Raises ApiError; the link is good again then."""
+    await seen(pool, "invite", token)
+    password_hash = await hashed(password)
     async with pool.acquire() as connection, connection.transaction():
         found = await taken(connection, "invite", token)
         assert found.account_id and found.email and found.role
-        return await add(connection, found.account_id, found.email, found.role, password)
+        return await add(connection, found.account_id, found.email, found.role, password_hash=password_hash)
 
 
 async def reset(pool: Pool, token: str, password: str) -> Member:
-    """Sets the password by a link, which is used up. Raises ApiError."""
-    check_password(password)
-    found = await taken(pool, "reset", token)
-    assert found.member_id
-    await set_password(pool, found.member_id, password)
+    """Sets the password by a link, which is used up. Raises ApiError; the link is good again then."""
+    await seen(pool, "reset", token)
+    password_hash = await hashed(password)
+    async with pool.acquire() as connection, connection.transaction():
+        found = await taken(connection, "reset", token)
+        assert found.member_id
+        await _set_password(connection, found.member_id, password_hash)
     return await get(pool, found.member_id)
 
 

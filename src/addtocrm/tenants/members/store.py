@@ -47,9 +47,14 @@ async def of_account(pool: Pool | Connection, account_id: str) -> list[Member]:
     return [Member(**row) for row in rows]
 
 
-async def is_empty(pool: Pool) -> bool:
+async def is_empty(db: Pool | Connection) -> bool:
     """Whether nobody can sign in yet."""
-    return not await pool.fetchval("select exists (select from members where password is not null)")
+    return not await db.fetchval("select exists (select from members where password is not null)")
+
+
+async def lock_all(connection: Connection) -> None:
+    """Nobody becomes a member, or has a new password, until the transaction ends."""
+    await connection.execute("lock table members in share row exclusive mode")
 
 
 async def lock(connection: Connection, account_id: str) -> list[Member]:
@@ -58,8 +63,12 @@ async def lock(connection: Connection, account_id: str) -> list[Member]:
     return await of_account(connection, account_id)
 
 
-async def set_password(connection: Connection | Pool, id: str, password: str) -> None:
+async def set_password(connection: Connection, id: str, password: str) -> None:
     await connection.execute("update members set password = $2 where id = $1", id, password)
+
+
+async def replace_password(pool: Pool, id: str, old: str, new: str) -> None:
+    await pool.execute("update members set password = $3 where id = $1 and password = $2", id, old, new)
 
 
 async def set_operator(connection: Connection, id: str, on: bool) -> None:
