@@ -150,6 +150,7 @@ BAD_INPUT = {
     "accounts create": ["no-address", "a@example.com --credits -1", "a@example.com --credits 99999999999999999999"],
     "accounts set-plan": ["missing@example.com pro", "missing@example.com gold"],
     "accounts set-credits": ["missing@example.com 1", "missing@example.com many", f"missing@example.com {10**30}"],
+    "accounts reset-second-step": ["missing@example.com", "no-address"],
     "keys create": [
         "pro@example.com --scopes read --rate-per-minute 0",
         "pro@example.com --scopes read --rate-per-hour -5",

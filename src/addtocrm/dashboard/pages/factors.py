@@ -1,10 +1,10 @@
 """Setting up the second step: an authenticator app, passkeys, recovery codes."""
 
+import asyncio
 import io
 from typing import Any
 
 import msgspec
-import segno
 from litestar import Response, get, post
 from litestar.response import Redirect
 from markupsafe import Markup
@@ -39,7 +39,7 @@ async def begin_app(request: AnyRequest, pool: Pool) -> Response[str]:
     """The secret is on this page, and on no other."""
     _check_password(request)
     secret = await service.begin_app(pool, request.app.state.settings.data_dir, signed_in(request).member_id)
-    return _app(request, secret)
+    return await _app(request, secret)
 
 
 @post("/security/app/confirm", opt=needs(recent=True), status_code=200)
@@ -52,7 +52,7 @@ async def confirm_app(request: AnyRequest, pool: Pool) -> Response[str] | Redire
     try:
         codes = await service.confirm_app(pool, data_dir, signed.member_id, asked.code)
     except ApiError as error:
-        return _app(request, secret, error.status, error.message)
+        return await _app(request, secret, error.status, error.message)
     await _note(request, pool, "authenticator_app.added")
     return await _added(request, pool, codes, "app-added")
 
@@ -112,14 +112,20 @@ def _check_password(request: AnyRequest) -> None:
         raise invalid("", "Choose a password first.")
 
 
-def _app(request: AnyRequest, secret: str, status: int = 200, fault: str = "") -> Response[str]:
-    picture = io.BytesIO()
-    segno.make(service.address_of_app(secret, signed_in(request).email)).save(
-        picture, kind="svg", xmldecl=False, svgns=False, scale=5, border=3, light="#fff", title="QR code"
-    )
+async def _app(request: AnyRequest, secret: str, status: int = 200, fault: str = "") -> Response[str]:
+    picture = await asyncio.to_thread(_drawn, service.address_of_app(secret, signed_in(request).email))
     spaced = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
-    drawn = Markup(picture.getvalue().decode())  # noqa: S704 (ours: an SVG, whose text is escaped)
-    return page(request, "app_new.html", status, picture=drawn, secret=spaced, fault=fault)
+    return page(request, "app_new.html", status, picture=picture, secret=spaced, fault=fault)
+
+
+def _drawn(text: str) -> Markup:
+    """A QR code as SVG. What draws it is loaded when it is needed, which would lengthen every start."""
+    import segno
+
+    picture = io.BytesIO()
+    options: dict[str, Any] = {"xmldecl": False, "svgns": False, "scale": 5, "border": 3, "light": "#fff"}
+    segno.make(text).save(picture, kind="svg", title="QR code", **options)
+    return Markup(picture.getvalue().decode())  # noqa: S704 (our own, its text escaped)
 
 
 async def _added(request: AnyRequest, pool: Pool, codes: list[str], said: str) -> Response[str] | Redirect:

@@ -145,7 +145,7 @@ async def _take_step(db: Pool | Connection, data_dir: Path, member_id: str, seal
     """Uses up the time step that `code` is of, on all hosts together (RFC 6238 §5.2). Raises ApiError."""
     secret = _opened(data_dir, member_id, sealed)
     step = _step_of(secret, code.strip()) if secret else None
-    if step is None or not await store.take_step(db, member_id, step):
+    if sealed is None or step is None or not await store.take_step(db, member_id, sealed, step):
         raise ApiError("invalid_auth", WRONG)
 
 

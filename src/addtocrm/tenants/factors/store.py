@@ -53,12 +53,13 @@ async def secret(db: Pool | Connection, member_id: str, *, confirmed: bool) -> b
     )
 
 
-async def take_step(db: Pool | Connection, member_id: str, step: int) -> bool:
-    """Uses a time step up; False where it or a later one was used. Confirms the app."""
+async def take_step(db: Pool | Connection, member_id: str, secret: bytes, step: int) -> bool:
+    """Uses a time step of the app with this secret up; False where it or a later one was used. Confirms the app."""
     return await db.fetchval(
-        """update authenticator_apps set last_step = $2, confirmed_at = coalesce(confirmed_at, now())
-           where member_id = $1 and last_step < $2 returning true""",
+        """update authenticator_apps set last_step = $3, confirmed_at = coalesce(confirmed_at, now())
+           where member_id = $1 and secret = $2 and last_step < $3 returning true""",
         member_id,
+        secret,
         step,
     )
 
