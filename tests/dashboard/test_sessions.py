@@ -77,7 +77,11 @@ def test_an_invitation_does_not_tell_who_has_an_account_elsewhere(server: Server
         answer = owner.post("/members/invite", on="/members", email=email, role="member")
         assert answer.status_code == 200
         told.append(
-            re.sub(r"token=[\w-]+|[0-9a-f]{64}", "", answer.text[: answer.text.index("<table")].replace(email, ""))
+            re.sub(
+                r"token=[\w-]+|[0-9a-f]{64,}|[0-9]{13}",
+                "",
+                answer.text[: answer.text.index("<table")].replace(email, ""),
+            )
         )
     assert told[0] == told[1]
     assert owner.post("/members/invite", on="/members", email=email_of(ours.id), role="member").status_code == 400
