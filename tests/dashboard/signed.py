@@ -56,8 +56,8 @@ class Visitor:
         return self.client.get(f"{parts.path}?{parts.query}")
 
 
-def member(server: Server, account_id: str, role: Role) -> Visitor:
-    """A member of an account who is signed in."""
+def token_of(server: Server, account_id: str, role: Role) -> str:
+    """The token of a session of a new member of an account."""
     email = f"{role}-{account_id[-12:]}@example.com"
 
     async def made(pool: Any) -> str:
@@ -65,8 +65,14 @@ def member(server: Server, account_id: str, role: Role) -> Visitor:
             one = await members.add(connection, account_id, email, role, password_hash=await password_hash())
         return await sessions.begin(pool, one.id, "203.0.113.1", "a test")
 
+    return with_pool(server.database_url, made)
+
+
+def member(server: Server, account_id: str, role: Role) -> Visitor:
+    """A member of an account who is signed in."""
     visitor = Visitor(server)
-    visitor.client.cookies.set("addtocrm-session", with_pool(server.database_url, made), domain="127.0.0.1", path="/")
+    token = token_of(server, account_id, role)
+    visitor.client.cookies.set("addtocrm-session", token, domain="127.0.0.1", path="/")
     return visitor
 
 

@@ -20,7 +20,11 @@ PAGES = (
     "/jobs",
     "/lists",
     "/contacts",
+    "/companies",
     "/connection",
+    "/connection/new/pipedrive",
+    "/connection/mapping",
+    "/connection/defaults",
     "/keys",
     "/keys/new",
     "/events",
@@ -74,7 +78,8 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     expect(page.get_by_role("heading", name="What to do next")).to_be_visible()
     look("overview-empty")
     page.click("text=Connect a CRM >> nth=0")
-    page.click("text=Use it")
+    page.click("text=Use the built-in CRM")
+    page.click("main button:has-text('Use the built-in CRM')")
     expect(page.get_by_role("status")).to_contain_text("Connected")
     page.goto("/dashboard/enrich")
     page.fill("#people", "https://www.linkedin.com/in/jane-doe-example")

@@ -1,6 +1,7 @@
 """addtocrm crm …"""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -109,7 +110,7 @@ def disconnect(email: str, crm: str | None = None, *, json: Json = False) -> Non
 def info(email: str, *, all: Annotated[bool, Parameter(negative=())] = False, json: Json = False) -> None:
     """The account's active CRM; with --all, those that are kept too."""
 
-    async def work(pool: Pool) -> Connection | list[Connection]:
+    async def work(pool: Pool) -> Connection | Sequence[Connection]:
         account_id = (await accounts.find(pool, email)).id
         return await connections.all_of(pool, account_id) if all else await connections.info(pool, account_id)
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from addtocrm.core.errors import invalid
+from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import ID
 from addtocrm.crm import known, matching
 from addtocrm.crm.contract import CUSTOM, Capability, CrmList, NotFound, Values
 from addtocrm.crm.opening import Open, OpenForWriting
 from addtocrm.crm.piece import Piece
+
+CHOOSE = "Choose another one at Connection in the dashboard."
 
 
 def require(crm: Open, capability: Capability, path: str) -> None:
@@ -34,12 +36,26 @@ async def owner_id(crm: Open, reference: str | None) -> str | None:
     raise invalid("owner", "is no owner of the CRM; see GET /v1/crm/owners.")
 
 
-async def put_on_list(crm: OpenForWriting, reference: str, pieces: Sequence[Piece], *, dry_run: bool) -> None:
-    """Puts the contacts on the list that is meant by id or name, and makes it where the CRM can. Raises ApiError."""
+async def default_owner_id(crm: Open) -> str | None:
+    """The id of who owns new records where none is named. Raises ApiError for one that is gone from the CRM."""
+    try:
+        return await owner_id(crm, crm.default_owner)
+    except ApiError:
+        raise invalid(
+            "owner", f"the connection's default owner is gone from {crm.definition.label}. {CHOOSE}"
+        ) from None
+
+
+async def put_on_list(crm: OpenForWriting, reference: str | None, pieces: Sequence[Piece], *, dry_run: bool) -> None:
+    """Puts the contacts on the list that is meant by id or name, and makes it where the CRM can; on the connection's
+    default list where `reference` is None. Raises ApiError."""
     capabilities = crm.definition.capabilities
     lists = await crm.connector.lists() if "lists" in capabilities else []
-    name = reference.strip()
-    found = next((one for one in lists if name == one.id), None) or _named(lists, name)
+    name = (reference or crm.default_list or "").strip()
+    found = next((one for one in lists if name == one.id), None)
+    if found is None and reference is None:
+        raise invalid("list", f"the connection's default list is gone from {crm.definition.label}. {CHOOSE}")
+    found = found or _named(lists, name)
     if found is None and ("create_lists" not in capabilities or not name or ID.fullmatch(name)):
         raise invalid("list", "is no list of the CRM; see GET /v1/crm/lists.")
     ids = [piece.id for piece in pieces if piece.id]

@@ -21,7 +21,7 @@ from addtocrm.crm import credentials, known, oauth, registry, store
 from addtocrm.crm.calling import Calls
 from addtocrm.crm.contract import Access, CrmAccount, Definition, Expired, Failure, Kind, Rejected
 from addtocrm.crm.credentials import NOT_CONNECTED, definition_of, purpose, tokens_of
-from addtocrm.crm.model import Connection
+from addtocrm.crm.model import Connection, OwnConnection
 from addtocrm.crm.oauth import Granted
 from addtocrm.crm.opening import KINDS
 from addtocrm.crm.setup import Setup
@@ -33,8 +33,8 @@ log = structlog.get_logger()
 
 WAIT_POLL_SECONDS = 0.5
 DELETE_SECONDS = 3600.0
-FAILED = "something failed on our side; begin again."
-USED_UP = "this sign-in was used already, took longer than 10 minutes or was never begun; begin again."
+FAILED = "Something failed on our side; begin again."
+USED_UP = "This sign-in was used already, took longer than 10 minutes or was never begun; begin again."
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -45,6 +45,13 @@ class Authorization(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "Authorization(…)"
+
+
+class Beginner(msgspec.Struct, frozen=True):
+    """Who began a sign-in: for which account, and in which session of the dashboard, None where it was in none."""
+
+    account_id: str
+    session_id: str | None
 
 
 async def connect(
@@ -88,8 +95,10 @@ async def begin(
     options: Mapping[str, str] = {},
     actor: str = "operator",
     request_id: str | None = None,
+    session_id: str | None = None,
 ) -> Authorization:
-    """Begins to connect a CRM by OAuth. Raises ApiError for a CRM without it, and without an app of ours there."""
+    """Begins to connect a CRM by OAuth; one that a session of the dashboard begins ends in that
+    session alone. Raises ApiError for a CRM without it, and without an app of ours there."""
     definition = definition_named(crm)
     check_options(definition, options)
     if definition.oauth is None:
@@ -110,22 +119,35 @@ async def begin(
             "request_id": request_id,
             "options": msgspec.json.encode(dict(options)).decode(),
             "verifier": secrets.seal(setup.settings.data_dir, verifier, purpose(account_id)) if verifier else None,
+            "session_id": session_id,
         },
     )
     return Authorization(address, state)
 
 
-async def finish(setup: Setup, crm: str, params: Mapping[str, str]) -> Connection:
-    """Connects the CRM that sent the browser back with `params`. Raises ApiError with what went wrong."""
+async def beginner(pool: Pool, params: Mapping[str, str]) -> Beginner | None:
+    """Who began the sign-in of which the browser comes back with `params`; None where nobody did."""
+    row = await store.begun_by(pool, _digest(params.get("state", "")))
+    return Beginner(**row) if row else None
+
+
+async def last_failure(pool: Pool, session_id: str) -> str:
+    """Why the last sign-in at a CRM that a session began did not work; "" where it did."""
+    return await store.last_outcome(pool, session_id) or ""
+
+
+async def finish(setup: Setup, crm: str, params: Mapping[str, str], session_id: str | None = None) -> Connection:
+    """Connects the CRM that sent the browser, in which `session_id` is signed in, back with `params`. Raises ApiError
+    with what went wrong."""
     definition = definition_named(crm)
     state = _digest(params.get("state", ""))
-    begun = await store.use_authorization(setup.pool, state, crm)
+    begun = await store.use_authorization(setup.pool, state, crm, session_id)
     if begun is None:
-        raise invalid("state", USED_UP)
+        raise invalid("", USED_UP)
     account_id = begun["account_id"]
     try:
         if not params.get("code"):
-            raise invalid("code", f"{definition.label} was not given access ({params.get('error', 'no code')[:100]}).")
+            raise invalid("", _refused(definition, params.get("error", "no code")))
         sealed = begun["verifier"]
         verifier = secrets.unseal(setup.settings.data_dir, sealed, purpose(account_id)) if sealed else None
         try:
@@ -159,6 +181,13 @@ async def outcome(setup: Setup, account_id: str, state: str) -> Connection:
         if row is None or row["outcome"] or row["over"]:
             raise invalid("crm", f"is not connected: {(row and row['outcome']) or USED_UP}")
         await asyncio.sleep(WAIT_POLL_SECONDS)
+
+
+def _refused(definition: Definition, error: str) -> str:
+    """What a CRM means that sends the browser back without a code (RFC 6749 §4.1.2.1)."""
+    if error == "access_denied":
+        return f"{definition.label} was not given access. Begin again, and allow access when {definition.label} asks."
+    return f"{definition.label} did not give access ({error[:100]!r}). Begin again."
 
 
 def definition_named(crm: str) -> Definition:
@@ -299,9 +328,14 @@ async def info(pool: Pool, account_id: str) -> Connection:
     return shown(await credentials.active(pool, account_id))
 
 
-async def all_of(pool: Pool, account_id: str) -> list[Connection]:
+async def all_of(pool: Pool, account_id: str) -> list[OwnConnection]:
     """The active CRM and those that are kept, the active one first."""
-    return [shown(row) for row in await store.connections(pool, account_id)]
+    return [
+        OwnConnection(
+            **msgspec.structs.asdict(shown(row)), id=row["id"], active=row["active"], page_url=row["page_url"]
+        )
+        for row in await store.connections(pool, account_id)
+    ]
 
 
 def shown(row: asyncpg.Record) -> Connection:
@@ -330,13 +364,24 @@ async def check(setup: Setup, account_id: str) -> list[tuple[Connection, str]]:
         if row["secret"] is None:
             continue
         try:
-            await _asked_whose(setup, account_id, definition_of(row), await credentials.calls_of(setup, row))
+            await _whose(setup, row)
         except ApiError as error:
             trouble = error.message
-        except Failure as failure:
-            trouble = (await credentials.failed(setup, row, failure, "")).message
         found.append((shown(row), trouble))
     return found
+
+
+async def test(setup: Setup, account_id: str) -> CrmAccount:
+    """Asks the active CRM whose it is. Raises ApiError that says why it does not work."""
+    return await _whose(setup, await credentials.active(setup.pool, account_id))
+
+
+async def _whose(setup: Setup, row: asyncpg.Record) -> CrmAccount:
+    try:
+        calls = await credentials.calls_of(setup, row)
+        return await _asked_whose(setup, row["account_id"], definition_of(row), calls)
+    except Failure as failure:
+        raise await credentials.failed(setup, row, failure, "") from None
 
 
 async def keep_deleting(pool: Pool) -> None:

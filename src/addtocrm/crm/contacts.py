@@ -1,6 +1,6 @@
 """Putting people into the active CRM, each once, with their companies; several are written together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -10,7 +10,7 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import beside, credentials, finding, matching, values, writer
-from addtocrm.crm.contract import Failure, Rejected
+from addtocrm.crm.contract import Failure, Kind, Rejected, Rule
 from addtocrm.crm.merge import left_behind, of_employment
 from addtocrm.crm.model import ContactWrite, WriteResult
 from addtocrm.crm.opening import Expected, OpenForWriting, writing
@@ -48,8 +48,11 @@ class _Entry(msgspec.Struct, eq=False):
         return self.failure or self.piece.failure or (self.company_piece and self.company_piece.failure) or None
 
 
-async def upsert(setup: Setup, caller: Caller, write: ContactWrite) -> WriteResult:
-    """Puts a person into the active CRM, once, with their company, and tells what was written and what kept.
+async def upsert(
+    setup: Setup, caller: Caller, write: ContactWrite, *, rules: Mapping[Kind, list[Rule] | None] = {}
+) -> WriteResult:
+    """Puts a person into the active CRM, once, with their company, and tells what was written and what kept. `rules`
+    are taken in place of the account's.
 
     Raises ApiError: `validation_error`, `crm_not_connected` and what the CRM answers (`crm_…`, `not_found`).
     """
@@ -57,6 +60,7 @@ async def upsert(setup: Setup, caller: Caller, write: ContactWrite) -> WriteResu
         return before
     entry = _entry(caller, write)
     async with writing(setup, caller.account_id, Expected(write.expected_crm), "person", [entry.about]) as crm:
+        crm.use(rules)
         await _hold(crm, [] if write.dry_run else [entry])
         await _put(crm, [entry], write.dry_run)
         if entry.lost:
@@ -178,6 +182,8 @@ async def _find(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -
     for entry in entries:
         piece, write = entry.piece, entry.write
         there = piece.choice.there
+        if piece.choice.found is None and not piece.failure:
+            await _give_default_owner(crm, entry)
         entry.company_id = str(there["company_id"]) if there.get("company_id") else None
         if not matching.elsewhere(piece.values, there):
             continue
@@ -185,6 +191,14 @@ async def _find(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -
             piece.kept_back = frozenset(of_employment(piece.values))
             entry.company = {}
         entry.moves = write.on_conflict == "overwrite"
+
+
+async def _give_default_owner(crm: OpenForWriting, entry: _Entry) -> None:
+    if "owner" not in entry.piece.values:
+        try:
+            entry.piece.values = with_owner(entry.piece.values, await beside.default_owner_id(crm))
+        except ApiError as error:
+            entry.failure = error
 
 
 async def _put_companies(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -> None:
@@ -218,7 +232,11 @@ async def _put_some_companies(crm: OpenForWriting, groups: Sequence[Sequence[_En
     await finding.find(crm, pieces, dry_run=dry_run)
     for some, piece in zip(groups, pieces, strict=True):
         if piece.choice.found is None:
-            piece.values = with_owner(piece.values, some[0].piece.values.get("owner"))
+            try:
+                owner = some[0].piece.values.get("owner") or await beside.default_owner_id(crm)
+                piece.values = with_owner(piece.values, owner)
+            except ApiError as error:
+                piece.failure = error
     await writer.write(crm, pieces, dry_run=dry_run)
     for some, piece in zip(groups, pieces, strict=True):
         if not piece.failure:
@@ -233,9 +251,9 @@ async def _put_some_companies(crm: OpenForWriting, groups: Sequence[Sequence[_En
 
 async def _put_beside(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -> None:
     """Puts the contacts on their lists and attaches their notes."""
-    by_list: dict[str, list[_Entry]] = {}
+    by_list: dict[str | None, list[_Entry]] = {}
     for entry in entries:
-        if entry.write.list:
+        if entry.write.list or crm.default_list:
             by_list.setdefault(entry.write.list, []).append(entry)
     for name, some in by_list.items():
         try:

@@ -348,8 +348,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     read_only: bool = False
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """What a push asks of the CRM, about: requests for each contact, and contacts in a second at the usual quota."""
+
+    requests_a_contact: float
+    contacts_a_second: float
+
+
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """A CRM as data, and `open`, which makes no request of its own.
+    """A CRM as data, and `open`, which makes no request of its own. `needs` says what it takes to connect it.
 
     `vendor` is how it is called; None for the built-in CRM, whose records are rows of our own database. `api_url` is
     where; an address that it gives is followed where its host is one of `hosts` (a name with a dot before it: any
@@ -357,12 +364,13 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     out. `linkedin` is the field that is made on request where there is none for LinkedIn URLs. `options` are the
     connection's settings with the values they take, the first is the default. `forbids` says of a 401's body that the
     token lacks a permission, not that it ended. `search_lag` are the seconds that its search may be behind its writes.
-    `batch` contacts are written together.
+    `batch` contacts are written together; `pace` is that of a push, None for the built-in CRM.
     """
 
     name: str
     label: str
     vendor: Vendor | None
+    needs: str = ""
     api_url: str = ""
     hosts: tuple[str, ...] = ()
     token: TokenAuth | None = None
@@ -374,4 +382,5 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     forbids: Callable[[Any], bool] | None = None
     search_lag: float = 0.0
     batch: int = 1
+    pace: Pace | None = None
     open: Callable[[Access], Connector]

@@ -21,6 +21,14 @@ async def get(setup: Setup, account_id: str, kind: Kind) -> FieldMapping:
         return await _shown(crm, kind)
 
 
+async def check(setup: Setup, account_id: str, kind: Kind, rules: Sequence[Rule]) -> None:
+    """Raises ApiError for a rule that the active CRM cannot have."""
+    async with reading(setup, account_id) as crm:
+        require_kind(crm, kind)
+        _, fields = await crm.mapped(kind)
+        _check(rules, kind, fields)
+
+
 async def put(setup: Setup, account_id: str, write: MappingWrite) -> FieldMapping:
     """Changes the rules of the account's active CRM. Raises ApiError for a rule that the CRM cannot have."""
     kind: Kind = write.object

@@ -206,6 +206,14 @@ class Connection(msgspec.Struct, frozen=True):
     capabilities: tuple[Capability, ...]
 
 
+class OwnConnection(Connection, frozen=True):
+    """A connection as the account sees its own; `page_url` is where the pages of the CRM are, where it said so."""
+
+    id: str
+    active: bool
+    page_url: str | None
+
+
 class FieldMapping(msgspec.Struct, frozen=True):
     """What the fields of the CRM get, for one kind of record. `is_default`: the account has no rules of its own."""
 

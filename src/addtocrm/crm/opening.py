@@ -36,7 +36,8 @@ KINDS: tuple[Kind, ...] = ("contact", "company", "lead")
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
     """The active CRM, open for reading. `id` is that of the connection, `options` are its settings; `account` is the
-    CRM's own account, into which other accounts of ours may write as well."""
+    CRM's own account, into which other accounts of ours may write as well. `default_owner` and `default_list` are ids
+    for what names none."""
 
     id: str
     account: str
@@ -44,7 +45,9 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     connector: Connector
     options: Mapping[str, str]
     reads: Mapping[Kind, set[str]]
-    own: Mapping[str, list[Rule]]
+    own: dict[str, list[Rule]]
+    default_owner: str | None = None
+    default_list: str | None = None
     seen: dict[Kind, tuple[tuple[Rule, ...], dict[str, Field]]] = msgspec.field(default_factory=dict[Any, Any])
     """The rules and fields of each kind that was asked for."""
 
@@ -52,6 +55,13 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     def person_kind(self) -> Kind:
         """What a new person becomes."""
         return "lead" if self.options.get("contact_object") == "lead" else "contact"
+
+    def use(self, rules: Mapping[Kind, list[Rule] | None]) -> None:
+        """Takes these rules in place of the account's; None stands for the usual ones."""
+        for kind, some in rules.items():
+            self.own.pop(kind, None)
+            if some is not None:
+                self.own[kind] = some
 
     async def mapped(self, kind: Kind) -> tuple[tuple[Rule, ...], dict[str, Field]]:
         """The rules in force for a kind, and the CRM's fields by name, as they were a short while ago.
@@ -294,4 +304,6 @@ def _opened(row: asyncpg.Record, access: Access) -> dict[str, Any]:
         "options": access.options,
         "reads": access.reads,
         "own": own,
+        "default_owner": row["default_owner"],
+        "default_list": row["default_list"],
     }

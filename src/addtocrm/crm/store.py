@@ -9,7 +9,7 @@ import msgspec
 from addtocrm.core.db.pool import Connection, Pool
 
 COLUMNS = """id, account_id, crm, name, crm_account_id, crm_account_name, secret, status, connected_at, active,
-    api_url, auth_url, page_url, options, mapping"""
+    api_url, auth_url, page_url, options, mapping, default_owner, default_list"""
 LOCK_SECONDS = 20
 AUTHORIZATION_SECONDS = 600
 
@@ -101,6 +101,13 @@ async def put_mapping(pool: Pool, id: str, kind: str, rules: str | None) -> None
     )
 
 
+async def put_defaults(pool: Pool, id: str, owner: str | None, list: str | None) -> None:
+    """Keeps the owner and the list, by their ids, for what names none."""
+    await pool.execute(
+        "update crm_connections set default_owner = $2, default_list = $3 where id = $1", id, owner, list
+    )
+
+
 async def sealed(db: Connection | Pool, lock: str = "") -> list[asyncpg.Record]:
     """(id, account_id, secret) of every connection that has one. `lock`: `for update` to change them."""
     return await db.fetch(
@@ -115,22 +122,41 @@ async def reseal(db: Connection, id: str, secret: bytes) -> None:
 async def authorize(db: Connection | Pool, values: Mapping[str, Any]) -> None:
     """Keeps an authorization that begins."""
     await db.execute(
-        """insert into crm_authorizations (state, account_id, crm, actor, request_id, options, verifier)
-           values ($1, $2, $3, $4, $5, $6, $7)""",
-        *(values[name] for name in ("state", "account_id", "crm", "actor", "request_id", "options", "verifier")),
+        """insert into crm_authorizations (state, account_id, crm, actor, request_id, options, verifier, session_id)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        *(
+            values[name]
+            for name in ("state", "account_id", "crm", "actor", "request_id", "options", "verifier", "session_id")
+        ),
     )
 
 
-async def use_authorization(db: Connection | Pool, state: bytes, crm: str) -> asyncpg.Record | None:
-    """The authorization with this state, once and in time."""
+async def use_authorization(
+    db: Connection | Pool, state: bytes, crm: str, session_id: str | None
+) -> asyncpg.Record | None:
+    """The authorization with this state, once and in time; one that a session began is for that session alone."""
     return await db.fetchrow(
         """update crm_authorizations set used = true
            where state = $1 and crm = $2 and not used and outcome is null
              and began_at > clock_timestamp() - make_interval(secs => $3)
+             and (session_id is null or session_id = $4)
            returning account_id, actor, request_id, options, verifier""",
         state,
         crm,
         float(AUTHORIZATION_SECONDS),
+        session_id,
+    )
+
+
+async def begun_by(db: Connection | Pool, state: bytes) -> asyncpg.Record | None:
+    """(account_id, session_id): who began the authorization with this state."""
+    return await db.fetchrow("select account_id, session_id from crm_authorizations where state = $1", state)
+
+
+async def last_outcome(db: Connection | Pool, session_id: str) -> str | None:
+    """How the last authorization that a session began ended; None for one that has not."""
+    return await db.fetchval(
+        "select outcome from crm_authorizations where session_id = $1 order by began_at desc limit 1", session_id
     )
 
 

@@ -39,6 +39,12 @@ async def uploaded(request: AnyRequest, name: str) -> bytes | None:
     return await given.read() if isinstance(given, UploadFile) and given.filename else None
 
 
+async def texts(request: AnyRequest) -> dict[str, str]:
+    """The texts of a form whose fields are not known beforehand, without what surrounds them."""
+    form = await request.form()
+    return {name: value.replace("\0", "").strip() for name, value in form.items() if isinstance(value, str)}
+
+
 def faults(error: ApiError) -> dict[str, str]:
     """What is wrong with each field; under `""` what is wrong with the whole."""
     found = {detail.path: detail.message for detail in error.details}

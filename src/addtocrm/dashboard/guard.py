@@ -41,14 +41,21 @@ def runs(*, recent: bool = False) -> dict[str, object]:
     return {"operator": True, "recent": recent}
 
 
-async def enter(request: AnyRequest) -> Redirect | None:
-    """Finds out who looks. Sends away who must sign in first. Raises ApiError for a foreign form, and for a page that
-    is not theirs to see."""
+async def look(request: AnyRequest) -> Visitor:
+    """Finds out who looks, for all that comes after."""
     token = cookies.read(request, cookies.SESSION)
     signed, renewed = await sessions.find(request.app.state.pool, token) if token else (None, False)
     secret = token if signed else cookies.read(request, cookies.FORM) or secrets.token_urlsafe(16)
     visitor = Visitor(signed, secret, renewed)
     request.scope["addtocrm.visitor"] = visitor  # type: ignore[typeddict-unknown-key]
+    return visitor
+
+
+async def enter(request: AnyRequest) -> Redirect | None:
+    """Finds out who looks. Sends away who must sign in first. Raises ApiError for a foreign form, and for a page that
+    is not theirs to see."""
+    visitor = await look(request)
+    signed = visitor.signed
     if request.method not in SAFE:
         await _check_origin(request, visitor)
     path: str = request.scope["raw_path"].decode("latin-1")

@@ -72,9 +72,14 @@ def plain(message: str) -> str:
         return NOBODY
     last = re.sub(r"\[\d+\]", "", found[1]).rpartition(".")[2]
     rest = found[2]
-    if not rest.startswith(("is ", "are ", "has ", "holds ", "needs ", "must ", "asked ", "or ")):
+    if not rest.startswith(("is ", "are ", "has ", "holds ", "needs ", "must ", "asked ", "belongs ", "or ")):
         return rest[0].upper() + rest[1:]
     return f"{FIELDS.get(last) or last.replace('_', ' ').capitalize()} {rest}"
+
+
+def about(path: str, message: str) -> str:
+    """A sentence about one field."""
+    return plain(f"`{path}`: {message}") if path else message[:1].upper() + message[1:]
 
 
 def title_of(job: Job) -> str:

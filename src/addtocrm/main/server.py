@@ -18,10 +18,9 @@ from litestar.types import Receive, Send
 from addtocrm.core import logs
 from addtocrm.core import settings as settings_module
 from addtocrm.core.leaving import LEAVING
-from addtocrm.crm import callback
 from addtocrm.crm import routes as crm
 from addtocrm.dashboard import app as dashboard
-from addtocrm.dashboard import reference
+from addtocrm.dashboard import callback, reference
 from addtocrm.dashboard.live import Live
 from addtocrm.dashboard.page import FAILURES
 from addtocrm.events import routes as event_routes

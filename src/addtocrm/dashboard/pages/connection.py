@@ -1,4 +1,4 @@
-"""The CRM that everything is written to."""
+"""The CRM that everything is written to: its state, a test of it, its defaults, and going to another one."""
 
 from typing import Any
 
@@ -6,31 +6,43 @@ import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect
 
+from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
-from addtocrm.crm import connections, registry
+from addtocrm.crm import connections, defaults, oauth, registry
+from addtocrm.crm.contract import Definition, Rejected
+from addtocrm.crm.defaults import Defaults
+from addtocrm.crm.model import OwnConnection
 from addtocrm.crm.setup import Setup
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, address_of, caller_of, signed_in
+from addtocrm.dashboard.words import plain
 from addtocrm.tenants.audit import service as audit
 from addtocrm.tenants.audit.model import Action
+from addtocrm.tenants.keys import service as keys
 
 SAID = {
     "connected": "Connected. From now on everything is written there.",
     "switched": "Switched. From now on everything is written there.",
     "disconnected": "Disconnected. What is in the CRM stays there.",
-    "works": "The connection works.",
+    "defaults": "Saved. This holds for what names no owner or list of its own.",
 }
 
 
 class Connecting(msgspec.Struct, frozen=True):
     crm: str
     token: str | None = None
+    contact_object: str | None = None
 
 
 class Chosen(msgspec.Struct, frozen=True):
     crm: str
+
+
+class NewDefaults(msgspec.Struct, frozen=True):
+    owner: str | None = None
+    list: str | None = None
 
 
 @get("/connection", opt=needs())
@@ -38,49 +50,143 @@ async def show(request: AnyRequest, crm: Setup) -> Response[str]:
     return await _page(request, crm)
 
 
+@get("/connection/new/{name:str}", opt=needs("admin", recent=True))
+async def new(request: AnyRequest, name: str, crm: Setup) -> Response[str]:
+    return await _connecting(request, crm, name)
+
+
 @post("/connection/connect", opt=needs("admin", recent=True), status_code=200)
 async def connect(request: AnyRequest, crm: Setup) -> Response[str] | Redirect:
     """By a token, or by none where the CRM needs none; else a page with the way to the CRM's own sign-in."""
     asked = await forms.read(request, Connecting)
-    caller = caller_of(request)
+    caller, session_id = caller_of(request), signed_in(request).session_id
+    options = {"contact_object": asked.contact_object} if asked.contact_object else {}
+    told: dict[str, Any] = {"options": options, "actor": caller.actor, "request_id": caller.request_id}
     try:
-        if asked.token or connections.definition_named(asked.crm).oauth is None:
-            await connections.connect(
-                crm, caller.account_id, asked.crm, token=asked.token, actor=caller.actor, request_id=caller.request_id
-            )
+        definition = connections.definition_named(asked.crm)
+        if asked.token or definition.oauth is None:
+            await connections.connect(crm, caller.account_id, asked.crm, token=asked.token, **told)
             await _note(request, crm, "crm.connected", asked.crm)
             return go("/dashboard/connection", said="connected")
-        begun = await connections.begin(
-            crm, caller.account_id, asked.crm, actor=caller.actor, request_id=caller.request_id
-        )
+        begun = await connections.begin(crm, caller.account_id, asked.crm, session_id=session_id, **told)
     except ApiError as error:
-        return await _page(request, crm, error.status, fault=error.message, chosen=asked.crm)
-    label = connections.definition_named(asked.crm).label
-    return page(request, "authorize.html", address=begun.authorize_url, label=label)
+        return await _connecting(request, crm, asked.crm, error.status, fault=plain(error.message))
+    return page(request, "authorize.html", address=begun.authorize_url, label=definition.label)
+
+
+@get("/connection/switch/{id:str}", opt=needs("admin", recent=True))
+async def ask_switch(request: AnyRequest, id: str, crm: Setup) -> Response[str]:
+    return await _asked(request, crm, id, "switch.html")
 
 
 @post("/connection/switch", opt=needs("admin", recent=True), status_code=200)
 async def switch(request: AnyRequest, crm: Setup) -> Redirect:
     asked = await forms.read(request, Chosen)
     caller = caller_of(request)
-    await connections.switch(crm.pool, caller.account_id, asked.crm, actor=caller.actor, request_id=caller.request_id)
-    await _note(request, crm, "crm.switched", asked.crm)
+    now = await connections.switch(
+        crm.pool, caller.account_id, asked.crm, actor=caller.actor, request_id=caller.request_id
+    )
+    await _note(request, crm, "crm.switched", now.crm)
     return go("/dashboard/connection", said="switched")
+
+
+@get("/connection/disconnect/{id:str}", opt=needs("admin", recent=True))
+async def ask_disconnect(request: AnyRequest, id: str, crm: Setup) -> Response[str]:
+    return await _asked(request, crm, id, "disconnect.html")
 
 
 @post("/connection/disconnect", opt=needs("admin", recent=True), status_code=200)
 async def disconnect(request: AnyRequest, crm: Setup) -> Redirect:
     asked = await forms.read(request, Chosen)
     caller = caller_of(request)
-    await connections.disconnect(crm, caller.account_id, asked.crm, actor=caller.actor, request_id=caller.request_id)
-    await _note(request, crm, "crm.disconnected", asked.crm)
+    ended = await connections.disconnect(
+        crm, caller.account_id, asked.crm, actor=caller.actor, request_id=caller.request_id
+    )
+    await _note(request, crm, "crm.disconnected", ended.crm)
     return go("/dashboard/connection", said="disconnected")
 
 
 @post("/connection/test", opt=needs(), status_code=200)
-async def test(request: AnyRequest, crm: Setup) -> Response[str] | Redirect:
-    trouble = [text for _, text in await connections.check(crm, signed_in(request).account_id) if text]
-    return await _page(request, crm, fault=" ".join(trouble)) if trouble else go("/dashboard/connection", said="works")
+async def test(request: AnyRequest, crm: Setup) -> Response[str]:
+    """Asks the active CRM, and says what it answered or what is wrong."""
+    try:
+        tested = await connections.test(crm, signed_in(request).account_id)
+    except ApiError as error:
+        return await _page(request, crm, fault=f"The test failed. {plain(error.message)}")
+    return await _page(request, crm, tested=tested)
+
+
+@get("/connection/defaults", opt=needs("admin", recent=True))
+async def show_defaults(request: AnyRequest, crm: Setup) -> Response[str]:
+    return await _defaults(request, crm)
+
+
+@post("/connection/defaults", opt=needs("admin", recent=True), status_code=200)
+async def save_defaults(request: AnyRequest, crm: Setup) -> Response[str] | Redirect:
+    asked = await forms.read(request, NewDefaults)
+    try:
+        await defaults.put(crm, signed_in(request).account_id, asked.owner, asked.list)
+    except ApiError as error:
+        return await _defaults(request, crm, error.status, fault=plain(error.message))
+    return go("/dashboard/connection", said="defaults")
+
+
+async def _defaults(request: AnyRequest, crm: Setup, status: int = 200, fault: str = "") -> Response[str]:
+    account_id = signed_in(request).account_id
+    active = await connections.info(crm.pool, account_id)
+    try:
+        there = await defaults.get(crm, account_id)
+    except ApiError as error:
+        there, status, fault = Defaults(None, None, [], []), error.status, plain(error.message)
+    return page(request, "defaults.html", status, crm=active, defaults=there, fault=fault)
+
+
+async def _asked(request: AnyRequest, crm: Setup, id: str, template: str) -> Response[str]:
+    """The question before a connection is changed."""
+    known = await connections.all_of(crm.pool, signed_in(request).account_id)
+    one = next((one for one in known if one.id == id), None)
+    if one is None:
+        raise ApiError("not_found", "There is no such connection.")
+    return page(
+        request,
+        template,
+        one=one,
+        active=_active(known),
+        writers=await _writers(crm.pool, signed_in(request).account_id),
+    )
+
+
+async def _connecting(request: AnyRequest, crm: Setup, name: str, status: int = 200, fault: str = "") -> Response[str]:
+    definition = registry.load().get(name)
+    if definition is None:
+        raise ApiError("not_found", "There is no such CRM.")
+    known = await connections.all_of(crm.pool, signed_in(request).account_id)
+    shown = {
+        "definition": definition,
+        "by_oauth": _has_app(crm, definition),
+        "kept": [one for one in known if one.crm == name],
+        "active": _active(known),
+        "writers": await _writers(crm.pool, signed_in(request).account_id),
+        "fault": fault,
+    }
+    return page(request, "connect.html", status, **shown)
+
+
+def _has_app(crm: Setup, definition: Definition) -> bool:
+    """Whether the deployment can send people to the CRM's own sign-in."""
+    try:
+        return definition.oauth is not None and bool(oauth.app(crm.settings, definition))
+    except Rejected:
+        return False
+
+
+async def _writers(pool: Pool, account_id: str) -> list[str]:
+    """The names of the API keys that may write to the CRM."""
+    return [key.name for key in await keys.of_account(pool, account_id) if not key.revoked_at and "write" in key.scopes]
+
+
+def _active(known: list[OwnConnection]) -> OwnConnection | None:
+    return next((one for one in known if one.active), None)
 
 
 async def _note(request: AnyRequest, crm: Setup, action: Action, name: str) -> None:
@@ -90,9 +196,30 @@ async def _note(request: AnyRequest, crm: Setup, action: Action, name: str) -> N
 
 async def _page(request: AnyRequest, crm: Setup, status: int = 200, **values: Any) -> Response[str]:
     known = await connections.all_of(crm.pool, signed_in(request).account_id)
-    said = SAID.get(request.query_params.get("said", ""), "")
-    shown = {"fault": "", "chosen": "", "said": said, "known": known, "crms": list(registry.load().values())}
+    active, said = _active(known), request.query_params.get("said", "")
+    failure = await connections.last_failure(crm.pool, signed_in(request).session_id) if said == "failed" else ""
+    crms = registry.load()
+    shown = {
+        "fault": plain(failure),
+        "said": SAID.get(said, ""),
+        "active": active,
+        "definition": crms.get(active.crm) if active else None,
+        "kept": [one for one in known if not one.active],
+        "crms": list(crms.values()),
+        "tested": None,
+    }
     return page(request, "connection.html", status, **{**shown, **values})
 
 
-handlers = (show, connect, switch, disconnect, test)
+handlers = (
+    show,
+    new,
+    connect,
+    ask_switch,
+    switch,
+    ask_disconnect,
+    disconnect,
+    test,
+    show_defaults,
+    save_defaults,
+)

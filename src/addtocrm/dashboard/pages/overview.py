@@ -43,12 +43,12 @@ async def overview(request: AnyRequest, pool: Pool) -> Response[str]:
     account_id = signed_in(request).account_id
     used = await usage.of_account(pool, account_id)
     recent, _ = await events.latest(pool, account_id, limit=RECENT)
-    connected = await connections.all_of(pool, account_id)
+    active = next((one for one in await connections.all_of(pool, account_id) if one.active), None)
     written = False
     for type in ("crm.contact.created", "crm.contact.updated"):
         written = written or bool((await events.latest(pool, account_id, type=type, limit=1))[0])
     steps = {
-        "crm": bool(connected),
+        "crm": active is not None,
         "key": any(key.revoked_at is None for key in await keys.of_account(pool, account_id)),
         "enriched": bool(used.credits.used) or any(one.type == "person.enriched" for one in recent),
         "written": written,
@@ -61,7 +61,7 @@ async def overview(request: AnyRequest, pool: Pool) -> Response[str]:
         saved=sum(one.cached for one in used.by_operation),
         cache_days=request.app.state.settings.cache_days,
         recent=recent,
-        crm=connected[0] if connected else None,
+        crm=active,
         steps=steps,
     )
 

@@ -66,6 +66,11 @@ async def enrich(
     return answer
 
 
+async def cached(lookups: Lookups, account_id: str, query: PersonQuery) -> bytes | None:
+    """The person that `query` asks for, where the cache has them; it costs nothing."""
+    return await lookups.kept(account_id, ENRICH, lookup_key(query))
+
+
 def query_of(body: EnrichPerson) -> PersonQuery:
     """The normalised query: by LinkedIn URL, else e-mail, else name and company.
 

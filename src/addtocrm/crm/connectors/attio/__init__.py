@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm.connectors.attio.client import Attio
-from addtocrm.crm.contract import Definition, Kind, OAuth, Rule, TokenAuth
+from addtocrm.crm.contract import Definition, Kind, OAuth, Pace, Rule, TokenAuth
 
 PLACES = (
     Rule(field="primary_location.locality", from_=("city",)),
@@ -51,6 +51,7 @@ MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
 connector = Definition(
     name="attio",
     label="Attio",
+    needs="An admin of your Attio workspace, or an access token of it.",
     vendor=Vendor(name="attio", quota=Quota((Window(100, 1),))),
     api_url="https://api.attio.com",
     token=TokenAuth(
@@ -67,5 +68,6 @@ connector = Definition(
     ),
     mapping=MAPPING,
     batch=25,
+    pace=Pace(1.5, 15),
     open=Attio,
 )

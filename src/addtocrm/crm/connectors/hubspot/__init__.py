@@ -30,7 +30,7 @@ from addtocrm.crm.connectors.hubspot.client import HubSpot
 from addtocrm.crm.connectors.hubspot.fields import LINK, MORE_EMAILS, OWNER
 from addtocrm.crm.connectors.hubspot.objects import BATCH
 from addtocrm.crm.connectors.hubspot.quotas import learn, throttled
-from addtocrm.crm.contract import Definition, Field, Kind, OAuth, Rule, TokenAuth
+from addtocrm.crm.contract import Definition, Field, Kind, OAuth, Pace, Rule, TokenAuth
 
 BOTH = (
     Rule(field="city", from_=("city",)),
@@ -69,6 +69,7 @@ MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
 connector = Definition(
     name="hubspot",
     label="HubSpot",
+    needs="A super admin of your HubSpot account, or the token of a private app or service key.",
     vendor=Vendor(name="hubspot", quota=Quota((Window(100, 10.0),)), learn=learn, throttled=throttled),
     api_url="https://api.hubapi.com",
     token=TokenAuth(where="HubSpot: Settings, Integrations, Private apps; or Development, Keys, Service keys."),
@@ -115,5 +116,6 @@ connector = Definition(
     linkedin={"contact": Field(name="linkedin_profile_url", label="LinkedIn URL", type="text", custom=True)},
     search_lag=15.0,
     batch=BATCH,
+    pace=Pace(0.3, 20),
     open=HubSpot,
 )

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 
 from addtocrm.crm.connectors.pipedrive.client import Pipedrive
 from addtocrm.crm.connectors.pipedrive.quotas import VENDOR
-from addtocrm.crm.contract import Definition, Field, Kind, OAuth, Rule, TokenAuth
+from addtocrm.crm.contract import Definition, Field, Kind, OAuth, Pace, Rule, TokenAuth
 
 MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
     "contact": (
@@ -59,6 +59,7 @@ MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
 connector = Definition(
     name="pipedrive",
     label="Pipedrive",
+    needs="A Pipedrive user, or their personal API token. AddToCRM sees and writes what they may.",
     vendor=VENDOR,
     api_url="https://api.pipedrive.com",
     hosts=(".pipedrive.com",),
@@ -82,5 +83,6 @@ connector = Definition(
     },
     search_lag=10.0,
     batch=10,
+    pace=Pace(3, 3),
     open=Pipedrive,
 )

@@ -25,13 +25,14 @@ may also refuse the row alone); that ContentNote may stand in a composite reques
 from addtocrm.core.outgoing.vendor import Quota, Vendor
 from addtocrm.crm.connectors.salesforce.client import Salesforce
 from addtocrm.crm.connectors.salesforce.mapping import LINKEDIN_FIELDS, MAPPING
-from addtocrm.crm.contract import Definition, OAuth, TokenAuth
+from addtocrm.crm.contract import Definition, OAuth, Pace, TokenAuth
 
 LOGIN = "https://login.salesforce.com"
 
 connector = Definition(
     name="salesforce",
     label="Salesforce",
+    needs="A Salesforce user with API access who may read and edit contacts, accounts, leads and tasks.",
     vendor=Vendor(name="salesforce", quota=Quota(concurrency=5)),
     api_url=LOGIN,
     hosts=(".salesforce.com", ".force.com", ".salesforce.mil"),
@@ -63,5 +64,6 @@ connector = Definition(
     linkedin=LINKEDIN_FIELDS,
     options={"contact_object": ("contact", "lead")},
     batch=200,
+    pace=Pace(0.1, 30),
     open=Salesforce,
 )

@@ -21,7 +21,7 @@ from addtocrm.crm.connectors.zoho.api import BATCH
 from addtocrm.crm.connectors.zoho.client import Zoho
 from addtocrm.crm.connectors.zoho.failures import is_forbidden, learn
 from addtocrm.crm.connectors.zoho.fields import COMPANY_NAME, COMPANY_WEBSITE, MODULES
-from addtocrm.crm.contract import Definition, Field, OAuth, Rule, TokenAuth
+from addtocrm.crm.contract import Definition, Field, OAuth, Pace, Rule, TokenAuth
 
 
 def _rules(**fields: str) -> tuple[Rule, ...]:
@@ -43,6 +43,7 @@ CENTRES = ("com", "eu", "in", "com.au", "com.cn", "jp", "ca", "sa", "uk", "ae")
 connector = Definition(
     name="zoho",
     label="Zoho CRM",
+    needs="A Zoho CRM user who may read and write contacts and accounts.",
     vendor=Vendor(name="zoho", quota=Quota(concurrency=5), learn=learn),
     api_url="https://www.zohoapis.com",
     hosts=(
@@ -117,5 +118,6 @@ connector = Definition(
     options={"contact_object": ("contact", "lead")},
     forbids=is_forbidden,
     batch=BATCH,
+    pace=Pace(0.1, 20),
     open=Zoho,
 )

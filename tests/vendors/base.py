@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import json
 import re
 import secrets
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 ACCESS_SECONDS = 1800
 GIVEN = {"client_id": "app-1", "client_secret": "hush-app-secret"}
@@ -200,6 +201,15 @@ class Vendor:
         self.codes[code] = query
         extra = "".join(f"&{name}={value}" for name, value in more.items())
         return f"{query['redirect_uri']}?code={code}&state={query['state']}{extra}"
+
+    @route("GET", "/oauth/authorize", public=True)
+    def consent(self, request: Request) -> Answer:
+        """The page at which the user allows access, or does not."""
+        query = request.query
+        allow = self.authorize(f"{self.url}/oauth/authorize?{urlencode(query)}")
+        deny = f"{query['redirect_uri']}?{urlencode({'error': 'access_denied', 'state': query['state']})}"
+        links = f'<a href="{html.escape(allow)}">Allow</a> <a href="{html.escape(deny)}">Deny</a>'
+        return Answer(200, f'<!doctype html><link rel="icon" href="data:,"><h1>Allow access?</h1>{links}')
 
     # What subclasses use.
 
