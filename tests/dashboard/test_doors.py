@@ -77,10 +77,23 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
     person = {"full_name": "Jane Doe", "email": "jane.doe@acme.example.com"}
     added = ours.client.post(f"/v1/lists/{list_id}/members", json={"people": [person]}).json()["data"]
     contact = ours.client.post("/v1/crm/contacts", json={"person": person}).json()["data"]["contact_id"]
+    company = ours.client.post("/v1/crm/companies", json={"company": {"name": "Ours"}}).json()["data"]["company_id"]
     job = ours.client.post("/v1/batch/emails-verify", json={"items": ["no address"]}).json()["data"]["id"]
     owner, stranger = member(server, ours.id, "owner"), member(server, theirs.id, "owner")
     of_job = [f"/jobs/{job}{more}" for more in ("", "/1", "/live", "/results.csv", "/cancel")]
-    for path in (f"/lists/{list_id}", f"/contacts/{contact}", *of_job):
+    connection = with_pool(
+        server.database_url,
+        lambda pool: pool.fetchval("select id from crm_connections where account_id = $1", ours.id),
+    )
+    for path in (
+        f"/lists/{list_id}",
+        f"/lists/{list_id}/export.csv",
+        f"/contacts/{contact}",
+        f"/companies/{company}",
+        f"/connection/switch/{connection}",
+        f"/connection/disconnect/{connection}",
+        *of_job,
+    ):
         assert owner.get(path).status_code == 200, path
         assert stranger.get(path).status_code == 404, path
     member_id = re.findall(r"/members/(usr_\w+)/role", owner.get("/members").text)[0]
@@ -90,7 +103,11 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
         (f"/lists/{list_id}", {"name": "Theirs"}),
         (f"/lists/{list_id}/delete", {}),
         (f"/lists/{list_id}/members/{added['members'][0]['id']}/remove", {}),
+        (f"/lists/{list_id}/members/{added['members'][0]['id']}/note", {"note": "Theirs"}),
         (f"/lists/{list_id}/push", {"expected_crm": "builtin"}),
+        (f"/contacts/{contact}", {"full_name": "Theirs"}),
+        (f"/contacts/{contact}/notes", {"text": "Theirs"}),
+        (f"/companies/{company}", {"name": "Theirs"}),
         (f"/jobs/{job}/cancel", {}),
         (f"/jobs/{job}/start", {}),
         (f"/jobs/{job}/preview", {}),

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 from addtocrm.core import cursors, times
 from addtocrm.core.caller import Caller
-from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.errors import invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import beside, finding, mapping, matching, values, writer
-from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Task
+from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Rule, Task
 from addtocrm.crm.model import (
     CompanyResult,
     CompanyWrite,
@@ -29,12 +29,15 @@ T = TypeVar("T")
 EXPORT_PAGE = 500
 
 
-async def upsert_company(setup: Setup, caller: Caller, write: CompanyWrite) -> CompanyResult:
-    """Puts a company into the active CRM, once. Raises ApiError as `contacts.upsert`."""
+async def upsert_company(
+    setup: Setup, caller: Caller, write: CompanyWrite, *, rules: Mapping[Kind, list[Rule] | None] = {}
+) -> CompanyResult:
+    """Puts a company into the active CRM, once. `rules`, and what it raises, as of `contacts.upsert`."""
     if before := done_before(caller.once, CompanyResult):
         return before
     company = {**values.of_company(write.company), **values.of_custom(write.custom_fields)}
     async with writing(setup, caller.account_id, Expected(write.expected_crm), "company") as crm:
+        crm.use(rules)
         name = crm.definition.name
         beside.require(crm, "companies", "company")
         beside.check_custom(crm, company)
@@ -43,6 +46,8 @@ async def upsert_company(setup: Setup, caller: Caller, write: CompanyWrite) -> C
         if not write.dry_run:
             await crm.hold(crm.locks("company", company))
         await finding.find(crm, [piece], dry_run=write.dry_run)
+        if piece.choice.found is None:
+            piece.values = with_owner(piece.values, owner or await beside.default_owner_id(crm))
         await writer.write(crm, [piece], dry_run=write.dry_run)
         if piece.failure:
             raise piece.failure
@@ -80,7 +85,7 @@ async def add_task(setup: Setup, caller: Caller, write: TaskWrite) -> TaskResult
     due_at = _time("due_at", write.due_at) if write.due_at else None
     async with writing(setup, caller.account_id, Expected(write.expected_crm)) as crm:
         beside.require(crm, "tasks", "")
-        owner = await beside.owner_id(crm, write.owner)
+        owner = await beside.owner_id(crm, write.owner) or await beside.default_owner_id(crm)
         task = Task(write.title, write.description, due_at, owner)
         task_id = await crm.connector.add_task(write.contact_id, task)
         result = TaskResult(crm.definition.name, write.contact_id, task_id)
@@ -116,26 +121,6 @@ async def contacts(
             there = await _page_of_contacts(crm, after, limit + 1)
         more = cursors.encode([crm.id, there[limit - 1].id]) if len(there) > limit else None
     return there[:limit], more
-
-
-async def contact(setup: Setup, account_id: str, id: str) -> Contact:
-    """A contact of the active CRM. Raises ApiError `not_found`."""
-    async with reading(setup, account_id) as crm:
-        mapped = await crm.mapped("contact")
-        found = (await crm.connector.get("contact", [id])).get(id)
-        if found is None:
-            raise ApiError("not_found", f"There is no contact {id} in {crm.definition.label}.")
-        return values.contact_of(finding.candidate(mapped, found))
-
-
-async def company(setup: Setup, account_id: str, id: str) -> dict[str, Any]:
-    """A company of the active CRM, by our names of its fields. Raises ApiError `not_found`."""
-    async with reading(setup, account_id) as crm:
-        mapped = await crm.mapped("company")
-        found = (await crm.connector.get("company", [id])).get(id)
-        if found is None:
-            raise ApiError("not_found", f"There is no company {id} in {crm.definition.label}.")
-        return dict(finding.candidate(mapped, found).values)
 
 
 def _after(crm: Open, cursor: str) -> str:

@@ -10,6 +10,7 @@ from addtocrm.crm.model import ExpectedCrm, OwnerRef, PersonInput
 
 ListName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 Description = Annotated[str, Meta(max_length=2000)]
+Note = Annotated[str, Meta(max_length=10_000)]
 
 
 class PeopleList(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class Member(msgspec.Struct, frozen=True):
     id: str
     added_at: str
     person: dict[str, Any]
+    note: Annotated[str | None, Meta(description="What somebody noted about this member.")] = None
 
 
 class NewList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +46,12 @@ class NewMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[PersonInput],
         Meta(min_length=1, max_length=1000, description="People as enrichment answers them."),
     ]
+
+
+class ChangedMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`note: null` empties it."""
+
+    note: Note | None
 
 
 class AddedMembers(msgspec.Struct, frozen=True):

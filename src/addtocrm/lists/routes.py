@@ -9,7 +9,7 @@ from msgspec import Meta
 from addtocrm.core.db.pool import Pool
 from addtocrm.jobs.model import Job
 from addtocrm.lists import service
-from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, NewMembers, PeopleList, Push
+from addtocrm.lists.model import AddedMembers, ChangedList, ChangedMember, Member, NewList, NewMembers, PeopleList, Push
 from addtocrm.web.context import Scopes
 from addtocrm.web.endpoint import AnyRequest, caller_of, data, endpoint, json, read_body, read_query
 
@@ -135,6 +135,24 @@ async def add_members(request: AnyRequest, id: str, pool: Pool) -> Response[byte
     return data(added, 201 if added.added else 200)
 
 
+@patch(
+    "/v1/lists/{id:str}/members/{member_id:str}",
+    opt=endpoint(
+        "Note something about a member",
+        scopes=SCOPES,
+        answer=Member,
+        tag="Lists",
+        body=ChangedMember,
+        errors=("not_found",),
+        example={"note": "Met at the trade fair."},
+    ),
+)
+async def change_member(request: AnyRequest, id: str, member_id: str, pool: Pool) -> Response[bytes]:
+    """A note is for the account's own people: it is not pushed to the CRM."""
+    body = await read_body(request, ChangedMember)
+    return data(await service.annotate(pool, caller_of(request).caller, id, member_id, body.note))
+
+
 @delete(
     "/v1/lists/{id:str}/members/{member_id:str}",
     status_code=200,
@@ -175,6 +193,7 @@ handlers = [
     delete_list,
     get_members,
     add_members,
+    change_member,
     remove_member,
     push_list,
 ]

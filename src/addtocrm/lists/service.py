@@ -1,6 +1,6 @@
 """The rules of lists: the same person is on a list once."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -23,10 +23,12 @@ from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push, PushOptions
-from addtocrm.privacy.service import first_suppressed
+from addtocrm.privacy.service import first_suppressed, mentions
 
 PUSH = "lists.push"
 NOBODY = individual(None, ())
+FORGOTTEN = "asked to be forgotten; nobody was added."
+PAGE = 500
 
 
 async def create(pool: Pool, caller: Caller, new: NewList) -> PeopleList:
@@ -84,6 +86,18 @@ async def members(
     return shown, cursors.encode(shown[-1].id) if len(rows) > limit else None
 
 
+async def all_members(pool: Pool, account_id: str, id: str) -> AsyncIterator[list[Member]]:
+    """A list's members, page by page; the first page may be empty. Raises ApiError `not_found`."""
+    await _get(pool, account_id, id)
+    after = ""
+    while True:
+        page = [_member(row) for row in await store.members(pool, id, after, PAGE)]
+        yield page
+        if len(page) < PAGE:
+            return
+        after = page[-1].id
+
+
 async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]) -> AddedMembers:
     """Puts people on a list; who is on it stays as they are.
 
@@ -100,7 +114,7 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
         await _lock(connection, caller.account_id, id)
         place = await first_suppressed(connection, about)
         if place is not None:
-            raise invalid(f"people[{place}]", "asked to be forgotten; nobody was added.")
+            raise invalid(f"people[{place}]", FORGOTTEN)
         emails = [one.email for one in entries if one.email]
         known = await store.known(connection, id, [one.identity for one in entries], emails)
         index = _Index(known)
@@ -125,12 +139,28 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
     return added
 
 
+async def annotate(pool: Pool, caller: Caller, id: str, member_id: str, note: str | None) -> Member:
+    """Notes something about a member, in place of what was noted. Raises ApiError `not_found`."""
+    text = (note or "").replace("\0", "").strip() or None
+    async with pool.acquire() as connection, connection.transaction():
+        await _lock(connection, caller.account_id, id)
+        row = await store.annotate(connection, id, member_id, text, mentions(text) or None)
+        if row is None:
+            raise _no_member(member_id)
+        return _member(row)
+
+
+def check(person: PersonInput) -> None:
+    """Raises ApiError where a list has nothing to know a person by."""
+    _entry(person, "")
+
+
 async def remove(pool: Pool, caller: Caller, id: str, member_id: str) -> None:
     """Takes a member off a list. Raises ApiError `not_found`."""
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, caller.account_id, id)
         if not await store.remove(connection, id, member_id):
-            raise ApiError("not_found", f"There is no member {member_id} on this list.")
+            raise _no_member(member_id)
         await _tell(connection, caller, "list.member.removed", {"list_id": id, "member_id": member_id})
 
 
@@ -229,6 +259,10 @@ def _unknown(id: str) -> ApiError:
     return ApiError("not_found", f"There is no list {id}; GET /v1/lists shows them.")
 
 
+def _no_member(id: str) -> ApiError:
+    return ApiError("not_found", f"There is no member {id} on this list.")
+
+
 async def _tell(connection: Connection, caller: Caller, type: EventType, told: dict[str, str]) -> None:
     await events.append(connection, caller.account_id, type, caller.actor, caller.request_id, told)
 
@@ -245,4 +279,4 @@ def _list(row: asyncpg.Record) -> PeopleList:
 
 
 def _member(row: asyncpg.Record) -> Member:
-    return Member(row["id"], rfc3339(row["added_at"]), msgspec.json.decode(row["person"]))
+    return Member(row["id"], rfc3339(row["added_at"]), msgspec.json.decode(row["person"]), row["note"])

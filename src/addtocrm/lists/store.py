@@ -60,7 +60,7 @@ async def known(
 ) -> list[asyncpg.Record]:
     """Members with one of the identities or e-mails."""
     return await connection.fetch(
-        """select id, identity, email, person, added_at from list_members
+        """select id, identity, email, person, note, added_at from list_members
            where list_id = $1 and (identity = any($2::text[]) or email = any($3::text[]))""",
         list_id,
         identities,
@@ -78,7 +78,7 @@ async def add(
            select m.id, $1, m.identity, m.email, m.person, digests_of(m.subjects)
            from unnest($2::text[], $3::text[], $4::text[], $5::json[], $6::json[])
                as m (id, identity, email, person, subjects)
-           returning id, identity, email, person, added_at""",
+           returning id, identity, email, person, note, added_at""",
         list_id,
         ids,
         identities,
@@ -90,11 +90,25 @@ async def add(
 
 async def members(pool: Pool | Connection, list_id: str, after: str, limit: int) -> list[asyncpg.Record]:
     return await pool.fetch(
-        """select id, person, added_at from list_members where list_id = $1 and id > $2
+        """select id, person, note, added_at from list_members where list_id = $1 and id > $2
            order by id limit $3""",
         list_id,
         after,
         limit,
+    )
+
+
+async def annotate(
+    connection: Connection, list_id: str, member_id: str, note: str | None, mentions: Sequence[bytes] | None
+) -> asyncpg.Record | None:
+    """The member with its new note; None where it is not on the list."""
+    return await connection.fetchrow(
+        """update list_members set note = $3, mentions = $4 where list_id = $1 and id = $2
+           returning id, person, note, added_at""",
+        list_id,
+        member_id,
+        note,
+        mentions,
     )
 
 

@@ -65,6 +65,8 @@ MENTIONS = """
     union all select account_id, 'crm_tasks', id from crm_tasks where mentions && $1
     union all select account_id, 'crm_contacts', id from crm_contacts where mentions && $1
     union all select account_id, 'crm_companies', id from crm_companies where mentions && $1
+    union all select (select account_id from lists l where l.id = list_id), 'list_members', id from list_members
+        where mentions && $1
 """
 
 

@@ -274,7 +274,7 @@ class Builtin:
         custom: dict[str, Any] = msgspec.json.decode(row["custom"])
         values |= {CUSTOM + name: value for name, value in custom.items()}
         url = f"{self._url}/dashboard/{PAGE[kind]}/{row['id']}"
-        return Record(kind=kind, id=row["id"], url=url, fields=values)
+        return Record(kind=kind, id=row["id"], url=url, fields=values, version=row["updated_at"].isoformat())
 
 
 def _candidates(kind: Kind) -> str:
@@ -337,6 +337,7 @@ def _type(name: str) -> Any:
 connector = Definition(
     name="builtin",
     label="Built-in CRM",
+    needs="Nothing else. Contacts and companies are kept here, in AddToCRM.",
     vendor=None,
     capabilities=(
         "contacts",

@@ -1,21 +1,24 @@
 """Lists of people."""
 
+import math
 from typing import Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.response import Redirect
+from litestar.response import Redirect, Stream
 
 from addtocrm.core.db.pool import Pool
-from addtocrm.core.errors import ApiError
-from addtocrm.crm import connections
+from addtocrm.core.errors import ApiError, invalid
+from addtocrm.crm import connections, registry
 from addtocrm.crm.merge import OnConflict
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
-from addtocrm.lists import service
-from addtocrm.lists.model import ChangedList, Description, ListName, NewList, Push
+from addtocrm.dashboard.words import plain
+from addtocrm.lists import importing, service
+from addtocrm.lists.model import ChangedList, Description, ListName, NewList, Note, Push
+from addtocrm.lists.table import table
 
 ON_A_PAGE = 50
 SAID = {
@@ -24,6 +27,7 @@ SAID = {
     "saved": "Saved.",
     "removed": "The person is off the list.",
     "deleted": "The list is deleted.",
+    "noted": "The note is saved.",
 }
 
 
@@ -35,6 +39,10 @@ class Named(msgspec.Struct, frozen=True):
 class Pushing(msgspec.Struct, frozen=True):
     expected_crm: str
     on_conflict: OnConflict = "fill_empty"
+
+
+class Noted(msgspec.Struct, frozen=True):
+    note: Note | None = None
 
 
 @get("/lists", opt=needs())
@@ -54,11 +62,55 @@ async def create(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
 
 @get("/lists/{id:str}", opt=needs())
 async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
+    return await _one(request, pool, id)
+
+
+async def _one(request: AnyRequest, pool: Pool, id: str, status: int = 200, **values: Any) -> Response[str]:
     account_id = signed_in(request).account_id
     found = await service.get(pool, account_id, id)
     members, cursor = await service.members(pool, account_id, id, request.query_params.get("cursor"), ON_A_PAGE)
-    active = next((one for one in await connections.all_of(pool, account_id)), None)
-    return page(request, "list.html", list=found, members=members, cursor=cursor, crm=active, said=_said(request))
+    active = next((one for one in await connections.all_of(pool, account_id) if one.active), None)
+    shown = {
+        "list": found,
+        "members": members,
+        "cursor": cursor,
+        "crm": active,
+        "cost": push_cost(active.crm, found.members) if active else "",
+        "said": _said(request),
+        "imported": None,
+        "fault": "",
+    }
+    return page(request, "list.html", status, **{**shown, **values})
+
+
+@post("/lists/{id:str}/import", opt=needs(), status_code=200)
+async def import_people(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
+    """Puts the people of a CSV file on the list, and says which rows it refused and why."""
+    try:
+        file = await forms.uploaded(request, "file")
+        if not file:
+            raise invalid("", "Choose a CSV file first.")
+        imported = await importing.import_csv(pool, caller_of(request), id, file)
+    except ApiError as error:
+        if error.type == "not_found":
+            raise
+        return await _one(request, pool, id, error.status, fault=plain(error.message))
+    return await _one(request, pool, id, imported=imported)
+
+
+@get("/lists/{id:str}/export.csv", opt=needs())
+async def export(request: AnyRequest, id: str, pool: Pool) -> Stream:
+    account_id = signed_in(request).account_id
+    await service.get(pool, account_id, id)
+    headers = {"content-disposition": f'attachment; filename="{id}.csv"', "cache-control": "no-store"}
+    return Stream(table(service.all_members(pool, account_id, id)), media_type="text/csv", headers=headers)
+
+
+@post("/lists/{id:str}/members/{member_id:str}/note", opt=needs(), status_code=200)
+async def annotate(request: AnyRequest, id: str, member_id: str, pool: Pool) -> Redirect:
+    asked = await forms.read(request, Noted)
+    await service.annotate(pool, caller_of(request), id, member_id, asked.note)
+    return go(f"/dashboard/lists/{id}", said="noted")
 
 
 @post("/lists/{id:str}", opt=needs(), status_code=200)
@@ -88,6 +140,16 @@ async def push(request: AnyRequest, id: str, pool: Pool) -> Redirect:
     return go(f"/dashboard/jobs/{(await service.push(pool, caller_of(request), id, options)).id}")
 
 
+def push_cost(crm: str, people: int) -> str:
+    """What a push asks of the CRM, and how long that takes at its usual quota."""
+    pace = registry.load()[crm].pace
+    if pace is None:
+        return "It asks nothing of another service."
+    seconds = people / pace.contacts_a_second
+    time = f"{math.ceil(seconds)} s" if seconds < 90 else f"{math.ceil(seconds / 60):,} min"
+    return f"About {math.ceil(people * pace.requests_a_contact):,} requests to the CRM, {time} at its usual quota."
+
+
 async def _all(request: AnyRequest, pool: Pool, status: int = 200, **values: Any) -> Response[str]:
     cursor = request.query_params.get("cursor")
     known, after = await service.page(pool, signed_in(request).account_id, cursor, ON_A_PAGE)
@@ -103,4 +165,4 @@ def _said(request: AnyRequest) -> str:
     return SAID.get(request.query_params.get("said", ""), "")
 
 
-handlers = (show_all, create, show, change, delete, remove, push)
+handlers = (show_all, create, show, export, import_people, change, delete, annotate, remove, push)

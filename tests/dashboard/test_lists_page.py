@@ -1,0 +1,65 @@
+"""A list at the dashboard: a CSV file in and out, notes, and what a push costs."""
+
+import csv
+import io
+import re
+from typing import Any
+
+from harness import Server
+from signed import Visitor, member
+
+FILE = """LinkedIn URL,Email,First Name,Last Name,Company,Job Title
+https://www.linkedin.com/in/jane-doe-example,jane.doe@acme.example.com,Jane,Doe,Acme,Head of Sales
+,john.roe@acme.example.com,John,Roe,Acme,=cmd()
+https://www.linkedin.com/in/JANE-doe-example/,,Jane,Doe,,
+,no address,Ann,Lee,,
+,,,,Acme,
+https://example.com/in/x,,,,,
+"""
+
+
+def put(visitor: Visitor, list_id: str, content: str | bytes, name: str = "people.csv") -> Any:
+    data = content.encode() if isinstance(content, str) else content
+    form = {"csrf": visitor.csrf(f"/lists/{list_id}")}
+    return visitor.client.post(f"/dashboard/lists/{list_id}/import", data=form, files={"file": (name, data)})
+
+
+def test_a_csv_file_in_and_out(server: Server) -> None:
+    account = server.account()
+    account.connect_builtin()
+    visitor = member(server, account.id, "member")
+    list_id = account.client.post("/v1/lists", json={"name": "Fair"}).json()["data"]["id"]
+    page = put(visitor, list_id, FILE).text
+    assert "2 people added, 1 on the list already, 3 rows refused" in page
+    told = dict(re.findall(r'<td class="number">(\d+)</td><td>([^<]+)</td>', page))
+    assert told.keys() == {"5", "6", "7"} and "LinkedIn" in told["7"] and "email" in told["5"]
+    again = put(visitor, list_id, "\ufeff" + FILE.replace(",", ";")).text
+    assert "0 people added, 3 on the list already" in again
+    members = account.client.get(f"/v1/lists/{list_id}/members").json()["data"]
+    john = next(one for one in members if one["person"].get("first_name") == "John")
+    assert (john["note"], john["person"]["company_name"]) == (None, "Acme")
+    noted = visitor.post(f"/lists/{list_id}/members/{john['id']}/note", on=f"/lists/{list_id}", note=" Met\0 him ")
+    assert noted.status_code == 303
+    changed = account.client.patch(f"/v1/lists/{list_id}/members/{members[0]['id']}", json={"note": "First"})
+    assert changed.json()["data"]["note"] == "First"
+    rows = list(csv.DictReader(io.StringIO(visitor.get(f"/lists/{list_id}/export.csv").text)))
+    assert [row["note"] for row in rows] == ["First", "Met him"]
+    assert rows[1]["job_title"] == "'=cmd()" and rows[0]["linkedin_url"].endswith("/in/jane-doe-example")
+    page = visitor.get(f"/lists/{list_id}").text
+    assert "It asks nothing of another service" in page and "Met him" in page
+    job = visitor.post(f"/lists/{list_id}/push", on=f"/lists/{list_id}", expected_crm="builtin")
+    assert job.headers["location"].startswith("/dashboard/jobs/job_")
+
+
+def test_a_file_that_is_none_is_refused(server: Server) -> None:
+    account = server.account()
+    visitor = member(server, account.id, "member")
+    list_id = account.client.post("/v1/lists", json={"name": "Fair"}).json()["data"]["id"]
+    for content in (b"", b"\0\xff\xfe\x80", b"colour,size\nred,1\n", b"PK\x03\x04" + bytes(2000)):
+        answer = put(visitor, list_id, content)
+        assert answer.status_code == 400 and 'role="alert"' in answer.text
+    rows = "email\n" + "".join(f"person{number}@acme.example.com\n" for number in range(10_001))
+    page = put(visitor, list_id, rows).text
+    assert "10,000 people added" in page and "1 row refused" in page
+    cursor = re.findall(r"cursor=([^\"&]+)", visitor.get(f"/lists/{list_id}").text)[0]
+    assert "person50@acme" in visitor.get(f"/lists/{list_id}?cursor={cursor}").text
