@@ -42,7 +42,8 @@ class Visitor(msgspec.Struct, frozen=True):
 
 def visitor_of(request: AnyRequest) -> Visitor:
     """Who looks, as `guard.enter` found; where that failed, nobody."""
-    return cast(Visitor, request.scope.get("addtocrm.visitor")) or Visitor(None, secrets.token_urlsafe(16))
+    found = cast(dict[str, Any], request.scope).get("addtocrm.visitor")
+    return found or Visitor(None, secrets.token_urlsafe(16))
 
 
 def signed_in(request: AnyRequest) -> Signed:
