@@ -31,6 +31,7 @@ def test_an_operator_changes_an_account(server: Server) -> None:
     assert f"/operator/accounts/{account.id}" in page
     assert account.email in runs.get(f"/operator?find=owner-{account.id[-12:]}@example.com").text
     place = f"/operator/accounts/{account.id}"
+    assert all(runs.get(f"/operator{path}").status_code == 200 for path in ("?find=%00%25", "/audit?before=%00"))
 
     def does(what: str, reason: str = "a good reason", **form: str) -> int:
         return runs.post(f"{place}/{what}", on=place, reason=reason, **form).status_code

@@ -39,6 +39,7 @@ def test_each_number_leads_to_what_it_is_made_of(server: Server) -> None:
         csv = mine.get(f"/usage/ledger.csv?{query}").text.splitlines()
         assert len(csv) == lines + 1, (query, csv)
         assert mine.get(f"/usage/ledger?{query}").text.count("<tr><td>") == lines, query
+    assert mine.get("/usage/ledger?who=%00&operation=%00").status_code == 200
     assert mine.get("/usage/ledger?from=yesterday").status_code == 400
     assert "10 credits a month" in mine.get("/usage/plan").text
 

@@ -45,6 +45,11 @@ async def texts(request: AnyRequest) -> dict[str, str]:
     return {name: value.replace("\0", "").strip() for name, value in form.items() if isinstance(value, str)}
 
 
+def asked(request: AnyRequest, name: str) -> str:
+    """What the address of a page asks for by `name`, as a text that the database takes."""
+    return request.query_params.get(name, "").replace("\0", "")
+
+
 def faults(error: ApiError) -> dict[str, str]:
     """What is wrong with each field; under `""` what is wrong with the whole."""
     found = {detail.path: detail.message for detail in error.details}

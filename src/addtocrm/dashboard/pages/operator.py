@@ -54,8 +54,8 @@ class NewCredits(Because, frozen=True, kw_only=True):
 
 @get("/operator", opt=runs())
 async def show_accounts(request: AnyRequest, pool: Pool) -> Response[str]:
-    asked = request.query_params
-    found, cursor = await accounts.page(pool, asked.get("find", ""), asked.get("cursor"), ON_A_PAGE)
+    cursor = request.query_params.get("cursor")
+    found, cursor = await accounts.page(pool, forms.asked(request, "find"), cursor, ON_A_PAGE)
     return page(request, "operator_accounts.html", accounts=found, cursor=cursor)
 
 
@@ -135,7 +135,7 @@ async def show_health(request: AnyRequest, pool: Pool, listener: Listener, reade
 
 @get("/operator/audit", opt=runs())
 async def show_audit(request: AnyRequest, pool: Pool) -> Response[str]:
-    entries = await audit.of_operators(pool, None, request.query_params.get("before"), ON_A_PAGE + 1)
+    entries = await audit.of_operators(pool, None, forms.asked(request, "before") or None, ON_A_PAGE + 1)
     following = entries[ON_A_PAGE - 1].id if len(entries) > ON_A_PAGE else None
     return page(request, "operator_audit.html", entries=entries[:ON_A_PAGE], following=following)
 

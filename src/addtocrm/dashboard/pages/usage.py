@@ -11,6 +11,7 @@ from addtocrm.core import times
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import invalid
 from addtocrm.core.settings import Settings
+from addtocrm.dashboard.forms import asked
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import operation, page
 from addtocrm.dashboard.visitor import AnyRequest, signed_in
@@ -82,12 +83,11 @@ def totals(usage: Usage) -> list[Totals]:
 
 def _wanted(request: AnyRequest) -> LedgerFilter:
     """What the address asks for; `to` is a day that is within. Raises ApiError."""
-    asked = request.query_params
     return LedgerFilter(
-        actor=asked.get("who") or None,
-        operation=asked.get("operation") or None,
-        since=_time("from", asked.get("from", "")),
-        until=_time("to", asked.get("to", ""), whole_day=True),
+        actor=asked(request, "who") or None,
+        operation=asked(request, "operation") or None,
+        since=_time("from", asked(request, "from")),
+        until=_time("to", asked(request, "to"), whole_day=True),
     )
 
 
