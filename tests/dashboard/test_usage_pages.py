@@ -14,7 +14,7 @@ def test_each_number_leads_to_what_it_is_made_of(server: Server) -> None:
     for slug in (slugs[0], slugs[0], slugs[1]):
         assert account.enrich(slug).status_code == 200
     for _ in range(2):
-        mine.post("/enrich", people=f"https://www.linkedin.com/in/{slugs[2]}")
+        mine.post("/enrich", lines=f"https://www.linkedin.com/in/{slugs[2]}")
     until(lambda: sum(one["cached"] for one in account.usage()["by_operation"]) == 2)
     overview = mine.get("").text
     assert "2 lookups were free" in overview and "Enrich a person: 3" in overview
