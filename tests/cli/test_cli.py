@@ -151,6 +151,10 @@ BAD_INPUT = {
     "accounts set-plan": ["missing@example.com pro", "missing@example.com gold"],
     "accounts set-credits": ["missing@example.com 1", "missing@example.com many", f"missing@example.com {10**30}"],
     "accounts reset-second-step": ["missing@example.com", "no-address"],
+    "accounts grant-credits": ["missing@example.com 1", "pro@example.com 0", f"pro@example.com {10**30}"],
+    "accounts suspend": ["missing@example.com", ""],
+    "accounts unsuspend": ["missing@example.com"],
+    "accounts operator": ["missing@example.com on", "pro@example.com perhaps", "nobody off"],
     "keys create": [
         "pro@example.com --scopes read --rate-per-minute 0",
         "pro@example.com --scopes read --rate-per-hour -5",
