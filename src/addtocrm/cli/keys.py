@@ -26,6 +26,7 @@ def create(
     name: str = "",
     rate_per_minute: Rate | None = None,
     rate_per_hour: Rate | None = None,
+    expires: str = "",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make a key; it is shown this one time.
@@ -36,12 +37,19 @@ def create(
         name: what the key is for
         rate_per_minute: this key's own limit
         rate_per_hour: this key's own limit
+        expires: days after which it stops working, or its last day (YYYY-MM-DD, UTC); never by default
         json: one JSON document instead of text
     """
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     key = with_pool(
         lambda pool: service.create(
-            pool, email, wanted, name, rate_per_minute=rate_per_minute, rate_per_hour=rate_per_hour
+            pool,
+            email,
+            wanted,
+            name,
+            rate_per_minute=rate_per_minute,
+            rate_per_hour=rate_per_hour,
+            expires=expires,
         )
     )
     emit(key, json=json, text=f"{key.key}\nKeep it now: it is not shown again. Its id is {key.id}.")

@@ -14,10 +14,17 @@ PIPE_BYTES = 4096
 """What a pipe takes in one piece, also of several processes (POSIX's PIPE_BUF on Linux)."""
 ENCODER = msgspec.json.Encoder()
 NEVER = ("authorization", "token", "key", "password", "secret")
+WHAT = ("timestamp", "level", "event", "vendor", "provider", "operation")
+TOLD = (*WHAT, "method", "host", "status", "outcome", "error", "ms")
+"""What of a line an account may read: no trace, nothing of a body, nobody's name."""
+MOST_TOLD = 20
 
 
 request_id: ContextVar[str] = ContextVar("request_id")
 """The request that this context works for."""
+
+told: ContextVar[list[dict[str, Any]]] = ContextVar("told")
+"""What the account may read of the lines of the request that this context works for."""
 
 
 def configure(level: str, *, pretty: bool = False) -> None:
@@ -30,6 +37,7 @@ def configure(level: str, *, pretty: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _hide_secrets,
+            _tell,
             structlog.processors.format_exc_info,
             renderer,
         ],
@@ -81,4 +89,12 @@ def _hide_secrets(_logger: Any, _method: str, line: Any) -> Any:
     for name in NEVER:
         if name in line:
             line[name] = "[hidden]"
+    return line
+
+
+def _tell(_logger: Any, _method: str, line: Any) -> Any:
+    """Keeps a line of a request for its account; not what a library says, which may have anything in it."""
+    lines = told.get(None)
+    if lines is not None and len(lines) < MOST_TOLD and "logger" not in line:
+        lines.append({name: line[name] for name in TOLD if name in line})
     return line

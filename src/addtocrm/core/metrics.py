@@ -19,6 +19,7 @@ class Durations(Histogram):
 
 
 REQUESTS = Counter("addtocrm_requests", "Requests by path and result.", ["path", "result"])
+REQUESTS_NOT_KEPT = Counter("addtocrm_requests_not_kept", "Requests that are missing in the accounts' request log.")
 LATENCY = Durations(
     "addtocrm_request_seconds",
     "Time from request to answer.",

@@ -77,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache_days: Annotated[
         float, Meta(description="Days for which a result is kept and free; fractions allowed.", gt=0, le=36500)
     ] = 30.0
+    request_days: Annotated[int, Meta(description="Days for which API requests are kept.", ge=1, le=36500)] = 30
     event_days: Annotated[int, Meta(description="Days for which events are kept.", ge=1, le=36500)] = 400
     job_days: Annotated[
         float,

@@ -23,10 +23,12 @@ from addtocrm.lookups.model import Ref
 from addtocrm.tenants.keys.model import Principal
 from addtocrm.tenants.keys.service import KeyRing, why_unusable
 from addtocrm.tenants.keys.token import is_well_formed
+from addtocrm.tenants.requests.model import Request, kept_path
+from addtocrm.tenants.requests.service import Journal
 from addtocrm.tenants.usage.service import Saved
-from addtocrm.web.context import Passed, Route, require_scope
+from addtocrm.web.context import Passed, Route, require_normal, require_scope
 from addtocrm.web.exchange import JSON, Exchange, answer_body
-from addtocrm.web.record import Recorder
+from addtocrm.web.record import Line, Recorder
 
 log = structlog.get_logger("addtocrm.requests")
 
@@ -49,6 +51,8 @@ class Services(Protocol):
     def limiter(self) -> Limiter: ...
     @property
     def recorder(self) -> Recorder: ...
+    @property
+    def journal(self) -> Journal: ...
     @property
     def hot(self) -> HotResults: ...
     @property
@@ -77,6 +81,7 @@ class Gate:
         self._ring = services.ring
         self._limiter = services.limiter
         self._recorder = services.recorder
+        self._journal = services.journal
         self._hot = services.hot
         self._idempotency = services.idempotency
         self._saved = services.saved
@@ -92,6 +97,7 @@ class Gate:
             return
         exchange = Exchange(cast(dict[str, Any], scope), send)
         logs.request_id.set(exchange.request_id)
+        logs.told.set(exchange.told)
         try:
             await self._judge(exchange, receive)
         except ApiError as error:
@@ -109,7 +115,10 @@ class Gate:
                 exchange.standing = await self._take_address(exchange, cost=0)
             await exchange.refuse(ApiError("internal_error", "Something failed on our side; try again."))
         finally:
-            self._recorder.add(exchange.line())
+            line = exchange.line()
+            self._recorder.add(line)
+            if exchange.account_id:
+                self._journal.add(_kept(exchange, line))
 
     async def _judge(self, exchange: Exchange, receive: Receive) -> None:
         scope = exchange.scope
@@ -120,19 +129,18 @@ class Gate:
             await self._route(exchange, receive, exchange.forward)
             return
         method: str = scope["method"]
+        route = self._find(path, method)
+        exchange.template = route.template if route else "unknown"
         if path == PAGES or path.startswith(f"{PAGES}/"):
-            route = self._find(path, method)
-            exchange.template = route.template if route else "unknown"
             exchange.client = self._address(exchange)
             exchange.standing = await self._take_address(exchange, cost=0)
             await self._route(exchange, receive, exchange.forward)
             return
         principal = await self._authenticate(exchange)
-        route = self._find(path, method)
         if route is None:
+            require_normal(path)
             await self._route(exchange, receive, exchange.forward)
             return
-        exchange.template = route.template
         require_scope(principal.scopes, route.scopes, all_of_them=route.all_scopes)
         if method in BODILESS:
             _pass(exchange, principal)
@@ -148,6 +156,7 @@ class Gate:
         if repeated is not None:
             ref, data = repeated
             self._saved.add(principal.account_id, ref.operation, f"key:{principal.key_id}")
+            exchange.cached, exchange.credits = True, 0
             remaining = self._ring.balances.get(principal.account_id, 0)
             await exchange.answer(200, answer_body(data, True, 0, remaining), [])
             return
@@ -196,13 +205,15 @@ class Gate:
                 "Send `Authorization: Bearer addtocrm_live_…` with a key made in the dashboard or by "
                 "`addtocrm keys create`; this one is missing, misspelt or unknown.",
             )
-        exchange.key_id = principal.key_id
-        usable = not principal.revoked and principal.plan == "pro"
+        exchange.account_id, exchange.key_id = principal.account_id, principal.key_id
+        usable = not principal.revoked and not principal.expired and principal.plan == "pro"
         exchange.standing = standing = await self._limiter.take(
             f"key:{principal.key_id}", principal.rate_per_minute, principal.rate_per_hour, 1 if usable else 0
         )
         if principal.revoked:
             raise ApiError("key_revoked", "This key was revoked; make a new one.")
+        if principal.expired:
+            raise ApiError("key_revoked", "This key has expired; make a new one.")
         if principal.plan != "pro":
             raise ApiError("key_suspended_plan", why_unusable(principal.plan))
         standing.refuse_if_spent()
@@ -265,3 +276,22 @@ def _pass(exchange: Exchange, principal: Principal) -> Passed:
     passed = Passed(caller, principal.scopes)
     exchange.scope["addtocrm.passed"] = passed
     return passed
+
+
+def _kept(exchange: Exchange, line: Line) -> Request:
+    """What the account's request log has of it."""
+    assert exchange.account_id and exchange.key_id
+    return Request(
+        id=line.request_id,
+        account_id=exchange.account_id,
+        key_id=exchange.key_id,
+        at=line.timestamp,
+        method=line.method,
+        path=kept_path(line.path, line.route),
+        status=line.status,
+        error=None if line.result == "ok" else line.result,
+        credits=exchange.credits,
+        cached=exchange.cached,
+        ms=line.ms,
+        lines=exchange.told or None,
+    )

@@ -36,7 +36,7 @@ from addtocrm.main.services import Services, running
 from addtocrm.sources.providers.dataset import Dataset
 from addtocrm.tenants.usage import routes as usage
 from addtocrm.web import failures, health, openapi
-from addtocrm.web.context import Route, require_normal
+from addtocrm.web.context import Route, is_normal
 from addtocrm.web.endpoint import Endpoint
 
 log = structlog.get_logger()
@@ -90,8 +90,8 @@ def build(services: Services, live: Live) -> Gate:
 
     @lru_cache(1024)
     def find(path: str, method: str) -> Route | None:
-        if not path.startswith(PAGES):
-            require_normal(path)
+        if not path.startswith(PAGES) and not is_normal(path):
+            return None
         try:
             _, handler, _, _, template = routes.asgi_router.handle_routing(path=path, method=cast(Any, method))
         except HTTPException:

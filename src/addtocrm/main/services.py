@@ -31,6 +31,8 @@ from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.waterfall import Waterfall
 from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.keys.service import KeyRing
+from addtocrm.tenants.requests import service as requests
+from addtocrm.tenants.requests.service import Journal
 from addtocrm.tenants.sessions import service as sessions
 from addtocrm.tenants.usage.service import Saved
 from addtocrm.web.record import Recorder
@@ -50,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     idempotency: Idempotency
     limiter: Limiter
     recorder: Recorder
+    journal: Journal
     waterfall: Waterfall
     engine: Engine
     reader: Reader
@@ -96,6 +99,7 @@ async def running(
     idempotency = Idempotency(pool, listener.instance)
     limiter = ValkeyLimiter(settings.valkey_url) if settings.valkey_url else SharedLimiter(pool, listener)
     recorder = Recorder()
+    journal = Journal(pool)
     slots = PostgresSlots(settings.database_url, total=mail_connections)
     engine = Engine(settings, slots)
     reader = Reader(settings.data_dir)
@@ -106,6 +110,8 @@ async def running(
         for work in (
             events.keep_publishing(pool),
             events.keep_deleting(pool, settings.event_days),
+            journal.keep_writing(),
+            requests.keep_deleting(pool, settings.request_days),
             connections.keep_deleting(pool),
             lookups.keep_sweeping(),
             saved.keep_writing(),
@@ -127,6 +133,7 @@ async def running(
             idempotency,
             limiter,
             recorder,
+            journal,
             waterfall,
             engine,
             reader,
@@ -142,5 +149,6 @@ async def running(
         await slots.close()
         await limiter.close()
         await listener.stop()
+        await journal.close()
         await pool.close()
         recorder.close()

@@ -27,9 +27,14 @@ class Route(msgspec.Struct, frozen=True):
     takes_json: bool
 
 
+def is_normal(path: str) -> bool:
+    """Whether a path is in the form of NORMAL_PATH."""
+    return NORMAL_PATH.fullmatch(path) is not None
+
+
 def require_normal(path: str) -> None:
     """Raises ApiError `not_found` for a path in any other form than NORMAL_PATH."""
-    if not NORMAL_PATH.fullmatch(path):
+    if not is_normal(path):
         raise ApiError("not_found", "There is no such path; see /docs for what there is.")
 
 

@@ -23,8 +23,11 @@ class Exchange:
     """One request on its way: what is known of it so far, and how its answer goes out."""
 
     __slots__ = (
+        "account_id",
         "began",
+        "cached",
         "client",
+        "credits",
         "headers",
         "key_id",
         "method",
@@ -35,6 +38,7 @@ class Exchange:
         "standing",
         "status",
         "template",
+        "told",
     )
 
     def __init__(self, scope: dict[str, Any], send: Send) -> None:
@@ -46,9 +50,16 @@ class Exchange:
             self.send = _without_body(send)
         self.client = self.peer()
         """The address of the client; behind trusted proxies the gate says which."""
-        self.request_id = str(uuid_utils.uuid4())
+        self.request_id = str(uuid_utils.uuid7())
+        """Sortable: a later request has a higher one."""
         self.standing: Standing | None = None
+        self.account_id: str | None = None
         self.key_id: str | None = None
+        self.cached: bool | None = None
+        self.credits: int | None = None
+        """What a billable answer cost; None of any other."""
+        self.told: list[dict[str, Any]] = []
+        """Lines that were logged meanwhile (see `logs.told`)."""
         self.template = "unknown"
         """The route's path, its parameters unfilled: what metrics are labelled with."""
         self.status = 0

@@ -49,7 +49,7 @@ async def overview(request: AnyRequest, pool: Pool) -> Response[str]:
         written = written or bool((await events.latest(pool, account_id, type=type, limit=1))[0])
     steps = {
         "crm": active is not None,
-        "key": any(key.revoked_at is None for key in await keys.of_account(pool, account_id)),
+        "key": any(not key.is_over for key in await keys.of_account(pool, account_id)),
         "enriched": bool(used.credits.used) or any(one.type == "person.enriched" for one in recent),
         "written": written,
     }

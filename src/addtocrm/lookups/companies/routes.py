@@ -36,7 +36,7 @@ async def lookup(request: AnyRequest, lookups: Lookups, waterfall: Waterfall) ->
     answer = await service.lookup(lookups, waterfall, passed.caller, query, refresh=body.refresh)
     if not body.refresh:
         passed.ref = Ref.of(passed.caller.account_id, service.LOOKUP, service.lookup_key(query))
-    return billed(answer)
+    return billed(request, answer)
 
 
 @post(

@@ -38,7 +38,7 @@ async def verify(request: AnyRequest, lookups: Lookups, desk: Desk) -> Response[
     answer, _ = await service.verify(lookups, desk, passed.caller, body.email, refresh=body.refresh)
     if not body.refresh:
         passed.ref = Ref.of(passed.caller.account_id, service.VERIFY, service.verify_key(body.email))
-    return billed(answer)
+    return billed(request, answer)
 
 
 @post(
@@ -63,7 +63,7 @@ async def find(request: AnyRequest, lookups: Lookups, engine: Engine, dataset: D
     answer = await service.find(lookups, engine, dataset, passed.caller, name, refresh=body.refresh)
     if not body.refresh:
         passed.ref = Ref.of(passed.caller.account_id, service.FIND, service.find_key(name))
-    return billed(answer)
+    return billed(request, answer)
 
 
 @post(

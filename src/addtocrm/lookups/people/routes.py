@@ -38,7 +38,7 @@ async def enrich(request: AnyRequest, lookups: Lookups, waterfall: Waterfall) ->
     )
     if not (body.refresh or body.required or body.min_confidence):
         passed.ref = Ref.of(passed.caller.account_id, service.ENRICH, service.lookup_key(query))
-    return billed(answer)
+    return billed(request, answer)
 
 
 @post(

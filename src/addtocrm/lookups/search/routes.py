@@ -5,6 +5,7 @@ from litestar import Response, post
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.records.person import Person
+from addtocrm.lookups.routes import note_cost
 from addtocrm.lookups.search import service
 from addtocrm.lookups.search.model import Counts, FoundPeople, SearchPeople
 from addtocrm.lookups.service import Lookups
@@ -37,6 +38,7 @@ async def search(request: AnyRequest, lookups: Lookups, pool: Pool, reader: Read
     body = await read_body(request, SearchPeople)
     query = service.query_of(body)
     answer = await service.search(lookups, pool, reader, caller_of(request).caller, query, refresh=body.refresh)
+    note_cost(request, answer)
     page = msgspec.json.decode(answer.data, type=FoundPeople)
     counted = await service.facets(reader, query, body.facets) if body.facets else msgspec.UNSET
     return json(

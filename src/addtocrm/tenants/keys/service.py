@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 
 from asyncpg import Record
 
@@ -25,7 +26,9 @@ SESSION_KEY_LIVES = timedelta(hours=1)
 END_SECONDS = 5.0
 GUESS_SECONDS = 1.0
 MOST_GUESSES = 1000
+MOST_DAYS = 3650
 REVOKED = "The API key was revoked."
+EXPIRED = "The API key has expired."
 SUSPENDED = "The account is off the Pro plan, on which API keys work, or suspended."
 
 
@@ -37,23 +40,29 @@ async def create(
     *,
     rate_per_minute: int | None = None,
     rate_per_hour: int | None = None,
+    expires: str = "",
+    seed: bytes | None = None,
     actor: str = "operator",
 ) -> NewKey:
-    """A new key; its token is in the answer and nowhere else. Raises ApiError off Pro, for a wrong scope or limit."""
-    chosen = _scopes(scopes)
+    """A new key; its token is in the answer and nowhere else. It `expires` after so many days, or with a day (UTC);
+    never by default. Who asks again with the same `seed`, a secret, gets the same key. Raises ApiError off Pro, for a
+    wrong scope, limit or expiry."""
+    chosen, expires_at = _scopes(scopes), _expiry(expires.strip())
     for field, rate in (("rate_per_minute", rate_per_minute), ("rate_per_hour", rate_per_hour)):
         if rate is not None and not 1 <= rate <= MOST_REQUESTS:
             raise invalid(field, f"must be a whole number from 1 to {MOST_REQUESTS}.")
     async with pool.acquire() as connection, connection.transaction():
         account_id = await _usable_account(connection, email)
-        token, id = new_token(), new_id("key")
+        token, id = new_token(seed), new_id("key")
         name = name.strip() or f"Key {token[-4:]}"
-        rates = (rate_per_minute, rate_per_hour)
-        await store.insert(connection, id, account_id, name, hash_token(token), PREFIX, token[-4:], chosen, rates)
+        rates, hash = (rate_per_minute, rate_per_hour), hash_token(token)
+        if not await store.insert(connection, id, account_id, name, hash, PREFIX, token[-4:], chosen, rates, expires_at):
+            made = await store.by_hash(connection, account_id, hash)
+            return NewKey(token, made.id, made.name, made.scopes, made.expires_at, repeated=True)
         await events.append(
             connection, account_id, "key.created", actor, None, {"id": id, "name": name, "scopes": chosen}
         )
-    return NewKey(token, id, name, chosen)
+    return NewKey(token, id, name, chosen, expires_at)
 
 
 async def create_for_session(
@@ -121,7 +130,38 @@ async def revoke(pool: Pool, id: str, actor: str = "operator", *, account_id: st
 async def unusable(pool: Pool, ids: Collection[str]) -> dict[str, str]:
     """Those of the keys that may do nothing any more, or not now, with the reason in words."""
     rows = await store.unusable(pool, list(ids)) if ids else []
-    return {row["id"]: REVOKED if row["revoked"] else SUSPENDED for row in rows}
+    return {row["id"]: REVOKED if row["revoked"] else EXPIRED if row["expired"] else SUSPENDED for row in rows}
+
+
+async def note_use(connection: Connection, used: Mapping[str, datetime]) -> None:
+    """Keeps when keys were used last."""
+    await store.note_use(connection, used)
+
+
+async def get(pool: Pool, account_id: str, id: str) -> Key:
+    """A key of an account. Raises ApiError `not_found`."""
+    found = next((key for key in await of_account(pool, account_id) if key.id == id), None)
+    if found is None:
+        raise ApiError("not_found", f"There is no key {id}; `addtocrm keys list EMAIL` shows them.")
+    return found
+
+
+def _expiry(text: str) -> datetime | None:
+    """When a key ends that expires after `text` days, or with the day `text`; None for an empty one."""
+    if not text:
+        return None
+    now = datetime.now(UTC)
+    try:
+        if text.isdecimal():
+            expires_at = now + timedelta(days=int(text))
+        else:
+            day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=1)
+            expires_at = datetime.combine(day, time_of_day(), UTC)
+    except (ValueError, OverflowError):
+        raise invalid("expires", "is a number of days, or a day such as 2030-01-31.") from None
+    if not now < expires_at <= now + timedelta(days=MOST_DAYS):
+        raise invalid("expires", f"is in the future, and within {MOST_DAYS:,} days.")
+    return expires_at
 
 
 def _scopes(given: list[str]) -> tuple[Scope, ...]:
@@ -204,6 +244,7 @@ class KeyRing:
             scopes=frozenset(row["scopes"]),
             plan=row["plan"],
             revoked=row["revoked"],
+            expired=row["expired"],
             rate_per_minute=row["rate_per_minute"] or self._rates[0],
             rate_per_hour=row["rate_per_hour"] or self._rates[1],
             fetched_at=began,

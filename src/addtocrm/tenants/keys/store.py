@@ -1,7 +1,7 @@
 """The SQL of keys."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -10,7 +10,10 @@ from addtocrm.core.caller import Scope
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.tenants.keys.model import Key
 
-COLUMNS = "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, rate_per_minute, rate_per_hour"
+COLUMNS = (
+    "id, account_id, name, prefix, last_four, scopes, created_at, revoked_at, expires_at, last_used_at, "
+    "rate_per_minute, rate_per_hour"
+)
 
 PLAN = "case when a.suspended_at is null then a.plan else 'suspended' end"
 """The plan of an account `a` as its keys have it."""
@@ -26,11 +29,13 @@ async def insert(
     last_four: str,
     scopes: tuple[Scope, ...],
     rates: tuple[int | None, int | None],
-) -> None:
-    await connection.execute(
+    expires_at: datetime | None,
+) -> bool:
+    """Whether there was no key with this hash."""
+    done = await connection.execute(
         """insert into keys (id, account_id, name, hash, prefix, last_four, scopes,
-                             rate_per_minute, rate_per_hour)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+                             rate_per_minute, rate_per_hour, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (hash) do nothing""",
         id,
         account_id,
         name,
@@ -39,7 +44,15 @@ async def insert(
         last_four,
         list(scopes),
         *rates,
+        expires_at,
     )
+    return done == "INSERT 0 1"
+
+
+async def by_hash(connection: Connection, account_id: str, hash: bytes) -> Key:
+    row = await connection.fetchrow(f"select {COLUMNS} from keys where account_id = $1 and hash = $2", account_id, hash)
+    assert row is not None
+    return _key(row)
 
 
 async def put_for_session(
@@ -89,7 +102,7 @@ async def of_account(connection: Connection, account_id: str) -> list[Key]:
 
 
 async def active(connection: Connection, account_id: str) -> list[Key]:
-    return [key for key in await of_account(connection, account_id) if key.revoked_at is None]
+    return [key for key in await of_account(connection, account_id) if not key.is_over]
 
 
 async def revoke(connection: Connection, id: str, account_id: str | None) -> Key | None:
@@ -113,7 +126,7 @@ async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record
     """The columns of keys, and of their accounts, that a request is judged by."""
     return await pool.fetch(
         f"""select k.hash, k.id as key_id, k.account_id, k.scopes, {PLAN} as plan, k.revoked_at is not null as revoked,
-                  k.rate_per_minute, k.rate_per_hour,
+                  coalesce(k.expires_at <= now(), false) as expired, k.rate_per_minute, k.rate_per_hour,
                   case when a.period_end > now() then a.available else monthly_credits(a) end as credits_available
            from keys k join accounts a on a.id = k.account_id where k.hash = any($1)""",
         hashes,
@@ -121,11 +134,28 @@ async def principals(pool: Pool, hashes: Sequence[bytes]) -> list[asyncpg.Record
 
 
 async def unusable(pool: Pool, ids: Sequence[str]) -> list[asyncpg.Record]:
-    """(id, revoked) of the keys that are revoked, or whose account is off Pro."""
+    """(id, revoked, expired) of the keys that are revoked or have expired, or whose account is off Pro."""
     return await pool.fetch(
-        f"""select k.id, k.revoked_at is not null as revoked from keys k join accounts a on a.id = k.account_id
-           where k.id = any($1::text[]) and (k.revoked_at is not null or {PLAN} <> 'pro')""",
+        f"""select * from (
+               select k.id, {PLAN} as plan, k.revoked_at is not null as revoked,
+                      coalesce(k.expires_at <= now(), false) as expired
+               from keys k join accounts a on a.id = k.account_id where k.id = any($1::text[])
+           ) as asked where revoked or expired or plan <> 'pro'""",
         ids,
+    )
+
+
+async def note_use(connection: Connection, used: Mapping[str, datetime]) -> None:
+    """Keeps when keys were used, where what is known is more than a minute older."""
+    await connection.execute(
+        """with known as (
+               select k.id, u.at from keys k join unnest($1::text[], $2::timestamptz[]) as u (id, at) using (id)
+               where k.last_used_at is null or k.last_used_at < u.at - interval '1 minute'
+               order by k.id for no key update of k
+           )
+           update keys k set last_used_at = known.at from known where k.id = known.id""",
+        list(used),
+        list(used.values()),
     )
 
 

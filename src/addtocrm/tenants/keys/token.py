@@ -12,17 +12,23 @@ CHECKSUM_LENGTH = 6
 FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}", re.ASCII)
 
 
-def new_token() -> str:
-    """A new token: `addtocrm_live_` + 30 random base62 characters + 6 of checksum."""
-    body = PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
+def new_token(seed: bytes | None = None) -> str:
+    """A new token: `addtocrm_live_` + 30 random base62 characters + 6 of checksum. The same `seed` (a secret of 256
+    bits or more) always makes the same token."""
+    number = int.from_bytes(seed or secrets.token_bytes(32))
+    body = PREFIX + _base62(number, RANDOM_LENGTH)
     return body + checksum(body)
 
 
 def checksum(body: str) -> str:
     """CRC-32 of `body` as 6 base62 digits, most significant first (the scheme of GitHub's tokens)."""
-    number = zlib.crc32(body.encode("ascii"))
+    return _base62(zlib.crc32(body.encode("ascii")), CHECKSUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    """The last digits of a number, the most significant first."""
     digits = ""
-    for _ in range(CHECKSUM_LENGTH):
+    for _ in range(length):
         number, digit = divmod(number, 62)
         digits = ALPHABET[digit] + digits
     return digits

@@ -1,0 +1,1 @@
+"""What an account's keys asked for, and what became of it."""
