@@ -23,7 +23,7 @@ ALWAYS: tuple[ErrorType, ...] = (
 )
 MEANING: dict[ErrorType, str] = {
     "invalid_auth": "The key is missing, misspelt or unknown.",
-    "key_revoked": "The key was revoked; make a new one.",
+    "key_revoked": "The key was revoked, or has expired; make a new one.",
     "key_suspended_plan": "The account is off the Pro plan; the key works again when it is back.",
     "scope_required": "The key lacks the scope that the message names.",
     "insufficient_credits": "The period's credits are used up; cached answers stay free.",
