@@ -80,7 +80,10 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
     company = ours.client.post("/v1/crm/companies", json={"company": {"name": "Ours"}}).json()["data"]["company_id"]
     job = ours.client.post("/v1/batch/emails-verify", json={"items": ["no address"]}).json()["data"]["id"]
     owner, stranger = member(server, ours.id, "owner"), member(server, theirs.id, "owner")
+    asked = ours.client.get("/v1/usage").headers["x-request-id"]
+    until(lambda: server.query("select from requests where id = $1::text::uuid", asked))
     of_job = [f"/jobs/{job}{more}" for more in ("", "/1", "/live", "/results.csv", "/cancel")]
+    of_key = [f"/requests/{asked}", f"/keys/{ours.key_id}/revoke"]
     connection = with_pool(
         server.database_url,
         lambda pool: pool.fetchval("select id from crm_connections where account_id = $1", ours.id),
@@ -93,6 +96,7 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
         f"/connection/switch/{connection}",
         f"/connection/disconnect/{connection}",
         *of_job,
+        *of_key,
     ):
         assert owner.get(path).status_code == 200, path
         assert stranger.get(path).status_code == 404, path

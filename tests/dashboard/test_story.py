@@ -27,6 +27,7 @@ PAGES = (
     "/connection/defaults",
     "/keys",
     "/keys/new",
+    "/requests",
     "/events",
     "/usage",
     "/usage/ledger",
@@ -128,6 +129,18 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     page.goto("/dashboard")
     assert page.get_by_role("heading", name="What to do next").count() == 0
     look("overview")
+    page.goto("/dashboard/keys")
+    page.click("text=Revoke…")
+    expect(page.get_by_role("heading", name="Revoke Key")).to_be_visible()
+    look("revoke")
+    page.click("main button:has-text('Revoke the key')")
+    expect(page.get_by_role("status")).to_contain_text("is revoked")
+    assert server.client(token.strip()).get("/v1/crm/info").status_code == 401
+    look("keys")
+    page.goto("/dashboard/requests?path=/v1/crm")
+    page.click("main td a >> nth=-1")
+    expect(page.get_by_text("GET /v1/crm/info").first).to_be_visible()
+    look("request")
     page.goto("/dashboard/security")
     page.click(".who summary")
     page.click("text=Sign out >> nth=-1")

@@ -45,6 +45,16 @@ class Event(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """A page of events, the latest first, with the cursors of those `before` and `after` them, where there are any.
+    Where few fit, not all are looked through for one page: then `reached` says up to when they were."""
+
+    events: list[Event]
+    before: str | None
+    after: str | None
+    reached: str | None
+
+
 class EventPage(msgspec.Struct, frozen=True):
     """A page of the feed; `next_cursor` is always there, so that a poller keeps its place."""
 

@@ -17,7 +17,7 @@ from addtocrm.core.errors import invalid
 from addtocrm.core.ids import new_id
 from addtocrm.core.times import rfc3339
 from addtocrm.events import store
-from addtocrm.events.model import EVENT_TYPES, Event, EventPage, EventType
+from addtocrm.events.model import EVENT_TYPES, Event, EventPage, EventType, Shown
 
 log = structlog.get_logger()
 
@@ -30,6 +30,8 @@ ANEW_SECONDS = 3600.0
 """After so long, what was published before is not relied on once: the database may have been restored meanwhile."""
 DELETE_SECONDS = 3600.0
 DELETED_AT_ONCE = 1000
+LOOKED_AT = 10_000
+"""Events that are looked through for one page of those by somebody."""
 
 
 async def append(
@@ -88,16 +90,53 @@ async def page(
 
 
 async def latest(
-    pool: Pool, account_id: str, *, before: str | None = None, type: str | None = None, limit: int = 50
+    pool: Pool, account_id: str, *, type: str | None = None, limit: int = 50
 ) -> tuple[list[Event], str | None]:
-    """The events before the cursor `before` (of one type, or all), the latest first, and the cursor of those before
-    them. Raises ApiError for a cursor or type that is none."""
+    """The latest events (of one type, or all), and the cursor of those before them."""
+    shown = await browse(pool, account_id, type=type, limit=limit)
+    return shown.events, shown.before
+
+
+async def browse(
+    pool: Pool,
+    account_id: str,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    type: str | None = None,
+    actor: str | None = None,
+    limit: int = 50,
+) -> Shown:
+    """The events next to a cursor, else the latest, of one type and actor, or of all. Raises ApiError for a cursor or
+    type that is none."""
     if type is not None and type not in EVENT_TYPES:
         raise invalid("type", f"{type} is not an event type; there are {', '.join(EVENT_TYPES)}.")
+    later = after is not None
+    cursor = after or before
     await store.publish(pool)
-    rows = await store.latest(pool, account_id, _place(before) if before else (END, ""), type, limit + 1)
-    more = cursors.encode((rows[limit - 1]["inserted"], rows[limit - 1]["id"])) if len(rows) > limit else None
-    return [_event(row) for row in rows[:limit]], more
+    looked_at = LOOKED_AT if actor else limit + 1
+    place = _place(cursor) if cursor else (END, "")
+    rows = await store.beside(pool, account_id, place, type, actor, looked_at, limit + 1, later=later)
+    found = [row for row in rows if row["id"]][:limit]
+    if len(rows) > limit:
+        beyond, reached = _cursor(found[-1]["inserted"], found[-1]["id"]), None
+    elif rows[0]["count"] == looked_at:
+        beyond, reached = _cursor(rows[0]["last_inserted"], rows[0]["last_id"]), rfc3339(rows[0]["last_inserted"])
+    else:
+        beyond, reached = None, None
+    back = None if cursor is None else _cursor(found[0]["inserted"], found[0]["id"]) if found else cursor
+    events = [_event(row) for row in found]
+    return Shown(events[::-1], back, beyond, reached) if later else Shown(events, beyond, back, reached)
+
+
+def _cursor(inserted: datetime, id: str) -> str:
+    return cursors.encode((inserted, id))
+
+
+async def of_request(pool: Pool, account_id: str, request_id: str, limit: int) -> list[Event]:
+    """The first events that a request led to, also by the job that it began."""
+    await store.publish(pool)
+    return [_event(row) for row in await store.of_request(pool, account_id, request_id, limit)]
 
 
 def _place(cursor: str) -> tuple[datetime, str]:

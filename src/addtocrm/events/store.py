@@ -66,17 +66,52 @@ async def page(
     return [row for row in rows if row["id"]], rows[0]["last"]
 
 
-async def latest(
-    pool: Pool, account_id: str, before: tuple[datetime, str], type: str | None, limit: int
+async def beside(
+    pool: Pool,
+    account_id: str,
+    place: tuple[datetime, str],
+    type: str | None,
+    actor: str | None,
+    looked_at: int,
+    limit: int,
+    *,
+    later: bool,
 ) -> list[asyncpg.Record]:
-    """Up to `limit` events before a place, of one type or of all, the latest first."""
+    """Up to `limit` events before a place, or `later` ones, of one type and actor or of all, the nearest first; of
+    those of the type no more than `looked_at` are looked through. Each row has also how many these were (`count`) and
+    the place of the last (`last_inserted`, `last_id`); where none fits, one row has only that."""
+    sign, order = (">", "asc") if later else ("<", "desc")
     return await pool.fetch(
-        f"""select id, type, inserted, actor, request_id, data from events
-            where account_id = $1 and (inserted, id) < ($2, $3) {"and type = $4" if type else ""}
-            order by inserted desc, id desc limit {limit}""",  # Unknown when planned, it is taken for a tenth of all.
+        f"""with looked as (
+                select id, type, inserted, actor, request_id, data from events
+                where account_id = $1 and (inserted, id) {sign} ($2, $3) {"and type = $5" if type else ""}
+                order by inserted {order}, id {order} limit {looked_at}
+            ),
+            last as (
+                select count(*) over () as count, inserted as last_inserted, id as last_id from looked
+                order by inserted {"desc" if later else "asc"}, id {"desc" if later else "asc"} limit 1
+            ),
+            fitting as (
+                select * from looked where $4::text is null or actor = $4
+                order by inserted {order}, id {order} limit {limit}
+            )
+            select * from (select) as always left join last on true left join fitting on true
+            order by inserted {order}, id {order}""",  # A limit unknown when planned is taken for a tenth of all.
         account_id,
-        *before,
+        *place,
+        actor,
         *([type] if type else []),
+    )
+
+
+async def of_request(pool: Pool, account_id: str, request_id: str, limit: int) -> list[asyncpg.Record]:
+    """The first events of a request."""
+    return await pool.fetch(
+        """select id, type, inserted, actor, request_id, data from events
+           where request_id = $2 and account_id = $1 order by inserted, id limit $3""",
+        account_id,
+        request_id,
+        limit,
     )
 
 

@@ -180,6 +180,17 @@ async def result(pool: Pool, account_id: str, id: str, position: int) -> JobResu
     return _result(row)
 
 
+async def of_request(pool: Pool, account_id: str, request_id: str) -> Job | None:
+    """The job that a request began."""
+    row = await store.of_request(pool, account_id, request_id)
+    return _job(row) if row else None
+
+
+async def request_of(pool: Pool, account_id: str, id: str) -> str:
+    """The id of the request that began a job. Raises ApiError as `get`."""
+    return msgspec.json.decode((await _row(pool, account_id, id, None))["caller"], type=Caller).request_id
+
+
 async def results(
     pool: Pool, account_id: str, id: str, cursor: str | None, limit: int, scopes: Collection[str] | None = None
 ) -> tuple[list[JobResult], str | None]:

@@ -135,6 +135,14 @@ async def discard_left(pool: Pool, hours: int) -> None:
     await pool.execute(f"delete from jobs where {HELD} and created_at < now() - make_interval(hours => $1)", hours)
 
 
+async def of_request(pool: Pool, account_id: str, request_id: str) -> asyncpg.Record | None:
+    return await pool.fetchrow(
+        "select * from jobs where caller ->> 'request_id' = $2 and account_id = $1 order by id limit 1",
+        account_id,
+        request_id,
+    )
+
+
 async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.Record]:
     return await pool.fetch(
         """select position, status, input, result, error, cached, credits_deducted from job_items

@@ -3,6 +3,7 @@
 from litestar import Response, get
 
 from addtocrm.core.db.pool import Pool
+from addtocrm.dashboard import actors
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import page
 from addtocrm.dashboard.visitor import AnyRequest, signed_in
@@ -14,12 +15,17 @@ ON_A_PAGE = 50
 
 @get("/events", opt=needs())
 async def show(request: AnyRequest, pool: Pool) -> Response[str]:
-    chosen = request.query_params.get("type", "")
-    before = request.query_params.get("cursor")
-    events, cursor = await service.latest(
-        pool, signed_in(request).account_id, before=before, type=chosen or None, limit=ON_A_PAGE
+    asked, account_id = request.query_params, signed_in(request).account_id
+    shown = await service.browse(
+        pool,
+        account_id,
+        before=asked.get("before"),
+        after=asked.get("after"),
+        type=asked.get("type") or None,
+        actor=asked.get("actor") or None,
+        limit=ON_A_PAGE,
     )
-    return page(request, "events.html", events=events, cursor=cursor, types=EVENT_TYPES, chosen=chosen)
+    return page(request, "events.html", shown=shown, types=EVENT_TYPES, actors=await actors.names(pool, account_id))
 
 
 handlers = (show,)

@@ -67,6 +67,7 @@ async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
         cost=msgspec.convert(held, Cost) if held else None,
         results=results,
         cursor=cursor,
+        request_id=await service.request_of(pool, account_id, id),
         is_preview=_is_preview(job, results[0] if results else None),
         **await _places(pool, account_id, job),
     )

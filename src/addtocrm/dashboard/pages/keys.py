@@ -1,5 +1,8 @@
 """API keys."""
 
+import hmac
+import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,9 +15,10 @@ from addtocrm.core.errors import ApiError
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
-from addtocrm.dashboard.visitor import AnyRequest, address_of, caller_of, signed_in
+from addtocrm.dashboard.visitor import AnyRequest, address_of, caller_of, signed_in, visitor_of
 from addtocrm.tenants.audit import service as audit
 from addtocrm.tenants.keys import service
+from addtocrm.tenants.requests import service as requests
 
 ALLOWS: dict[Scope, str] = {
     "enrich": "Enrich people, look up companies, search, find and verify emails. These cost credits.",
@@ -25,8 +29,12 @@ ALLOWS: dict[Scope, str] = {
 
 
 class NewKey(msgspec.Struct, frozen=True):
+    """`form` is that of the page: the same one sent twice, as by a double click, makes one key."""
+
     name: str = ""
     scopes: list[str] = []
+    expires: str = ""
+    form: str = ""
 
 
 @get("/keys", opt=needs())
@@ -46,11 +54,29 @@ async def create(request: AnyRequest, pool: Pool) -> Response[str]:
     asked = await forms.read(request, NewKey)
     actor = caller_of(request).actor
     try:
-        made = await service.create(pool, signed.account_email, asked.scopes, asked.name[:200], actor=actor)
+        made = await service.create(
+            pool,
+            signed.account_email,
+            asked.scopes,
+            asked.name[:200],
+            expires=asked.expires,
+            seed=hmac.digest(visitor_of(request).secret.encode(), msgspec.json.encode(asked), "sha256"),
+            actor=actor,
+        )
     except ApiError as error:
-        return _form(request, error.status, name=asked.name, chosen=asked.scopes, faults=forms.faults(error))
-    await audit.note(pool, signed.account_id, actor, "key.created", address_of(request), id=made.id, name=made.name)
+        again = {"name": asked.name, "chosen": asked.scopes, "expires": asked.expires}
+        return _form(request, error.status, **again, faults=forms.faults(error))
+    if not made.repeated:
+        await audit.note(pool, signed.account_id, actor, "key.created", address_of(request), id=made.id, name=made.name)
     return page(request, "key_made.html", made=made)
+
+
+@get("/keys/{id:str}/revoke", opt=needs("admin", recent=True))
+async def ask_to_revoke(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
+    account_id = signed_in(request).account_id
+    key = await service.get(pool, account_id, id)
+    used = (await requests.by_status(pool, account_id)).get(id, {})
+    return page(request, "key_revoke.html", key=key, used=sum(used.values()))
 
 
 @post("/keys/{id:str}/revoke", opt=needs("admin", recent=True), status_code=200)
@@ -67,13 +93,24 @@ def _form(request: AnyRequest, status: int = 200, **values: Any) -> Response[str
         request,
         "key_new.html",
         status,
-        **{"name": "", "chosen": list(SCOPES), "faults": {}, "allows": ALLOWS, **values},
+        **{"name": "", "chosen": list(SCOPES), "expires": "", "faults": {}, "allows": ALLOWS, **values},
+        form=secrets.token_urlsafe(24),
+        tomorrow=datetime.now(UTC).date() + timedelta(days=1),
     )
 
 
 async def _page(request: AnyRequest, pool: Pool) -> Response[str]:
-    known = await service.of_account(pool, signed_in(request).account_id)
-    return page(request, "keys.html", keys=known[::-1], said=request.query_params.get("said", ""))
+    account_id = signed_in(request).account_id
+    known = (await service.of_account(pool, account_id))[::-1]
+    return page(
+        request,
+        "keys.html",
+        keys=[key for key in known if not key.is_over],
+        over=[key for key in known if key.is_over],
+        used=await requests.by_status(pool, account_id),
+        allows=ALLOWS,
+        said=request.query_params.get("said", ""),
+    )
 
 
-handlers = (show, ask, create, revoke)
+handlers = (show, ask, create, ask_to_revoke, revoke)

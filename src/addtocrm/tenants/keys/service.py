@@ -142,7 +142,7 @@ async def get(pool: Pool, account_id: str, id: str) -> Key:
     """A key of an account. Raises ApiError `not_found`."""
     found = next((key for key in await of_account(pool, account_id) if key.id == id), None)
     if found is None:
-        raise ApiError("not_found", f"There is no key {id}; `addtocrm keys list EMAIL` shows them.")
+        raise ApiError("not_found", "There is no such key.")
     return found
 
 

@@ -133,6 +133,11 @@ class Saved:
         await repeat("write_saved", WRITE_SECONDS, self.write)
 
 
+async def of_request(pool: Pool, account_id: str, request_id: str, limit: int) -> list[LedgerLine]:
+    """The first lines of the ledger that a request made, also by the job that it began."""
+    return await store.of_request(pool, account_id, request_id, limit)
+
+
 async def _read(pool: Pool, account_id: str) -> tuple[asyncpg.Record, list[asyncpg.Record]]:
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         row = await store.account(connection, account_id)

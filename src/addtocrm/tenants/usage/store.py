@@ -25,7 +25,9 @@ CHARGES = """select u.day, u.operation, k.id as key_id, k.name,
              group by u.day, u.operation, u.actor, k.id, m.id
              order by k.id nulls last, u.actor nulls last"""
 
-LINES = """select l.id, l.at, l.kind, l.amount, l.operation, l.request_id, l.actor from ledger l
+COLUMNS = "l.id, l.at, l.kind, l.amount, l.operation, l.request_id, l.actor"
+
+LINES = f"""select {COLUMNS} from ledger l
            where l.account_id = $1 and l.id < $2 and l.id >= $3
              and ($4::timestamptz is null or l.at >= $4) and ($5::timestamptz is null or l.at < $5)"""
 
@@ -53,6 +55,13 @@ async def charges(connection: Connection, account_id: str, period_start: object)
     return await connection.fetch(CHARGES, account_id, period_start)
 
 
+async def of_request(pool: Pool, account_id: str, request_id: str, limit: int) -> list[LedgerLine]:
+    """The first lines of a request."""
+    chosen = f"select {COLUMNS} from ledger l where l.request_id = $2 and l.account_id = $1 order by l.id limit $3"
+    rows = await pool.fetch(f"{_named(chosen)} order by l.id", account_id, request_id, limit)
+    return [LedgerLine(**row) for row in rows]
+
+
 async def ledger(pool: Pool, account_id: str, wanted: LedgerFilter, before: str | None, limit: int) -> list[LedgerLine]:
     """The lines older than the one with the id `before`, the newest first."""
     sql, values = ledger_query(account_id, wanted, before, limit)
@@ -78,11 +87,14 @@ def ledger_query(account_id: str, wanted: LedgerFilter, before: str | None, limi
             else f"""select l.* from ({OPERATIONS}) operations cross join lateral (
                          {LINES} and l.operation = operations.operation {of_actor} {newest}) l {newest}"""
         )
-    named = f"""select l.*, coalesce(k.name, m.email) as who from ({chosen}) l
-                left join keys k on l.actor = 'key:' || k.id and k.account_id = $1
-                left join members m on l.actor = 'user:' || m.id and m.account_id = $1
-                order by l.id desc"""
-    return named, values
+    return f"{_named(chosen)} order by l.id desc", values
+
+
+def _named(chosen: str) -> str:
+    """The lines `chosen` (of the account $1), with the name of who asked."""
+    return f"""select l.*, coalesce(k.name, m.email) as who from ({chosen}) l
+               left join keys k on l.actor = 'key:' || k.id and k.account_id = $1
+               left join members m on l.actor = 'user:' || m.id and m.account_id = $1"""
 
 
 async def operations(pool: Pool, account_id: str) -> list[str]:
