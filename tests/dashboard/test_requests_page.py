@@ -39,7 +39,7 @@ def test_from_a_request_to_what_it_led_to(server: Server) -> None:
     assert "done in the dashboard" in owner.get(f"/requests/{here}").text
     keys = owner.get("/keys").text
     others = owner.get("/events?actor=operator").text
-    assert "key.created" in others and "list.created" not in others and "Operator" in others
+    assert "<td>key.created</td><td>Operator</td>" in others and "<td>list.created</td>" not in others
     assert "No such events" in owner.get("/events?actor=key:key_none").text
     assert "3 succeeded" in keys and "1 refused" in keys and "never" in keys
 

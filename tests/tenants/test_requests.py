@@ -70,6 +70,8 @@ def test_each_request_of_a_known_key_is_kept(server: Server) -> None:
         assert counts[account.key_id][2] >= 3 and counts[account.key_id][4] >= 4
         key = await keys.get(pool, account.id, account.key_id)
         assert key.last_used_at and key.last_used_at > datetime.now(UTC) - timedelta(minutes=10)
+        working = await keys.in_use(pool, account.id, "read")
+        assert [key.scopes for key in working] == [("read",)] and await keys.in_use(pool, account.id, "write") == []
         failed = await service.page(pool, account.id, Wanted(result="failed"), None, 2)
         assert failed.cursor and {one.error for one in failed.requests} <= {"key_revoked", "scope_required"}
         more = await service.page(pool, account.id, Wanted(result="failed"), failed.cursor, 50)

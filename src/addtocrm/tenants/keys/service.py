@@ -27,6 +27,8 @@ END_SECONDS = 5.0
 GUESS_SECONDS = 1.0
 MOST_GUESSES = 1000
 MOST_DAYS = 3650
+IN_USE_DAYS = 30
+"""A key that was used within so many days is in use."""
 REVOKED = "The API key was revoked."
 EXPIRED = "The API key has expired."
 SUSPENDED = "The account is off the Pro plan, on which API keys work, or suspended."
@@ -144,6 +146,14 @@ async def get(pool: Pool, account_id: str, id: str) -> Key:
     if found is None:
         raise ApiError("not_found", "There is no such key.")
     return found
+
+
+async def in_use(pool: Pool, account_id: str, scope: Scope) -> list[Key]:
+    """The keys in use that have a scope and still work, by name."""
+    since = datetime.now(UTC) - timedelta(days=IN_USE_DAYS)
+    known = [key for key in await of_account(pool, account_id) if scope in key.scopes and not key.is_over]
+    used = [key for key in known if key.last_used_at and key.last_used_at >= since]
+    return sorted(used, key=lambda key: key.name.casefold())
 
 
 def _expiry(text: str) -> datetime | None:

@@ -23,7 +23,6 @@ MOST_WAITING = 20_000
 """Requests that wait to be written, as while the database is away; what comes beyond is not kept."""
 LOOKED_AT = 10_000
 """Requests that are looked through for one page of those wanted."""
-USE_DAYS = 30
 DELETE_SECONDS = 3600.0
 DELETED_AT_ONCE = 1000
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
@@ -93,9 +92,9 @@ async def get(pool: Pool, account_id: str, id: str) -> Request | None:
 
 
 async def by_status(pool: Pool, account_id: str) -> dict[str, dict[int, int]]:
-    """The requests of each key in the last USE_DAYS, by the first digit of their status."""
+    """The requests of each key in the last `keys.IN_USE_DAYS`, by the first digit of their status."""
     found: dict[str, dict[int, int]] = {}
-    for row in await store.counts(pool, account_id, USE_DAYS):
+    for row in await store.counts(pool, account_id, keys.IN_USE_DAYS):
         found.setdefault(row["key_id"], {})[row["class"]] = row["requests"]
     return found
 
@@ -108,7 +107,7 @@ async def keep_deleting(pool: Pool, days: int) -> None:
         until = _first_of(datetime.now(UTC) - timedelta(days=days))
         while since:
             since = await store.delete_old(pool, since, until, DELETED_AT_ONCE)
-        await store.delete_old_counts(pool, USE_DAYS)
+        await store.delete_old_counts(pool, keys.IN_USE_DAYS)
 
     await repeat("delete_requests", DELETE_SECONDS, delete)
 
