@@ -30,7 +30,7 @@ def test_from_a_request_to_what_it_led_to(server: Server) -> None:
     page = owner.get(f"/requests/{fresh}").text
     assert "person.enriched" in page and "people.enrich" in page and ">-1<" in page and "status=200" in page
     assert "It cost nothing" in owner.get(f"/requests/{missing}").text
-    assert fresh in owner.get("/usage").text and fresh in owner.get("/events").text
+    assert fresh in owner.get("/usage/ledger").text and fresh in owner.get("/events").text
     job_id, asked = job.json()["data"]["id"], job.headers["x-request-id"]
     assert f"/dashboard/requests/{asked}" in owner.get(f"/jobs/{job_id}").text
     assert f"/dashboard/jobs/{job_id}" in owner.get(f"/requests/{asked}").text

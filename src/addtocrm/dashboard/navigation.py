@@ -42,7 +42,7 @@ MENU = (
         (
             Entry("/dashboard/connection", "Connection", "n"),
             Entry("/dashboard/keys", "API keys", "k"),
-            Entry("/dashboard/requests", "Requests", "r"),
+            Entry("/dashboard/requests", "Requests", "q"),
             Entry("/dashboard/events", "Events", "t"),
             Entry("/dashboard/usage", "Usage", "u"),
             Entry("/dashboard/members", "Members", "m"),

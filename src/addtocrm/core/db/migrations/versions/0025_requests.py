@@ -3,8 +3,8 @@ follows an account's events is told of new ones."""
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0025"
+down_revision = "0024"
 
 REQUESTS = """
 create table requests (
