@@ -87,7 +87,11 @@ def test_the_way_through_events_and_back(server: Server) -> None:
     assert latest == list(range(69, 19, -1)) and "Newer" not in owner.get(first).text
     older = link(first, "next")
     assert names(older) == list(range(19, -1, -1)) and "Older" not in owner.get(older).text
-    account.client.post("/v1/lists", json={"name": "List 70"})
+    with owner.client.stream("GET", "/dashboard/events/live") as told:
+        news = (line for line in told.iter_lines() if line == "event: news")
+        assert next(news)
+        account.client.post("/v1/lists", json={"name": "List 70"})
+        assert next(news)
     until(lambda: names(first)[0] == 70)
     newer = link(older, "prev")
     assert names(newer) == latest and names(link(newer, "prev")) == [70]

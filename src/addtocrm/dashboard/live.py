@@ -26,6 +26,11 @@ NEWS, END = b"event: news\ndata: 1\n\n", b"event: end\ndata: 1\n\n"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
+async def never() -> bool:
+    """Of what is not over as long as somebody looks."""
+    return False
+
+
 class Live:
     """Wakes the pages that wait for news of a subject. A subject is what the database's notice is called, such as
     `progress:job_…`."""

@@ -1,10 +1,13 @@
 """What happened, the latest first."""
 
+from typing import Any
+
 from litestar import Response, get
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.dashboard import actors
 from addtocrm.dashboard.guard import needs
+from addtocrm.dashboard.live import Live, never
 from addtocrm.dashboard.page import page
 from addtocrm.dashboard.visitor import AnyRequest, signed_in
 from addtocrm.events import service
@@ -28,4 +31,10 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str]:
     return page(request, "events.html", shown=shown, types=EVENT_TYPES, actors=await actors.names(pool, account_id))
 
 
-handlers = (show,)
+@get("/events/live", opt=needs(), sync_to_thread=False)
+def follow(request: AnyRequest, live: Live) -> Response[Any]:
+    """Server-sent events that say when there are new events."""
+    return live.stream(request, f"events:{signed_in(request).account_id}", never)
+
+
+handlers = (show, follow)

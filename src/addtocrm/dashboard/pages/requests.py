@@ -1,7 +1,7 @@
 """What API keys asked for, and what became of it."""
 
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import quote
 
 from litestar import Response, get
@@ -12,6 +12,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, ErrorType
 from addtocrm.dashboard import actors
 from addtocrm.dashboard.guard import needs
+from addtocrm.dashboard.live import Live, never
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, signed_in
 from addtocrm.events import service as events
@@ -53,6 +54,12 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     )
 
 
+@get("/requests/live", opt=needs(), sync_to_thread=False)
+def follow(request: AnyRequest, live: Live) -> Response[Any]:
+    """Server-sent events that say when there are new requests."""
+    return live.stream(request, f"requests:{signed_in(request).account_id}", never)
+
+
 @get("/requests/{id:str}", opt=needs())
 async def one(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
     """Also of what was done in the dashboard, whose requests are not kept: what it led to."""
@@ -85,4 +92,4 @@ def _time(text: str) -> datetime | None:
         raise ApiError("validation_error", "Times are such as 2030-01-31T09:00.") from None
 
 
-handlers = (show, one)
+handlers = (show, follow, one)

@@ -58,7 +58,9 @@ async def create(
         token, id = new_token(seed), new_id("key")
         name = name.strip() or f"Key {token[-4:]}"
         rates, hash = (rate_per_minute, rate_per_hour), hash_token(token)
-        if not await store.insert(connection, id, account_id, name, hash, PREFIX, token[-4:], chosen, rates, expires_at):
+        if not await store.insert(
+            connection, id, account_id, name, hash, PREFIX, token[-4:], chosen, rates, expires_at
+        ):
             made = await store.by_hash(connection, account_id, hash)
             return NewKey(token, made.id, made.name, made.scopes, made.expires_at, repeated=True)
         await events.append(

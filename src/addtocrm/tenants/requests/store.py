@@ -12,7 +12,7 @@ COLUMNS = "id::text, account_id, key_id, at, method, path, status, error, credit
 
 async def insert(connection: Connection, requests: str) -> list[asyncpg.Record]:
     """Keeps requests (JSON), and adds them to the counts of their keys; gives (key_id, when it was used last) of each
-    key. A request that is there already is left out."""
+    key, and tells who follows the account. A request that is there already is left out."""
     return await connection.fetch(
         """with kept as (
                insert into requests (
@@ -31,7 +31,8 @@ async def insert(connection: Connection, requests: str) -> list[asyncpg.Record]:
                from kept group by 1, 2, 3, 4 order by 1, 2, 3, 4
                on conflict (account_id, key_id, day, class) do update set requests = c.requests + excluded.requests
            )
-           select key_id, max(at) as at from kept group by key_id""",
+           select key_id, max(at) as at, pg_notify('addtocrm', 'requests:' || account_id)
+           from kept group by key_id, account_id""",
         requests,
     )
 
