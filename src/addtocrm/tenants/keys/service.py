@@ -170,9 +170,9 @@ def _expiry(text: str) -> datetime | None:
             day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=1)
             expires_at = datetime.combine(day, time_of_day(), UTC)
     except (ValueError, OverflowError):
-        raise invalid("expires", "is a number of days, or a day such as 2030-01-31.") from None
+        raise invalid("expires", "must be a number of days, or a day such as 2030-01-31.") from None
     if not now < expires_at <= now + timedelta(days=MOST_DAYS):
-        raise invalid("expires", f"is in the future, and within {MOST_DAYS:,} days.")
+        raise invalid("expires", f"must be in the future, and within {MOST_DAYS:,} days.")
     return expires_at
 
 

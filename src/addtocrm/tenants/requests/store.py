@@ -46,24 +46,22 @@ async def page(
         f"""with looked as (
                select * from requests where account_id = $1 and id > $2 and id < $3
                {"and status >= 400" if wanted.result and wanted.result != SUCCEEDED else ""}
-               order by id desc limit $4
+               order by id desc limit {looked_at}
            ),
            fitting as (
                select {COLUMNS} from looked
-               where ($5 in ('', '{FAILED}') or (status < 400 and $5 = '{SUCCEEDED}') or error = $5)
-                 and ($6 = '' or key_id = $6) and starts_with(path, $7)
-               order by looked.id desc limit $8
+               where ($4 in ('', '{FAILED}') or (status < 400 and $4 = '{SUCCEEDED}') or error = $4)
+                 and ($5 = '' or key_id = $5) and starts_with(path, $6)
+               order by looked.id desc limit {limit}
            )
            select (select id from looked order by id limit 1) as last, (select count(*) from looked) as count, fitting.*
            from (select) as always left join fitting on true order by fitting.id desc""",
         account_id,
         after,
         before,
-        looked_at,
         wanted.result,
         wanted.key_id,
         wanted.path,
-        limit,
     )
 
 

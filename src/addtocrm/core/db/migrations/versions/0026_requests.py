@@ -3,8 +3,8 @@ follows an account's events is told of new ones."""
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 REQUESTS = """
 create table requests (
@@ -42,8 +42,9 @@ KEYS = """
 alter table keys add column expires_at timestamptz;
 alter table keys add column last_used_at timestamptz;
 drop trigger notify_account on keys;
-create trigger notify_account after insert or update of scopes, rate_per_minute, rate_per_hour, revoked_at, expires_at
-    on keys for each row execute function notify_account('account_id');
+create trigger notify_account
+    after insert or update of hash, scopes, rate_per_minute, rate_per_hour, revoked_at, expires_at on keys
+    for each row execute function notify_account('account_id');
 """
 
 BY_REQUEST = """
