@@ -3,8 +3,8 @@ follows an account's events is told of new ones."""
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0026"
+revision = "0029"
+down_revision = "0028"
 
 REQUESTS = """
 create table requests (
