@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from browser import Watched, chromium
-from harness import Server, cli
+from harness import Server, cli, until
 from playwright.sync_api import expect
 from signed import Visitor, member, token_of
 from vendors.base import GIVEN
@@ -152,8 +152,9 @@ def test_a_switch_says_who_writes_elsewhere_from_then_on(beside: Server) -> None
     account = beside.account()
     account.connect_builtin()
     owner = member(beside, account.id, "owner")
-    page = owner.get("/connection/new/pipedrive").text
-    assert "will write to the new CRM: " in page
+    assert "was used in the last 30 days" in owner.get("/connection/new/pipedrive").text
+    account.client.get("/v1/crm/info")
+    until(lambda: "will write to the new CRM: " in owner.get("/connection/new/pipedrive").text)
     owner.post("/connection/connect", on="/lists", crm="pipedrive", token="private-token-1")
     id = owner.get("/connection").text.split("/connection/switch/")[1].split('"')[0]
     assert "Pipedrive" in owner.get(f"/connection/switch/{id}").text

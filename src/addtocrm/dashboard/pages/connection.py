@@ -181,8 +181,8 @@ def _has_app(crm: Setup, definition: Definition) -> bool:
 
 
 async def _writers(pool: Pool, account_id: str) -> list[str]:
-    """The names of the API keys that may write to the CRM."""
-    return [key.name for key in await keys.of_account(pool, account_id) if not key.revoked_at and "write" in key.scopes]
+    """The names of the API keys that wrote to the CRM lately, or may have."""
+    return [key.name for key in await keys.in_use(pool, account_id, "write")]
 
 
 def _active(known: list[OwnConnection]) -> OwnConnection | None:
