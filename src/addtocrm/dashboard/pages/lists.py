@@ -23,7 +23,7 @@ from addtocrm.lists.table import table
 ON_A_PAGE = 50
 SAID = {
     "added": "The person is on the list.",
-    "made": "The list is there. Add people from a page of theirs, or by the API.",
+    "made": "The list was created. Add people from their pages, from a CSV file or with the API.",
     "saved": "Saved.",
     "removed": "The person is off the list.",
     "deleted": "The list is deleted.",
