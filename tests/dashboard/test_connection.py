@@ -161,3 +161,15 @@ def test_a_switch_says_who_writes_elsewhere_from_then_on(beside: Server) -> None
     assert owner.post("/connection/switch", on=f"/connection/switch/{id}", crm=id).status_code == 303
     assert account.client.get("/v1/crm/info").json()["data"]["crm"] == "builtin"
     assert "The test failed" not in owner.post("/connection/test", on="/connection").text
+
+
+def test_a_suspended_account_connects_nothing(beside: Server, vendor: PipedriveServer) -> None:
+    account = beside.account()
+    owner = member(beside, account.id, "owner")
+    came = vendor.authorize(begin(owner))
+    cli("accounts", "suspend", account.email, environment=beside.environment)
+    answer = owner.client.get(came)
+    assert answer.status_code == 403 and "suspended" in answer.text
+    cli("accounts", "unsuspend", account.email, environment=beside.environment)
+    assert owner.client.get(came).headers["location"] == "/dashboard/connection?said=connected"
+    assert owner.client.headers["x-forwarded-for"] in owner.get("/members/audit").text

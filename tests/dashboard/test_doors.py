@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from harness import Server, until, with_pool
-from signed import PASSWORD, Visitor, member, setup_link
+from signed import PASSWORD, Visitor, member, setup_link, token_of
 
 from addtocrm.dashboard.app import HANDLERS
 from addtocrm.dashboard.limits import TRIES_A_MINUTE, TRIES_AN_HOUR
 from addtocrm.tenants.members import service as members
 from addtocrm.tenants.members.model import at_least
+from addtocrm.tenants.sessions import service as sessions
 
 PAGES = [
     (path, method, handler.opt) for handler in HANDLERS for path in handler.paths for method in handler.http_methods
@@ -289,3 +290,34 @@ def test_the_cookie_is_the_hosts_where_it_is_reached_by_https(new_server: Any) -
         and "Path=/" in cookie
     )
     assert server.client().get("/").headers["location"] == "/dashboard"
+
+
+def test_a_try_counts_however_the_address_is_written(server: Server) -> None:
+    """Also with what no domain keeps of it, such as soft hyphens, and from each address of a network of IPv6."""
+    name = server.account().id[-12:]
+    for place, spelled in (
+        ("198.51.100.{n}", f"nobody-{name}@exa{{hyphens}}mple.com"),
+        ("2001:db8:0:{n}::1", f"mailto:nobody-{name}@exam{{hyphens}}ple.com."),
+        ("2001:db8::{n}", f"nobody-{{n}}-{name}@example.com"),
+    ):
+        for n in range(1, 3 * TRIES_A_MINUTE):
+            email = spelled.format(n=n, hyphens="\u00ad" * n)
+            status = Visitor(server, place.format(n=n)).sign_in(email, "not the password").status_code
+            if status == 429:
+                break
+            assert status == 401
+        else:
+            pytest.fail(f"{spelled} from {place}")
+
+
+def test_a_new_password_signs_out_everywhere_at_once(server: Server) -> None:
+    account = server.account()
+    token = token_of(server, account.id, "owner")
+
+    async def change(pool: Any) -> bool:
+        found, _ = await sessions.find(pool, token)
+        assert found
+        await members.set_password(pool, found.member_id, "another long password")
+        return (await sessions.find(pool, token))[0] is None
+
+    assert with_pool(server.database_url, change)

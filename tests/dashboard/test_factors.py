@@ -4,17 +4,19 @@ import base64
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import Watched, chromium
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from harness import Server, cli, until
+from harness import Server, cli, until, with_pool
 from playwright.sync_api import CDPSession, expect
 from signed import PASSWORD, Visitor, member
 
 from addtocrm.dashboard.limits import CODES_AN_HOUR, TRIES_A_MINUTE
+from addtocrm.tenants.factors import service as factors
 
 
 def code(secret: str, off: int = 0) -> str:
@@ -329,3 +331,16 @@ def test_single_keys_can_be_turned_off(server: Server) -> None:
     assert "data-no-shortcuts" not in owner.get("/lists").text
     owner.post("/security/shortcuts", on="/security")
     assert "data-no-shortcuts" in owner.get("/lists").text
+
+
+def test_a_secret_that_does_not_open_keeps_no_other_from_a_new_key(server: Server, tmp_path: Path) -> None:
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    owner.post("/security/app", on="/security")
+
+    async def reseal(pool: Any) -> None:
+        async with pool.acquire() as connection:
+            await factors.reseal(connection, tmp_path)  # Where the key of none is.
+
+    with_pool(server.database_url, reseal)
+    assert owner.post("/security/app/confirm", on="/security", code="000000").status_code == 401

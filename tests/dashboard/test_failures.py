@@ -52,3 +52,18 @@ def test_what_cannot_be_undone_is_asked_about_also_without_scripts(server: Serve
     sure = dict(re.findall(r'name="(\w+)" value="([^"]*)"', asks.text[asks.text.index("<main") :]))
     assert owner.client.post(f"/dashboard{form[1]}", data=sure).status_code == 303
     assert account.client.get("/v1/usage").status_code == 401
+
+
+def test_what_is_no_text_is_refused_or_left_out(server: Server) -> None:
+    owner = member(server, server.account().id, "owner")
+    for query in ("/requests?result=%00", "/requests?key=%00", "/requests?path=%00", "/events?actor=%00"):
+        assert owner.get(query).status_code == 200, query
+    for type, value in (("text/plain", b"\xff"), ("text/plain; charset=none", b"x")):
+        head = f'--x\r\nContent-Disposition: form-data; name="name"\r\nContent-Type: {type}\r\n\r\n'
+        for headers in ({}, {"x-csrf": owner.csrf("/lists")}):
+            answer = owner.client.post(
+                "/dashboard/lists",
+                content=head.encode() + value + b"\r\n--x--\r\n",
+                headers={"content-type": "multipart/form-data; boundary=x", **headers},
+            )
+            assert answer.status_code == 400 and "cannot be understood" in answer.text

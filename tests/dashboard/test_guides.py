@@ -71,3 +71,15 @@ def test_requests_are_tried_with_a_key_of_the_session(server: Server) -> None:
     mine.post("/sign-out", on="/lists")
     until(lambda: client.get("/v1/crm/info").json()["error"]["type"] == "key_revoked")
     until(lambda: [one["type"] for one in account.events()].count("key.revoked") == 1)
+
+
+def test_a_key_of_the_session_ends_with_the_role_that_it_was_for(server: Server) -> None:
+    account = server.account()
+    owner, admin = member(server, account.id, "owner"), member(server, account.id, "admin")
+    page = admin.post("/reference/key", scopes=["read", "write"]).text
+    client = server.client(re.findall(r'value="(addtocrm_live_\w{36})"', page)[0])
+    assert client.get("/v1/usage").status_code == 200
+    members = owner.get("/members").text
+    id = re.findall(r"/members/(usr_\w+)/role", members[members.index("admin-") :])[0]
+    assert owner.post(f"/members/{id}/role", on="/members", role="member").status_code == 303
+    until(lambda: client.get("/v1/usage").json().get("error", {}).get("type") == "key_revoked")

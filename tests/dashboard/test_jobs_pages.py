@@ -103,8 +103,10 @@ def test_what_is_held_goes_without_a_trace(server: Server) -> None:
     server.query(broken, job.removeprefix("/jobs/"))
     crashed = owner.get(job)
     assert crashed.status_code == 500 and "<h1>" in crashed.text and "Something failed on our side" in crashed.text
-    assert landed(owner.post(f"{job}/cancel", on="/lists")) == "/verify"
-    assert owner.get(job).status_code == 404
+    with owner.client.stream("GET", f"/dashboard{job}/live") as stream:
+        assert landed(owner.post(f"{job}/cancel", on="/lists")) == "/verify"
+        told = [line for line in stream.iter_lines() if line.startswith("event:")]
+    assert told[-1] == "event: end" and owner.get(job).status_code == 404
     page = owner.get(landed(owner.post("/verify", lines="no address"))).text
     assert "This text is not an email address." in page and "invalid_syntax" not in page
 

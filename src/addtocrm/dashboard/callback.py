@@ -14,6 +14,7 @@ from addtocrm.dashboard.visitor import AnyRequest, address_of
 from addtocrm.dashboard.words import plain
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.audit import service as audit
+from addtocrm.tenants.keys.service import why_unusable
 from addtocrm.tenants.members.model import at_least
 from addtocrm.tenants.sessions.model import Signed
 from addtocrm.web.exchange import exchange_of
@@ -40,6 +41,8 @@ def handler(name: str) -> HTTPRouteHandler:
             return await _from_elsewhere(request, crm, name, params, begun)
         if signed is None or signed.session_id != begun.session_id or not at_least(signed.role, "admin"):
             return _page(request, 403, "Nothing is connected", ELSEWHERE)
+        if signed.suspended:
+            return _page(request, 403, "Nothing is connected", why_unusable("suspended"))
         return await _from_here(request, crm, name, params, signed)
 
     return callback

@@ -106,7 +106,11 @@ async def _check_origin(request: AnyRequest, visitor: Visitor) -> None:
     origin = request.headers.get("origin")
     if origin is not None and origin not in _ours(request):
         raise ApiError("validation_error", STALE, status=403)
-    given = request.headers.get("x-csrf") or (await request.form()).get("csrf", "")
+    try:
+        form = await request.form()
+    except (UnicodeDecodeError, LookupError):  # Bytes that are no text, or in a character set that there is not.
+        raise ApiError("validation_error", "The form cannot be understood. Go back and try again.") from None
+    given = request.headers.get("x-csrf") or form.get("csrf", "")
     if not isinstance(given, str) or not visitor.has_given(given):
         raise ApiError("validation_error", STALE, status=403)
 

@@ -1,8 +1,11 @@
 """How often somebody may try to sign in."""
 
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 
+from addtocrm.core.errors import ApiError
 from addtocrm.dashboard.visitor import AnyRequest, address_of
+from addtocrm.tenants.members import service as members
 
 What = Literal["sign-in", "code", "mail"]
 
@@ -15,10 +18,10 @@ CODES_AN_HOUR = 20
 async def count_try(request: AnyRequest, who: str, what: What = "sign-in") -> None:
     """Counts a try to prove to be `who` (an email as it was typed, or a member's id), on all hosts together. Raises
     ApiError for one too many, whether there is such a member or not."""
-    await _count(request, f"{what}:address:{address_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
+    await _count(request, f"{what}:address:{_place_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
     await _count(
         request,
-        f"{what}:email:{who.strip().lower()[:320]}",
+        f"{what}:email:{_known_as(who)}",
         TRIES_A_MINUTE,
         CODES_AN_HOUR if what == "code" else TRIES_AN_HOUR,
     )
@@ -26,8 +29,28 @@ async def count_try(request: AnyRequest, who: str, what: What = "sign-in") -> No
 
 async def count_passkey(request: AnyRequest) -> None:
     """Counts a challenge for a passkey, of which each is answered once, from one address."""
-    await _count(request, f"passkey:address:{address_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
+    await _count(request, f"passkey:address:{_place_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
 
 
 async def _count(request: AnyRequest, subject: str, a_minute: int, an_hour: int) -> None:
     (await request.app.state.limiter.take(subject, a_minute, an_hour)).refuse_if_spent()
+
+
+def _known_as(who: str) -> str:
+    """Whom a try is for, however it is written: an address can be typed in any number of ways."""
+    try:
+        return members.address(who)
+    except ApiError:
+        return who.strip().lower()[:320]
+
+
+def _place_of(request: AnyRequest) -> str:
+    """The address that a try comes from; of IPv6 the network, of whose 2^64 addresses one host has the choice."""
+    address = address_of(request)
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or ip_network((int(parsed), 64), strict=False))

@@ -174,6 +174,7 @@ class Gate:
         """Lets a request to a public path in, and counts it at a sign-in. Raises ApiError for one too many, and for
         /metrics from outside without its token."""
         if exchange.scope["path"].startswith(SIGN_IN_PATHS):
+            exchange.client = self._address(exchange)
             await self._count(exchange)
             return
         if exchange.scope["path"] != METRICS_PATH or self._may_read_metrics(exchange):

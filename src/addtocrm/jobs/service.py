@@ -107,7 +107,10 @@ async def start(pool: Pool, account_id: str, id: str) -> None:
 
 async def discard(pool: Pool, account_id: str, id: str) -> bool:
     """Deletes a job that is held; False where it is not held any more."""
-    return await store.discard(pool, account_id, id)
+    discarded = await store.discard(pool, account_id, id)
+    if discarded:
+        await store.tell_of_progress(pool, [id])
+    return discarded
 
 
 async def _open(connection: Connection, caller: Caller, kind: str, scope: Scope, options: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, get
 
 from addtocrm.core.db.pool import Pool
-from addtocrm.dashboard import actors
+from addtocrm.dashboard import actors, forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.live import Live, never
 from addtocrm.dashboard.page import page
@@ -25,7 +25,7 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str]:
         before=asked.get("before"),
         after=asked.get("after"),
         type=asked.get("type") or None,
-        actor=asked.get("actor") or None,
+        actor=forms.asked(request, "actor") or None,
         limit=ON_A_PAGE,
     )
     return page(request, "events.html", shown=shown, types=EVENT_TYPES, actors=await actors.names(pool, account_id))

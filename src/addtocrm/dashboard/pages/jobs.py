@@ -111,7 +111,10 @@ async def follow(request: AnyRequest, id: str, pool: Pool, live: Live) -> Respon
     await service.get(pool, account_id, id)
 
     async def is_over() -> bool:
-        return (await service.get(pool, account_id, id)).finished_at is not None
+        try:
+            return (await service.get(pool, account_id, id)).finished_at is not None
+        except ApiError:  # It was held, and is gone without a trace.
+            return True
 
     return live.stream(request, f"progress:{id}", is_over)
 

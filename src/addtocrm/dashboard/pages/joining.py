@@ -21,7 +21,6 @@ from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.audit import service as audit
 from addtocrm.tenants.members import service as members
 from addtocrm.tenants.members.model import Link, LinkKind
-from addtocrm.tenants.sessions import service as sessions
 
 PATHS: dict[LinkKind, str] = {
     "setup": "setup",
@@ -138,7 +137,6 @@ async def reset(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
         member = await members.reset(pool, _token(request), asked.password)
     except ApiError as error:
         return page(request, "reset.html", error.status, faults=forms.faults(error))
-    await sessions.end_others(pool, member.id)
     await audit.note(pool, member.account_id, f"user:{member.id}", "password.reset", address_of(request))
     return await let_in(request, pool, member)
 

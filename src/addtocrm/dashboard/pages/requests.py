@@ -10,7 +10,7 @@ from litestar.response import Redirect
 from addtocrm.core import times
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, ErrorType
-from addtocrm.dashboard import actors
+from addtocrm.dashboard import actors, forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.live import Live, never
 from addtocrm.dashboard.page import go, page
@@ -36,9 +36,9 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
         return go(f"/dashboard/requests/{quote(asked['id'].strip().lower(), safe='')}")
     account_id = signed_in(request).account_id
     wanted = Wanted(
-        result=asked.get("result", ""),
-        key_id=asked.get("key", ""),
-        path=asked.get("path", "").strip(),
+        result=forms.asked(request, "result"),
+        key_id=forms.asked(request, "key"),
+        path=forms.asked(request, "path").strip(),
         since=_time(asked.get("since", "")),
         until=_time(asked.get("until", "")),
     )

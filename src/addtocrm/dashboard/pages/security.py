@@ -54,11 +54,10 @@ async def change(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     signed = signed_in(request)
     asked = await forms.read(request, NewPassword)
     try:
-        await members.set_password(pool, signed.member_id, asked.password)
+        await members.set_password(pool, signed.member_id, asked.password, but=signed.session_id)
     except ApiError as error:
         return page(request, "password.html", error.status, faults=forms.faults(error))
     await sessions.confirm(pool, signed.session_id)
-    await sessions.end_others(pool, signed.member_id, signed.session_id)
     await _note(request, pool, "password.changed")
     return go("/dashboard/security", said="changed")
 

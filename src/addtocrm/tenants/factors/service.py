@@ -130,9 +130,13 @@ async def drop_needless_codes(connection: Connection, member_id: str) -> None:
 
 
 async def reseal(connection: Connection, data_dir: Path) -> None:
-    """Seals every app's secret anew, with the newest key of the file."""
+    """Seals every app's secret anew, with the newest key of the file; those that do not open stay as they are."""
     for member_id, sealed in await store.sealed(connection):
-        secret = sealing.unseal(data_dir, sealed, _purpose(member_id))
+        try:
+            secret = sealing.unseal(data_dir, sealed, _purpose(member_id))
+        except sealing.SecretError as error:
+            log.error("secret_closed", member_id=member_id, reason=str(error))
+            continue
         await store.reseal(connection, member_id, sealing.seal(data_dir, secret, _purpose(member_id)))
 
 

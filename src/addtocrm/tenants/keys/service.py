@@ -86,6 +86,11 @@ async def create_for_session(
     return NewKey(token, id, name, chosen)
 
 
+async def end_of_member(connection: Connection, member_id: str) -> None:
+    """Revokes the keys of a member's sessions, whose scopes were those of a role that they had."""
+    await store.end_of_member(connection, member_id)
+
+
 async def keep_ending(pool: Pool) -> None:
     """Revokes the keys of sessions whose time is over, for as long as the process lives."""
     await repeat("end_session_keys", END_SECONDS, lambda: store.end_of_sessions(pool, SESSION_KEY_LIVES))

@@ -91,6 +91,14 @@ async def end_of_sessions(pool: Pool, lives: timedelta) -> None:
     )
 
 
+async def end_of_member(connection: Connection, member_id: str) -> None:
+    """Revokes the keys of a member's sessions, with their events."""
+    await connection.execute(
+        "select revoke_session_key(k) from keys k join sessions s on s.id = k.session_id where s.member_id = $1",
+        member_id,
+    )
+
+
 async def owner(connection: Connection, email: str) -> asyncpg.Record | None:
     """(id, plan) of the account with an email address."""
     return await connection.fetchrow(f"select id, {PLAN} as plan from accounts a where email = $1", email.lower())

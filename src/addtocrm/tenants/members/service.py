@@ -11,6 +11,7 @@ from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import new_id
 from addtocrm.tenants.audit import service as audit
 from addtocrm.tenants.audit.model import COMMAND_LINE, By
+from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.members import password as passwords
 from addtocrm.tenants.members import store
 from addtocrm.tenants.members.model import Invitation, Link, LinkKind, Member, Role
@@ -153,26 +154,29 @@ async def check_first(connection: Connection) -> None:
         raise invalid("", DEAD)
 
 
-async def set_password(pool: Pool, member_id: str, password: str) -> None:
-    """Raises ApiError for a password that is too short. Links that let the member in are void then."""
+async def set_password(pool: Pool, member_id: str, password: str, but: str | None = None) -> None:
+    """Raises ApiError for a password that is too short. Links that let the member in are void then, and they are signed
+    out everywhere `but` in one session."""
     password_hash = await hashed(password)
     async with pool.acquire() as connection, connection.transaction():
-        await _set_password(connection, member_id, password_hash)
+        await _set_password(connection, member_id, password_hash, but)
 
 
-async def _set_password(connection: Connection, member_id: str, password_hash: str) -> None:
+async def _set_password(connection: Connection, member_id: str, password_hash: str, but: str | None) -> None:
     await store.set_password(connection, member_id, password_hash)
+    await store.end_sessions(connection, member_id, but)
     for kind in ("reset", "sign_in"):
         await store.delete_links(connection, kind, member_id=member_id)
 
 
 async def set_role(pool: Pool, account_id: str, member_id: str, role: Role) -> Member:
-    """The account's open invitations are void then, as who made them may no longer. Raises ApiError `not_found`, and
-    where the account would have no owner."""
+    """The account's open invitations are void then, as who made them may no longer, and so are the keys of the member's
+    sessions. Raises ApiError `not_found`, and where the account would have no owner."""
     async with pool.acquire() as connection, connection.transaction():
         member = _of(await store.lock(connection, account_id), member_id, becomes=role)
         await store.set_role(connection, member.id, role)
         await store.delete_invitations(connection, account_id)
+        await keys.end_of_member(connection, member.id)
     return member
 
 
@@ -256,13 +260,14 @@ async def accept(pool: Pool, token: str, password: str) -> Member:
 
 
 async def reset(pool: Pool, token: str, password: str) -> Member:
-    """Sets the password by a link, which is used up. Raises ApiError; the link is good again then."""
+    """Sets the password by a link, which is used up, and signs the member out everywhere. Raises ApiError; the link is
+    good again then."""
     await seen(pool, "reset", token)
     password_hash = await hashed(password)
     async with pool.acquire() as connection, connection.transaction():
         found = await taken(connection, "reset", token)
         assert found.member_id
-        await _set_password(connection, found.member_id, password_hash)
+        await _set_password(connection, found.member_id, password_hash, None)
     return await get(pool, found.member_id)
 
 

@@ -67,6 +67,12 @@ async def set_password(connection: Connection, id: str, password: str) -> None:
     await connection.execute("update members set password = $2 where id = $1", id, password)
 
 
+async def end_sessions(connection: Connection, id: str, but: str | None) -> None:
+    """Signs a member out everywhere `but` in one session, also where they are about to sign in."""
+    await connection.execute("delete from half_sessions where member_id = $1", id)
+    await connection.execute("delete from sessions where member_id = $1 and id is distinct from $2", id, but)
+
+
 async def replace_password(pool: Pool, id: str, old: str, new: str) -> None:
     await pool.execute("update members set password = $3 where id = $1 and password = $2", id, old, new)
 
