@@ -5,8 +5,14 @@ import re
 from typing import Any
 
 import pytest
-from harness import Account, Server
+from harness import Account, Server, with_pool
 from signed import Visitor, member
+
+from addtocrm.core.db.pool import Pool
+from addtocrm.crm import book_store
+
+FETCHED = """select coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint from pg_stat_user_tables
+             where relname = 'crm_contacts'"""
 
 JANE: dict[str, Any] = {
     "full_name": "Jane Müller",
@@ -109,3 +115,30 @@ def test_a_field_that_cannot_be_is_refused_by_its_name(account: Account, visitor
     path = f"/companies/{company.json()['data']['company_id']}"
     assert visitor.post(path, **{**form_of(visitor, path), "domain": "lee.example.com"}).status_code == 303
     assert "lee.example.com" in visitor.get(path).text
+
+
+def test_a_search_for_one_of_many_is_quick(server: Server) -> None:
+    """Who few match is found by the index of words, who many match in the order of ids."""
+    account = server.account()
+    account.connect_builtin()
+    server.query(
+        """insert into crm_contacts (id, account_id, full_name, name_key, custom)
+           select 'con_' || md5(n::text), $1, 'Anna P' || n, 'anna p' || n, '{}' from generate_series(1, 20000) n""",
+        account.id,
+    )
+    server.query("analyze crm_contacts")
+
+    async def looked_at(pool: Pool) -> int:
+        rows: list[int] = []
+        for words, there in ((["nobody"], 0), (["anna", "p19999"], 1), (["anna"], 51)):
+            async with pool.acquire() as connection:
+                await connection.execute("select pg_stat_force_next_flush()")
+                before = await connection.fetchval(FETCHED)
+            for _ in range(7):
+                assert len(await book_store.page(pool, account.id, "contact", words, "", 51)) == there
+            async with pool.acquire() as connection:
+                await connection.execute("select pg_stat_force_next_flush()")
+                rows.append((await connection.fetchval(FETCHED)) - before)
+        return max(rows)
+
+    assert with_pool(server.database_url, looked_at) < 7 * 3000

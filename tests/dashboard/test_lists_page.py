@@ -33,6 +33,7 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     assert "2 people added, 1 on the list already, 3 rows refused" in page
     told = dict(re.findall(r'<td class="number">(\d+)</td><td>([^<]+)</td>', page))
     assert told.keys() == {"5", "6", "7"} and "LinkedIn" in told["7"] and "email" in told["5"]
+    assert put(visitor, list_id, "email\n" + "\n" * 150_000).status_code == 400
     again = put(visitor, list_id, "\ufeff" + FILE.replace(",", ";")).text
     assert "0 people added, 3 on the list already" in again
     members = account.client.get(f"/v1/lists/{list_id}/members").json()["data"]

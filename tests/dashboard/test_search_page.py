@@ -35,6 +35,8 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     owner = member(server, account.id, "owner")
     assert "before a credit is spent" in owner.get("/search").text
     assert owner.get("/search?seniority=emperor").status_code == 400
+    assert owner.get("/search?has_email=x").status_code == 200
+    assert owner.get("/search/-1?job_title=Nurse").headers["location"] == "/dashboard/search?job_title=Nurse"
     address = f"/search?job_title=Head+of+Sales&city={city}"
 
     def counted() -> str | None:
@@ -58,4 +60,4 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     assert "Nothing is written yet" in owner.get(preview.removeprefix("/dashboard")).text
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 303
     assert account.usage()["credits"]["used"] == 1
-    assert sorted(re.findall(r"(Anna|Ben) Example", owner.get(f"/lists/{found}").text)) == ["Anna", "Ben"]
+    assert sorted(set(re.findall(r"(Anna|Ben) Example", owner.get(f"/lists/{found}").text))) == ["Anna", "Ben"]

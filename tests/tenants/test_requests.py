@@ -119,6 +119,23 @@ def test_a_full_journal_lets_go_and_says_so(database_url: str) -> None:
     assert metrics.REQUESTS_NOT_KEPT._value.get() == before + 7
 
 
+def test_what_is_being_written_when_the_server_ends_is_kept(database_url: str) -> None:
+    async def run(pool: Any) -> int:
+        journal = service.Journal(pool)
+        id = str(uuid_utils.uuid7())
+        journal.add(Request(id, "acc_1", "key_1", datetime.now(UTC), "GET", "/v1/usage", 200, None, None, None, 1.0))
+        async with pool.acquire() as other, other.transaction():
+            await other.execute("lock table requests in access exclusive mode")
+            writing = asyncio.create_task(journal.write())
+            await asyncio.sleep(0.3)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        await journal.close()
+        return await pool.fetchval("select count(*) from requests where id = $1::uuid", id)
+
+    assert with_pool(database_url, run) == 1
+
+
 def test_a_key_expires(server: Server) -> None:
     account = server.account()
 

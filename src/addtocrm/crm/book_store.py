@@ -10,18 +10,40 @@ from addtocrm.crm.contract import Among
 TABLE = {"contact": "crm_contacts", "company": "crm_companies"}
 
 
+LOOKED_AT = 1000
+"""Records that are looked through for words before the index of words is asked."""
+
+
 async def page(
     pool: Pool, account_id: str, kind: Among, words: Sequence[str], after: str, limit: int
 ) -> list[asyncpg.Record]:
-    """Records of the account that have a word with each of these beginnings, from the one after `after`."""
+    """Records of the account that have a word with each of these beginnings, from the one after `after`. Words that
+    many have are soon found in the order of ids, others by their index; nothing tells beforehand which they are."""
+    table = TABLE[kind]
+    if not words:
+        return await pool.fetch(
+            f"select * from {table} where account_id = $1 and id > $2 order by id limit {limit}", account_id, after
+        )
     query = " & ".join([f"'{account_id}'", *(f"'{word}':*" for word in words)])
-    return await pool.fetch(
-        f"""select * from {TABLE[kind]}
-            where account_id = $1 and id > $2 and ($3 = '' or words @@ $3::tsquery) order by id limit $4""",
+    found = await pool.fetch(
+        f"""with looked as materialized (
+                select * from {table} where account_id = $1 and id > $2 order by id limit {LOOKED_AT}
+            )
+            select * from looked where words @@ $3::tsquery order by id limit {limit}""",
         account_id,
         after,
-        query if words else "",
-        limit,
+        query,
+    )
+    if len(found) == limit:
+        return found
+    return await pool.fetch(
+        f"""with found as materialized (
+                select id from {table} where account_id = $1 and id > $2 and words @@ $3::tsquery
+            )
+            select * from {table} where id = any(array(select id from found order by id limit {limit})) order by id""",
+        account_id,
+        after,
+        query,
     )
 
 

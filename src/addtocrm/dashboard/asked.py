@@ -32,7 +32,8 @@ def people_of(text: str, file: bytes | None) -> list[EnrichPerson]:
         read = table(_buffered(file))
         places = rows.places_of(read.header)
         if rows.say_who(places):
-            found += [msgspec.convert(who, EnrichPerson) for row in read.rows if (who := rows.who(row.values, places))]
+            given = (rows.who(row.values, places) for row in columns.rows(read.rows, MOST))
+            found += [msgspec.convert(who, EnrichPerson) for who in given if who]
         else:
             found += [asked_of(line) for line in lines_of(_text(file))]
     return _some(found, "people, each on a line of its own")
@@ -48,7 +49,7 @@ def addresses_of(text: str, file: bytes | None) -> list[VerifyEmail]:
         if place is None:
             found += lines_of(_text(file))
         else:
-            found += filter(None, (columns.text(row.values, place, LONGEST) for row in read.rows))
+            found += filter(None, (columns.text(row.values, place, LONGEST) for row in columns.rows(read.rows, MOST)))
     return [VerifyEmail(one[:LONGEST]) for one in _some(found, "email addresses, each on a line of its own")]
 
 

@@ -105,13 +105,15 @@ async def beside(
 
 
 async def of_request(pool: Pool, account_id: str, request_id: str, limit: int) -> list[asyncpg.Record]:
-    """The first events of a request."""
+    """The first events of a request: all of it are taken by its index, for in their order they may come late."""
     return await pool.fetch(
-        """select id, type, inserted, actor, request_id, data from events
-           where request_id = $2 and account_id = $1 order by inserted, id limit $3""",
+        f"""with of_it as materialized (
+               select account_id, id, type, inserted, actor, request_id, data from events where request_id = $2
+           )
+           select id, type, inserted, actor, request_id, data from of_it
+           where account_id = $1 order by inserted, id limit {limit}""",
         account_id,
         request_id,
-        limit,
     )
 
 

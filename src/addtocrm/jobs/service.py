@@ -44,10 +44,15 @@ async def create(
     JSON-encodable. The job is what the caller's request does: it is kept with its Idempotency-Key.
     """
     id = await _open(connection, caller, kind, scope, options)
-    inputs = [_json(one.input) for one in items]
-    subjects = [packed(digests(spoken_of(msgspec.json.decode(one)))) for one in inputs]
+    inputs, subjects = await asyncio.to_thread(_written, items)
     await store.add_items(connection, id, inputs, subjects, _repeats(items), _turns(items))
     return await _made(connection, caller, id)
+
+
+def _written(items: Sequence[NewItem]) -> tuple[list[str], list[str]]:
+    """What is asked for by each item, and whom it is about; beside the other requests, for there may be many."""
+    inputs = [_json(one.input) for one in items]
+    return inputs, [packed(digests(spoken_of(msgspec.json.decode(one)))) for one in inputs]
 
 
 async def create_selected(

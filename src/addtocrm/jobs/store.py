@@ -137,7 +137,8 @@ async def discard_left(pool: Pool, hours: int) -> None:
 
 async def of_request(pool: Pool, account_id: str, request_id: str) -> asyncpg.Record | None:
     return await pool.fetchrow(
-        "select * from jobs where caller ->> 'request_id' = $2 and account_id = $1 order by id limit 1",
+        """with of_it as materialized (select * from jobs where caller ->> 'request_id' = $2)
+           select * from of_it where account_id = $1 order by id limit 1""",
         account_id,
         request_id,
     )

@@ -1,5 +1,6 @@
 """Putting the people of a CSV file on a list: each row that can be is, of the others it is said why."""
 
+import asyncio
 import io
 from collections.abc import Iterator
 from itertools import islice
@@ -68,8 +69,11 @@ async def import_csv(pool: Pool, caller: Caller, id: str, file: bytes) -> Import
     known |= {name: (columns.place(read.header, name, None, usual), 200) for name, usual in MORE.items()}
     done = Imported()
     taken = _bounded(read.rows, done)
-    while some := list(islice(taken, AT_ONCE)):
+
+    def following() -> list[tuple[int, PersonInput]] | None:
+        """The people of the next rows; None where there are none."""
         people: list[tuple[int, PersonInput]] = []
+        some = list(islice(taken, AT_ONCE))
         for row in some:
             if row.error:
                 done.refuse(row.number, f"{row.error[:1].upper()}{row.error[1:]}.")
@@ -86,12 +90,15 @@ async def import_csv(pool: Pool, caller: Caller, id: str, file: bytes) -> Import
                 done.refuse(row.number, _reason(error.details[0]))
             else:
                 people.append((row.number, person))
+        return people if some else None
+
+    while (people := await asyncio.to_thread(following)) is not None:
         await _add(pool, caller, id, people, done)
     return done
 
 
 def _bounded(lines: Iterator[Line], done: Imported) -> Iterator[Line]:
-    for count, line in enumerate((line for line in lines if any(line.values)), 1):
+    for count, line in enumerate(columns.rows(lines, MOST_ROWS), 1):
         if count > MOST_ROWS:
             done.refuse(line.number, f"A file may have {MOST_ROWS:,} rows. Import the rest by another.")
             return

@@ -1,8 +1,9 @@
 """Which columns of a table say who is meant, by what they are mostly called."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from addtocrm.core.errors import invalid
+from addtocrm.sources.dataset.delimited import Line
 from addtocrm.sources.dataset.text import storable
 
 
@@ -30,3 +31,12 @@ def listed(header: Sequence[str]) -> str:
 def text(row: Sequence[str], place: int | None, longest: int) -> str:
     """A row's cell as text that can be stored, at most so many characters; empty where the row has no such cell."""
     return storable(row[place].strip())[:longest] if place is not None and place < len(row) else ""
+
+
+def rows(lines: Iterator[Line], most: int) -> Iterator[Line]:
+    """The lines that say something. Raises ApiError for a file of far more lines than `most`, whatever is in them."""
+    for count, line in enumerate(lines):
+        if count == 10 * most:
+            raise invalid("file", f"has too many lines. A file may have {most:,} rows.")
+        if any(line.values):
+            yield line

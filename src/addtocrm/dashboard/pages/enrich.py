@@ -1,5 +1,7 @@
 """Enriching people: who is asked for becomes a job, whose page has the results."""
 
+import asyncio
+
 from litestar import Response, get, post
 from litestar.response import Redirect
 from msgspec.structs import replace
@@ -28,9 +30,7 @@ def show(request: AnyRequest) -> Response[str]:
 async def enrich(request: AnyRequest, pool: Pool, live: Live, lookups: Lookups) -> Response[str] | Redirect:
     asked = await forms.read(request, Pasted)
     try:
-        people = people_of(asked.lines, await forms.uploaded(request, "file"))
-        people = [replace(one, refresh=asked.refresh) for one in people]
-        keys = [key for one in people if (key := _key(one, alone=len(people) == 1))]
+        people, keys = await asyncio.to_thread(_read, asked, await forms.uploaded(request, "file"))
     except ApiError as error:
         return page(request, "enrich.html", error.status, lines=asked.lines, fault=plain(error.message), most=MOST)
     return await ask(
@@ -38,6 +38,13 @@ async def enrich(request: AnyRequest, pool: Pool, live: Live, lookups: Lookups) 
         lambda held: batch.submit(pool, caller_of(request), people, held),
         refresh=asked.refresh,
     )
+
+
+def _read(asked: Pasted, file: bytes | None) -> tuple[list[EnrichPerson], list[str]]:
+    """Who is meant, and the keys of their lookups. Raises ApiError. It runs beside the other requests, for
+    there may be many."""
+    people = [replace(one, refresh=asked.refresh) for one in people_of(asked.lines, file)]
+    return people, [key for one in people if (key := _key(one, alone=len(people) == 1))]
 
 
 def _key(person: EnrichPerson, *, alone: bool) -> str | None:

@@ -31,6 +31,7 @@ from addtocrm.sources.titles import SENIORITIES
 
 ON_A_PAGE = 25
 MOST_LISTS = 100
+TRUE = ("true", "1", "on")
 COUNTED = ("seniority", "department", "country", "industry")
 
 
@@ -105,7 +106,7 @@ async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups
     wanted = _given(request)
     account_id = signed_in(request).account_id
     people = await _people(lookups, account_id, wanted, Person)
-    if place >= len(people):
+    if not 0 <= place < len(people):
         return go(f"/dashboard/search{_address(wanted)}")
     back = f"/dashboard/search{_address(wanted)}"
     return page(
@@ -169,6 +170,7 @@ def _values(text: str) -> list[str]:
 def _given(request: AnyRequest) -> Wanted:
     """What the address says."""
     fields = {name: request.query_params.get(name, "")[:2000] for name in FIELDS}
+    fields["has_email"] = "true" if fields["has_email"].lower() in TRUE else ""
     return msgspec.convert({name: text for name, text in fields.items() if text}, Wanted, strict=False)
 
 

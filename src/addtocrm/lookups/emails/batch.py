@@ -38,7 +38,8 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[VerifyEmail | str], held: Any = None) -> Job:
     """A queued job with one item for each address."""
-    return await jobs.submit(pool, caller, service.VERIFY.name, "enrich", [_new(item) for item in items], held)
+    new = await asyncio.to_thread(lambda: [_new(item) for item in items])
+    return await jobs.submit(pool, caller, service.VERIFY.name, "enrich", new, held)
 
 
 def _new(item: VerifyEmail | str) -> NewItem:

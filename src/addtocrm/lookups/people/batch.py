@@ -1,5 +1,6 @@
 """The job that enriches people, one an item."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -27,9 +28,8 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[EnrichPerson | str], held: Any = None) -> Job:
     """A queued job with one item for each person; one that asks for nobody fails alone, with its error."""
-    return await jobs.submit(
-        pool, caller, service.ENRICH.name, "enrich", [NewItem(item, _key(_asked(item))) for item in items], held
-    )
+    new = await asyncio.to_thread(lambda: [NewItem(item, _key(_asked(item))) for item in items])
+    return await jobs.submit(pool, caller, service.ENRICH.name, "enrich", new, held)
 
 
 def _asked(item: EnrichPerson | str) -> EnrichPerson:

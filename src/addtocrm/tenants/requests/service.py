@@ -1,5 +1,6 @@
 """The rules of the request log: kept a moment after the answers, for a set number of days."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -49,7 +50,7 @@ class Journal:
                 async with self._pool.acquire() as connection, connection.transaction():
                     used = await store.insert(connection, msgspec.json.encode(piece).decode())
                     await keys.note_use(connection, {row["key_id"]: row["at"] for row in used})
-            except CONNECTION_FAILURES:
+            except (*CONNECTION_FAILURES, asyncio.CancelledError):
                 self._waiting[:0] = piece
                 raise
             except asyncpg.PostgresError:

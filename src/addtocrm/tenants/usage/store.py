@@ -1,7 +1,7 @@
 """The SQL of usage."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -56,9 +56,14 @@ async def charges(connection: Connection, account_id: str, period_start: object)
 
 
 async def of_request(pool: Pool, account_id: str, request_id: str, limit: int) -> list[LedgerLine]:
-    """The first lines of a request."""
-    chosen = f"select {COLUMNS} from ledger l where l.request_id = $2 and l.account_id = $1 order by l.id limit $3"
-    rows = await pool.fetch(f"{_named(chosen)} order by l.id", account_id, request_id, limit)
+    """The first lines of a request: all of it are taken by its index, for in the order of ids they may come late."""
+    chosen = f"select {COLUMNS} from of_it l where l.account_id = $1 order by l.id limit {limit}"
+    rows = await pool.fetch(
+        f"""with of_it as materialized (select * from ledger where request_id = $2)
+            {_named(chosen)} order by l.id""",
+        account_id,
+        request_id,
+    )
     return [LedgerLine(**row) for row in rows]
 
 
@@ -70,8 +75,8 @@ async def ledger(pool: Pool, account_id: str, wanted: LedgerFilter, before: str 
 
 def ledger_query(account_id: str, wanted: LedgerFilter, before: str | None, limit: int) -> tuple[str, list[Any]]:
     """Whatever is wanted, an index has it in the order of ids; of one actor, each operation is asked."""
-    last = _id(wanted.until + APART) if wanted.until else "led_~"
-    first = _id(wanted.since - APART) if wanted.since else ""
+    last = _id(wanted.until, APART) if wanted.until else "led_~"
+    first = _id(wanted.since, -APART) if wanted.since else ""
     values: list[Any] = [account_id, min(before or last, last), first, wanted.since, wanted.until, limit]
     newest = "order by l.id desc limit $6"
     chosen = f"{LINES} {newest}"
@@ -125,6 +130,6 @@ async def add_cached(pool: Pool, day: date, counts: Sequence[tuple[tuple[str, st
     )
 
 
-def _id(time: datetime) -> str:
-    """What the id of a line of that time begins with (RFC 9562 §5.7)."""
-    return f"led_{max(int(time.astimezone(UTC).timestamp() * 1000), 0):012x}"
+def _id(time: datetime, later: timedelta) -> str:
+    """What the id of a line of that time, and so much later, begins with (RFC 9562 §5.7)."""
+    return f"led_{max(int((time.timestamp() + later.total_seconds()) * 1000), 0):012x}"
