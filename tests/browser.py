@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -74,9 +74,9 @@ class Watched:
             ),
         )
 
-    def check(self) -> None:
+    def check(self, *schemes: Literal["light", "dark"]) -> None:
         """No violation of WCAG as axe knows it, in light and dark; no sideways scrolling; nothing else wrong."""
-        for scheme in ("light", "dark"):
+        for scheme in schemes or ("light", "dark"):
             self.page.emulate_media(color_scheme=scheme)
             found = Axe().run(self.page).response["violations"]
             assert not found, [(self.page.url, one["id"], [node["html"] for node in one["nodes"]]) for one in found]

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from browser import Watched, chromium
@@ -151,18 +151,15 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     page.click("main button")
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     if script:
-        for path in PAGES:
-            page.goto(f"/dashboard{path}")
-            watched.trouble = [one for one in watched.trouble if "404" not in one]
-            watched.check()
-        page.goto("/docs")
-        watched.check()
+        walk(watched, "light")
         page.set_viewport_size({"width": 360, "height": 740})
-        page.goto("/docs")
-        watched.check()
-        for path in PAGES:
-            page.goto(f"/dashboard{path}")
-            watched.trouble = [one for one in watched.trouble if "404" not in one]
-            watched.check()
+        walk(watched, "dark")
     else:
         assert not watched.trouble
+
+
+def walk(watched: Watched, scheme: Literal["light", "dark"]) -> None:
+    for path in (*(f"/dashboard{path}" for path in PAGES), "/docs"):
+        watched.page.goto(path)
+        watched.trouble = [one for one in watched.trouble if "404" not in one]
+        watched.check(scheme)
