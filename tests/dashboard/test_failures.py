@@ -42,16 +42,16 @@ def test_too_many_tries_say_when_to_come_back(server: Server) -> None:
 def test_what_cannot_be_undone_is_asked_about_also_without_scripts(server: Server) -> None:
     account = server.account()
     owner = member(server, account.id, "owner")
-    page = owner.get("/keys").text
-    form = re.search(r'<form[^>]*action="/dashboard(/keys/[^"]+/revoke)">(.*?)</form>', page)
+    id = account.client.post("/v1/lists", json={"name": "Leads"}).json()["data"]["id"]
+    form = re.search(r'<form[^>]*action="/dashboard(/lists/[^"]+/delete)">(.*?)</form>', owner.get(f"/lists/{id}").text)
     assert form
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[2]))
     asks = owner.client.post(f"/dashboard{form[1]}", data=fields)
     assert asks.status_code == 200 and "Are you sure?" in asks.text
-    assert account.client.get("/v1/usage").status_code == 200
+    assert account.client.get(f"/v1/lists/{id}").status_code == 200
     sure = dict(re.findall(r'name="(\w+)" value="([^"]*)"', asks.text[asks.text.index("<main") :]))
     assert owner.client.post(f"/dashboard{form[1]}", data=sure).status_code == 303
-    assert account.client.get("/v1/usage").status_code == 401
+    assert account.client.get(f"/v1/lists/{id}").status_code == 404
 
 
 def test_what_is_no_text_is_refused_or_left_out(server: Server) -> None:

@@ -110,7 +110,7 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     page.fill("#people", "https://www.linkedin.com/in/john-roe-example")
     page.click("main button:has-text('Enrich')")
     page.click("main button:has-text('Save to list')")
-    expect(page.get_by_role("cell", name="Test john-roe-example")).to_be_visible()
+    expect(page.get_by_role("cell", name="Test john-roe-example", exact=True)).to_be_visible()
     look("list")
     page.click("main button:has-text('Push 1 person')")
     for _ in range(100):
