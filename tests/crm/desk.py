@@ -162,7 +162,7 @@ class AtADesk:
         settings = Settings(
             data_dir=folder,
             allow_private_networks=True,
-            crm_settle_seconds=4,
+            crm_settle_seconds=6,
             vendors={f"{name}_URL": vendor.url, **client},
         )
         async with AsyncExitStack() as stack:

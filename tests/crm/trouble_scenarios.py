@@ -212,7 +212,7 @@ class TroubleScenarios(AtADesk):
 
 async def written_in_the_end(desk: Desk, person: dict[str, Any]) -> WriteResult:
     """What comes of a write that is repeated while the CRM is unavailable."""
-    for _ in range(20):
+    for _ in range(60):
         try:
             return await desk.write(person)
         except ApiError as error:

@@ -76,6 +76,9 @@ def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
 
 def test_the_examples_work_when_copied(account: Account, document: dict[str, Any]) -> None:
     list_id = account.client.post("/v1/lists", json={"name": "For examples"}).json()["data"]["id"]
+    people = {"people": [{"full_name": "Ex Ample", "email": "ex.ample@example.com"}]}
+    account.client.post(f"/v1/lists/{list_id}/members", json=people)
+    member_id = account.client.get(f"/v1/lists/{list_id}/members").json()["data"][0]["id"]
     contact = account.client.post("/v1/crm/contacts", json={"person": {"full_name": "Ex Ample"}}).json()["data"]
     for method, path, operation in operations(document):
         body = operation.get("requestBody")
@@ -84,7 +87,8 @@ def test_the_examples_work_when_copied(account: Account, document: dict[str, Any
         example = dict(body["content"]["application/json"]["example"])
         if "contact_id" in example:
             example["contact_id"] = contact["contact_id"]
-        answer = account.client.request(method.upper(), path.replace("{id}", list_id), json=example)
+        address = path.replace("{id}", list_id).replace("{member_id}", member_id)
+        answer = account.client.request(method.upper(), address, json=example)
         if path == "/v1/crm/mapping":
             # The example is of another CRM's field: the built-in one has no rules to change.
             assert (answer.status_code, answer.json()["error"]["details"][0]["path"]) == (400, "rules")
