@@ -62,8 +62,8 @@ def test_requests_are_tried_with_a_key_of_the_session(server: Server) -> None:
     late_client = server.client(re.findall(r'value="(addtocrm_live_\w{36})"', late)[0])
     assert late_client.get("/v1/usage").status_code == 200
     server.query(
-        "update keys set created_at = now() - interval '61 minutes' where session_id is not null and account_id <> $1 "
-        "returning id",
+        "update keys set expires_at = expires_at - interval '61 minutes' "
+        "where session_id is not null and account_id <> $1 returning id",
         account.id,
     )
     until(lambda: late_client.get("/v1/usage").json().get("error", {}).get("type") == "key_revoked")

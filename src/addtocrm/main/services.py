@@ -115,7 +115,6 @@ async def running(
             connections.keep_deleting(pool),
             lookups.keep_sweeping(),
             saved.keep_writing(),
-            keys.keep_ending(pool),
             idempotency.keep_sweeping(),
             sessions.keep_deleting(pool),
         )

@@ -8,7 +8,6 @@ from datetime import time as time_of_day
 
 from asyncpg import Record
 
-from addtocrm.core.background import repeat
 from addtocrm.core.caller import SCOPES, Scope
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
@@ -23,7 +22,6 @@ FRESH_SECONDS = 1.0
 """How long a principal is believed without asking; the safety net below NOTIFY."""
 REMEMBERED = 10_000
 SESSION_KEY_LIVES = timedelta(hours=1)
-END_SECONDS = 5.0
 GUESS_SECONDS = 1.0
 MOST_GUESSES = 1000
 MOST_DAYS = 3650
@@ -72,28 +70,26 @@ async def create(
 async def create_for_session(
     pool: Pool, email: str, scopes: list[str], session_id: str, name: str, actor: str
 ) -> NewKey:
-    """A key that is revoked after SESSION_KEY_LIVES, and with its session, which has one at a time: the token of one
+    """A key that expires after SESSION_KEY_LIVES and ends with its session, which has one at a time: the token of one
     before is good no more. Raises ApiError as `create`."""
     chosen, token = _scopes(scopes), new_token()
     async with pool.acquire() as connection, connection.transaction():
         account_id = await _usable_account(connection, email)
         shown = (hash_token(token), PREFIX, token[-4:])
-        id = await store.put_for_session(connection, new_id("key"), account_id, name, shown, chosen, session_id)
+        expires_at = datetime.now(UTC) + SESSION_KEY_LIVES
+        id = await store.put_for_session(
+            connection, new_id("key"), account_id, name, shown, chosen, session_id, expires_at
+        )
         if id is None:
             raise ApiError("invalid_auth", "You are signed out. Sign in again.")
         told = {"id": id, "name": name, "scopes": chosen}
         await events.append(connection, account_id, "key.created", actor, None, told)
-    return NewKey(token, id, name, chosen)
+    return NewKey(token, id, name, chosen, expires_at)
 
 
 async def end_of_member(connection: Connection, member_id: str) -> None:
     """Revokes the keys of a member's sessions, whose scopes were those of a role that they had."""
     await store.end_of_member(connection, member_id)
-
-
-async def keep_ending(pool: Pool) -> None:
-    """Revokes the keys of sessions whose time is over, for as long as the process lives."""
-    await repeat("end_session_keys", END_SECONDS, lambda: store.end_of_sessions(pool, SESSION_KEY_LIVES))
 
 
 async def _usable_account(connection: Connection, email: str) -> str:

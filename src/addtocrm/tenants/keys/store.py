@@ -1,7 +1,7 @@
 """The SQL of keys."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -63,15 +63,16 @@ async def put_for_session(
     shown: tuple[bytes, str, str],
     scopes: tuple[Scope, ...],
     session_id: str,
+    expires_at: datetime,
 ) -> str | None:
     """Gives a session a key, in place of one that it has; its id, or None where there is no such session. `shown` is
     (hash, prefix, last four)."""
     return await connection.fetchval(
-        """insert into keys (id, account_id, name, hash, prefix, last_four, scopes, session_id)
-           select $1, $2, $3, $4, $5, $6, $7, s.id from sessions s where s.id = $8 for key share
+        """insert into keys (id, account_id, name, hash, prefix, last_four, scopes, session_id, expires_at)
+           select $1, $2, $3, $4, $5, $6, $7, s.id, $9 from sessions s where s.id = $8 for key share
            on conflict (session_id) do update set
                hash = excluded.hash, last_four = excluded.last_four, scopes = excluded.scopes,
-               created_at = now(), revoked_at = null
+               created_at = now(), revoked_at = null, expires_at = excluded.expires_at
            returning id""",
         id,
         account_id,
@@ -79,15 +80,7 @@ async def put_for_session(
         *shown,
         list(scopes),
         session_id,
-    )
-
-
-async def end_of_sessions(pool: Pool, lives: timedelta) -> None:
-    """Revokes the keys of sessions that are older than `lives`, with their events."""
-    await pool.execute(
-        "select revoke_session_key(k) from keys k "
-        "where session_id is not null and revoked_at is null and created_at <= now() - $1::interval",
-        lives,
+        expires_at,
     )
 
 

@@ -37,7 +37,7 @@ def upgrade() -> None:
     create table member_links (
         hash bytea primary key,
         id text collate "C" not null unique,
-        kind text not null check (kind in ('setup', 'invite', 'reset', 'sign_in', 'sign_up')),
+        kind text not null check (kind in ('setup', 'invite', 'reset', 'sign_in')),
         account_id text collate "C" references accounts,
         member_id text collate "C" references members on delete cascade,
         email text,
