@@ -163,6 +163,20 @@ def test_a_switch_says_who_writes_elsewhere_from_then_on(beside: Server) -> None
     assert "The test failed" not in owner.post("/connection/test", on="/connection").text
 
 
+def test_what_is_kept_is_written_to_no_more_until_it_is_active(beside: Server) -> None:
+    account = beside.account()
+    beside.add_people("kept-example")
+    account.connect_builtin()
+    owner = member(beside, account.id, "owner")
+    owner.post("/connection/connect", on="/lists", crm="pipedrive", token="private-token-1")
+    item = owner.post("/enrich", lines="https://www.linkedin.com/in/kept-example").headers["location"]
+    page = item.removeprefix("/dashboard")
+    assert "Add to Pipedrive" in owner.get(page).text
+    owner.post("/connection/disconnect", on="/connection", crm="pipedrive")
+    text = owner.get(page).text
+    assert "Connect a CRM" in text and "Add to" not in text
+
+
 def test_a_suspended_account_connects_nothing(beside: Server, vendor: PipedriveServer) -> None:
     account = beside.account()
     owner = member(beside, account.id, "owner")

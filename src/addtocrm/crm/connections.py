@@ -338,6 +338,11 @@ async def all_of(pool: Pool, account_id: str) -> list[OwnConnection]:
     ]
 
 
+def active_of(known: Sequence[OwnConnection]) -> OwnConnection | None:
+    """The active one of an account's connections; None where all are kept, or there is none."""
+    return next((one for one in known if one.active), None)
+
+
 def shown(row: asyncpg.Record) -> Connection:
     """A connection as it is shown."""
     return Connection(

@@ -11,7 +11,6 @@ from addtocrm.core.errors import ApiError
 from addtocrm.crm import connections, defaults, oauth, registry
 from addtocrm.crm.contract import Definition, Rejected
 from addtocrm.crm.defaults import Defaults
-from addtocrm.crm.model import OwnConnection
 from addtocrm.crm.setup import Setup
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
@@ -151,7 +150,7 @@ async def _asked(request: AnyRequest, crm: Setup, id: str, template: str) -> Res
         request,
         template,
         one=one,
-        active=_active(known),
+        active=connections.active_of(known),
         writers=await _writers(crm.pool, signed_in(request).account_id),
     )
 
@@ -165,7 +164,7 @@ async def _connecting(request: AnyRequest, crm: Setup, name: str, status: int = 
         "definition": definition,
         "by_oauth": _has_app(crm, definition),
         "kept": [one for one in known if one.crm == name],
-        "active": _active(known),
+        "active": connections.active_of(known),
         "writers": await _writers(crm.pool, signed_in(request).account_id),
         "fault": fault,
     }
@@ -185,10 +184,6 @@ async def _writers(pool: Pool, account_id: str) -> list[str]:
     return [key.name for key in await keys.in_use(pool, account_id, "write")]
 
 
-def _active(known: list[OwnConnection]) -> OwnConnection | None:
-    return next((one for one in known if one.active), None)
-
-
 async def _note(request: AnyRequest, crm: Setup, action: Action, name: str) -> None:
     caller = caller_of(request)
     await audit.note(crm.pool, caller.account_id, caller.actor, action, address_of(request), crm=name)
@@ -196,7 +191,7 @@ async def _note(request: AnyRequest, crm: Setup, action: Action, name: str) -> N
 
 async def _page(request: AnyRequest, crm: Setup, status: int = 200, **values: Any) -> Response[str]:
     known = await connections.all_of(crm.pool, signed_in(request).account_id)
-    active, said = _active(known), request.query_params.get("said", "")
+    active, said = connections.active_of(known), request.query_params.get("said", "")
     failure = await connections.last_failure(crm.pool, signed_in(request).session_id) if said == "failed" else ""
     crms = registry.load()
     shown = {

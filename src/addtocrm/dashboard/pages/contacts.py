@@ -70,7 +70,7 @@ async def add_note(request: AnyRequest, id: str, crm: Setup) -> Redirect:
 async def _all(request: AnyRequest, crm: Setup, kind: Among) -> Response[str]:
     account_id = signed_in(request).account_id
     known = await connections.all_of(crm.pool, account_id)
-    active = next((one for one in known if one.active), None)
+    active = connections.active_of(known)
     find = request.query_params.get("find", "").strip()
     entries, cursor = [], None
     if active and active.crm == "builtin":
@@ -108,12 +108,11 @@ async def _one(
 ) -> Response[str]:
     account_id = signed_in(request).account_id
     entry = await book.one(crm.pool, account_id, kind, id)
-    known = await connections.all_of(crm.pool, account_id)
     shown: dict[str, Any] = {
         "kind": kind,
         "entry": entry,
         "edited": book.EDITED[kind],
-        "crm": next((one for one in known if one.active), None),
+        "crm": connections.active_of(await connections.all_of(crm.pool, account_id)),
         "form": None,
         "fault": "",
         "faults": {},

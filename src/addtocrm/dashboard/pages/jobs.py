@@ -17,6 +17,7 @@ from addtocrm.dashboard.asking import Cost, shown
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.live import Live
 from addtocrm.dashboard.page import go, page
+from addtocrm.dashboard.places import places
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
 from addtocrm.jobs import service
 from addtocrm.jobs.model import Job, JobResult
@@ -27,7 +28,6 @@ from addtocrm.lookups.people.service import ENRICH
 from addtocrm.mail.model import Verification
 
 ON_A_PAGE = 50
-MOST_LISTS = 100
 
 
 class Previewing(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
         cursor=cursor,
         request_id=await service.request_of(pool, account_id, id),
         is_preview=_is_preview(job, results[0] if results else None),
-        **await _places(pool, account_id, job),
+        **await places(pool, account_id),
     )
 
 
@@ -84,7 +84,7 @@ async def show_one(request: AnyRequest, id: str, position: int, pool: Pool) -> R
         return page(request, "item.html", job=job, one=one)
     if job.kind == ENRICH.name:
         person = msgspec.convert(one.data, Person)
-        return page(request, "person.html", job=job, one=one, person=person, **await _places(pool, account_id, job))
+        return page(request, "person.html", job=job, one=one, person=person, **await places(pool, account_id))
     if job.kind == VERIFY.name:
         return page(request, "verification.html", job=job, one=one, found=msgspec.convert(one.data, Verification))
     if "action" in one.data:
@@ -196,14 +196,6 @@ async def _add(request: AnyRequest, pool: Pool, list_id: str, results: list[JobR
     people = [msgspec.convert(one.data, PersonInput) for one in results if one.data]
     if people:
         await lists.add(pool, caller_of(request), list_id, people)
-
-
-async def _places(pool: Pool, account_id: str, job: Job) -> dict[str, Any]:
-    """Where whom the job found may go: to the active CRM, and on lists."""
-    if job.kind not in (ENRICH.name, batch.KIND):
-        return {"crm": None, "lists": []}
-    known, _ = await lists.page(pool, account_id, None, MOST_LISTS)
-    return {"crm": next(iter(await connections.all_of(pool, account_id)), None), "lists": known}
 
 
 def _is_preview(job: Job, one: JobResult | None) -> bool:

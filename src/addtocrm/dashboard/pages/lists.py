@@ -69,7 +69,7 @@ async def _one(request: AnyRequest, pool: Pool, id: str, status: int = 200, **va
     account_id = signed_in(request).account_id
     found = await service.get(pool, account_id, id)
     members, cursor = await service.members(pool, account_id, id, request.query_params.get("cursor"), ON_A_PAGE)
-    active = next((one for one in await connections.all_of(pool, account_id) if one.active), None)
+    active = connections.active_of(await connections.all_of(pool, account_id))
     shown = {
         "list": found,
         "members": members,

@@ -43,7 +43,7 @@ async def overview(request: AnyRequest, pool: Pool) -> Response[str]:
     account_id = signed_in(request).account_id
     used = await usage.of_account(pool, account_id)
     recent, _ = await events.latest(pool, account_id, limit=RECENT)
-    active = next((one for one in await connections.all_of(pool, account_id) if one.active), None)
+    active = connections.active_of(await connections.all_of(pool, account_id))
     written = False
     for type in ("crm.contact.created", "crm.contact.updated"):
         written = written or bool((await events.latest(pool, account_id, type=type, limit=1))[0])

@@ -11,7 +11,7 @@ from litestar.response import Redirect
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.records.person import Person
-from addtocrm.crm import batch, connections
+from addtocrm.crm import batch
 from addtocrm.crm.merge import OnConflict
 from addtocrm.crm.model import ContactWrite, PersonInput
 from addtocrm.dashboard import forms
@@ -19,6 +19,7 @@ from addtocrm.dashboard.asking import shown
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.live import Live
 from addtocrm.dashboard.page import go, page
+from addtocrm.dashboard.places import places
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
 from addtocrm.dashboard.words import plain
 from addtocrm.lists import service as lists
@@ -30,7 +31,6 @@ from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.titles import SENIORITIES
 
 ON_A_PAGE = 25
-MOST_LISTS = 100
 TRUE = ("true", "1", "on")
 COUNTED = ("seniority", "department", "country", "industry")
 
@@ -85,7 +85,7 @@ async def show(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader
         counts=counts,
         found=found,
         people=people_of(kept, Person) if kept else [],
-        **await _places(pool, account_id),
+        **await places(pool, account_id),
     )
 
 
@@ -116,7 +116,7 @@ async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups
         place=place,
         person=people[place],
         back=back,
-        **await _places(pool, account_id),
+        **await places(pool, account_id),
     )
 
 
@@ -196,12 +196,6 @@ async def _chosen(request: AnyRequest, lookups: Lookups, asked: Chosen) -> list[
     if not chosen:
         raise invalid("", "This page is not in the cache any more. Search again; the page costs 1 credit.")
     return chosen
-
-
-async def _places(pool: Pool, account_id: str) -> dict[str, Any]:
-    """Where people may go: to the active CRM, and on lists."""
-    known, _ = await lists.page(pool, account_id, None, MOST_LISTS)
-    return {"crm": next(iter(await connections.all_of(pool, account_id)), None), "lists": known}
 
 
 def _links(wanted: Wanted) -> dict[str, Any]:
