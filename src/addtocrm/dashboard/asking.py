@@ -1,15 +1,23 @@
 """Lookups that people ask for: a job of one is done at once, one of several says first what it costs."""
 
-from collections.abc import Awaitable, Callable, Collection
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from litestar import Response
 from litestar.response import Redirect
+from msgspec.structs import replace
 
+from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError
+from addtocrm.dashboard import forms
+from addtocrm.dashboard.asked import MOST, Pasted
 from addtocrm.dashboard.live import Live
-from addtocrm.dashboard.page import go
-from addtocrm.dashboard.visitor import AnyRequest, signed_in
+from addtocrm.dashboard.page import go, page
+from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
+from addtocrm.dashboard.words import plain
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lookups.model import Operation
@@ -17,8 +25,6 @@ from addtocrm.lookups.service import Lookups
 
 WAIT_SECONDS = 5.0
 """For so long the answer to a form waits for a job of one; after it the job's page tells how it goes on."""
-
-Submit = Callable[[Any], Awaitable[Job]]
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -28,23 +34,37 @@ class Cost(msgspec.Struct, frozen=True):
     cached: int
 
 
+class Asking(msgspec.Struct, frozen=True):
+    """A page that asks for many: `read` makes items of its lines and file, `keys` those of their lookups; both may
+    raise ApiError. `submit` makes the job, which is held where it has a Cost."""
+
+    template: str
+    operation: Operation
+    read: Callable[[str, bytes | None], list[Any]]
+    keys: Callable[[list[Any]], list[str]]
+    submit: Callable[[Pool, Caller, list[Any], Cost | None], Awaitable[Job]]
+
+
+def form(request: AnyRequest, asking: Asking, status: int = 200, lines: str = "", fault: str = "") -> Response[str]:
+    return page(request, asking.template, status, lines=lines, fault=fault, most=MOST)
+
+
 async def ask(
-    request: AnyRequest,
-    pool: Pool,
-    live: Live,
-    lookups: Lookups,
-    operation: Operation,
-    items: Collection[Any],
-    keys: Collection[str],
-    submit: Submit,
-    *,
-    refresh: bool,
-) -> Redirect:
-    """Goes to the job that looks up `items`, whose keys are `keys`."""
+    request: AnyRequest, pool: Pool, live: Live, lookups: Lookups, asking: Asking
+) -> Response[str] | Redirect:
+    """Goes to the job that looks up what was pasted or uploaded."""
+    asked = await forms.read(request, Pasted)
+    file = await forms.uploaded(request, "file")
+    try:
+        items, keys = await asyncio.to_thread(_read, asking, asked, file)
+    except ApiError as error:
+        return form(request, asking, error.status, asked.lines, plain(error.message))
+    caller = caller_of(request)
     if len(items) == 1:
-        return await shown(request, pool, live, await submit(None))
-    cached = 0 if refresh else await lookups.cached(signed_in(request).account_id, operation, list(keys))
-    return go(f"/dashboard/jobs/{(await submit(Cost(len(set(keys)), cached))).id}")
+        return await shown(request, pool, live, await asking.submit(pool, caller, items, None))
+    cached = 0 if asked.refresh else await lookups.cached(caller.account_id, asking.operation, keys)
+    held = await asking.submit(pool, caller, items, Cost(len(set(keys)), cached))
+    return go(f"/dashboard/jobs/{held.id}")
 
 
 async def shown(request: AnyRequest, pool: Pool, live: Live, job: Job) -> Redirect:
@@ -58,3 +78,9 @@ async def shown(request: AnyRequest, pool: Pool, live: Live, job: Job) -> Redire
 
     over = await live.wait(f"progress:{job.id}", WAIT_SECONDS, is_over)
     return go(f"/dashboard/jobs/{job.id}" + ("/1" if over else ""))
+
+
+def _read(asking: Asking, asked: Pasted, file: bytes | None) -> tuple[list[Any], list[str]]:
+    """The items and their keys; in a thread, for there may be many."""
+    items = [replace(one, refresh=asked.refresh) for one in asking.read(asked.lines, file)]
+    return items, asking.keys(items)

@@ -29,7 +29,6 @@ from addtocrm.sources import contract as sources
 from addtocrm.sources import registry
 from addtocrm.sources.index.reader import Reader
 from addtocrm.sources.waterfall import Waterfall
-from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.tenants.requests import service as requests
 from addtocrm.tenants.requests.service import Journal
