@@ -15,7 +15,7 @@ from harness import Server, cli, until, with_pool
 from playwright.sync_api import CDPSession, expect
 from signed import PASSWORD, Visitor, member
 
-from addtocrm.dashboard.limits import CODES_AN_HOUR, TRIES_A_MINUTE
+from addtocrm.dashboard.limits import CODES_AN_HOUR, TRIES_A_MINUTE, TRIES_AN_HOUR
 from addtocrm.tenants.factors import service as factors
 
 
@@ -168,6 +168,15 @@ def test_codes_cannot_be_guessed(server: Server) -> None:
     while answers[-1] == 401 and len(answers) <= CODES_AN_HOUR + 1:
         answers.append(visitor.post("/sign-in/second", code="no code").status_code)
     assert answers[-1] == 429 and len(answers) > TRIES_A_MINUTE
+
+
+def test_passkeys_cannot_be_tried_without_end(server: Server) -> None:
+    visitor = member(server, server.account().id, "owner")
+    for path in ("/sign-in/passkey", "/confirm/passkey"):
+        answers = [404]
+        while answers[-1] == 404 and len(answers) <= TRIES_AN_HOUR:
+            answers.append(visitor.post(path, on="/lists", credential="none").status_code)
+        assert answers[-1] == 429, path
 
 
 def test_an_owner_resets_who_lost_everything(server: Server) -> None:

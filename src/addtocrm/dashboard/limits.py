@@ -27,9 +27,9 @@ async def count_try(request: AnyRequest, who: str, what: What = "sign-in") -> No
     )
 
 
-async def count_passkey(request: AnyRequest) -> None:
-    """Counts a challenge for a passkey, of which each is answered once, from one address."""
-    await _count(request, f"passkey:address:{_place_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
+async def count_passkey(request: AnyRequest, what: Literal["challenge", "answer"]) -> None:
+    """Counts what is asked for a passkey and what is answered, from one address, as `count_try`."""
+    await _count(request, f"passkey-{what}:address:{_place_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
 
 
 async def _count(request: AnyRequest, subject: str, a_minute: int, an_hour: int) -> None:

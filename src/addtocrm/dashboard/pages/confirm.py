@@ -9,7 +9,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.dashboard import forms, guard
 from addtocrm.dashboard.entering import note_failure
 from addtocrm.dashboard.guard import needs
-from addtocrm.dashboard.limits import count_try
+from addtocrm.dashboard.limits import count_passkey, count_try
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.pages.second_step import WithPasskey, site_of
 from addtocrm.dashboard.visitor import AnyRequest, signed_in, visitor_of
@@ -55,6 +55,7 @@ async def confirm(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
 async def confirm_by_passkey(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     asked = await forms.read(request, WithPasskey)
     signed, visitor = signed_in(request), visitor_of(request)
+    await count_passkey(request, "answer")
     try:
         if await passkeys.prove(pool, site_of(request), visitor.secret, asked.credential) != signed.member_id:
             raise ApiError("invalid_auth", passkeys.REFUSED)

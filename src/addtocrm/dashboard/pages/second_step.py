@@ -75,6 +75,7 @@ async def take(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
 @post("/sign-in/passkey", opt=opened(), status_code=200)
 async def take_passkey(request: AnyRequest, pool: Pool) -> Redirect:
     asked = await forms.read(request, WithPasskey)
+    await count_passkey(request, "answer")
     member_id = await passkeys.prove(pool, site_of(request), visitor_of(request).secret, asked.credential)
     return await admit(request, pool, await members.get(pool, member_id), asked.next, by="passkey")
 
@@ -82,7 +83,7 @@ async def take_passkey(request: AnyRequest, pool: Pool) -> Redirect:
 @post("/sign-in/passkey/options", opt=opened(), status_code=200)
 async def options(request: AnyRequest, pool: Pool) -> Response[str]:
     """What the script asks the browser for."""
-    await count_passkey(request)
+    await count_passkey(request, "challenge")
     visitor = visitor_of(request)
     asked = await passkeys.options_to_use(
         pool, site_of(request), visitor.secret, visitor.signed.member_id if visitor.signed else None
