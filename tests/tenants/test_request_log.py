@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import uuid_utils
 from harness import Server, until, with_pool
 
@@ -119,7 +120,8 @@ def test_a_full_journal_lets_go_and_says_so(database_url: str) -> None:
     assert metrics.REQUESTS_NOT_KEPT._value.get() == before + 7
 
 
-def test_what_is_being_written_when_the_server_ends_is_kept(database_url: str) -> None:
+@pytest.mark.parametrize("end", ["the server", "the database"])
+def test_what_is_being_written_when_one_of_them_ends_is_kept(database_url: str, end: str) -> None:
     async def run(pool: Any) -> int:
         journal = service.Journal(pool)
         id = str(uuid_utils.uuid7())
@@ -127,8 +129,13 @@ def test_what_is_being_written_when_the_server_ends_is_kept(database_url: str) -
         async with pool.acquire() as other, other.transaction():
             await other.execute("lock table requests in access exclusive mode")
             writing = asyncio.create_task(journal.write())
-            await asyncio.sleep(0.3)
-            writing.cancel()
+            waits = "select pid from pg_locks where relation = 'requests'::regclass and not granted"
+            while not (pid := await other.fetchval(waits)):
+                await asyncio.sleep(0.01)
+            if end == "the server":
+                writing.cancel()
+            else:
+                await other.execute("select pg_terminate_backend($1)", pid)
             await asyncio.gather(writing, return_exceptions=True)
         await journal.close()
         return await pool.fetchval("select count(*) from requests where id = $1::uuid", id)

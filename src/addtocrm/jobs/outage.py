@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import structlog
 
-from addtocrm.core.db.pool import Pool
+from addtocrm.core.db.pool import LOST, Pool
 from addtocrm.core.errors import ApiError
 
 log = structlog.get_logger()
@@ -13,13 +13,6 @@ log = structlog.get_logger()
 PROBE_SECONDS = 5.0
 POLL_SECONDS = 0.5
 
-LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-)
 DOUBTFUL = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """A lost connection shows itself so, and so does a vendor that does not answer."""
 PASSING = (

@@ -18,10 +18,18 @@ else:
 OLDEST_MAJOR = 15
 COMMAND_SECONDS = 30.0
 
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+"""What a database says, or is said of it, that goes away or is not there yet."""
 CONNECTION_FAILURES = (
+    *LOST,
     OSError,
     TimeoutError,
-    asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
