@@ -11,9 +11,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.tenants.accounts import service
 from addtocrm.tenants.accounts.model import Plan
-from addtocrm.tenants.audit import service as audit
-from addtocrm.tenants.audit.model import By
-from addtocrm.tenants.factors import service as factors
+from addtocrm.tenants.audit.model import COMMAND_LINE, By
 from addtocrm.tenants.members import service as members
 from addtocrm.tenants.members.model import Member
 from addtocrm.tenants.sessions import service as sessions
@@ -134,9 +132,7 @@ def reset_second_step(email: str, *, json: Json = False) -> None:
         member = await members.by_email(pool, email)
         if member is None:
             raise ApiError("not_found", f"There is no member {email}.")
-        await factors.reset(pool, member.id)
-        await sessions.end_others(pool, member.id)
-        await audit.note(pool, member.account_id, "operator", "second_step.reset", "", email=member.email)
+        await sessions.reset_second_step(pool, member, COMMAND_LINE.actor, COMMAND_LINE.address)
         return member
 
     emit(with_pool(work), json=json)

@@ -108,9 +108,7 @@ async def reset(request: AnyRequest, id: str, pool: Pool) -> Redirect:
     """Takes the second step, and every session, from a member who lost what it needs."""
     await _check_other(request, pool, id)
     member = await service.get(pool, id)
-    await factors.reset(pool, id)
-    await sessions.end_others(pool, id)
-    await _note(request, pool, "second_step.reset", email=member.email)
+    await sessions.reset_second_step(pool, member, caller_of(request).actor, address_of(request))
     settings, by = request.app.state.settings, signed_in(request).email
     in_background(letters.send(settings, member.email, "Your second step was reset", RESET.format(by=by)))
     return go("/dashboard/members", said="reset")

@@ -107,13 +107,12 @@ async def new_codes(pool: Pool, member_id: str) -> list[str]:
         return await _put_codes(connection, member_id)
 
 
-async def reset(pool: Pool, member_id: str) -> None:
+async def reset(connection: Connection, member_id: str) -> None:
     """Takes everything away from a member who lost it: the password is enough again."""
-    async with pool.acquire() as connection, connection.transaction():
-        await store.lock(connection, member_id)
-        await store.delete_app(connection, member_id)
-        await store.delete_passkey(connection, member_id, None)
-        await store.put_codes(connection, member_id, [])
+    await store.lock(connection, member_id)
+    await store.delete_app(connection, member_id)
+    await store.delete_passkey(connection, member_id, None)
+    await store.put_codes(connection, member_id, [])
 
 
 async def missing_codes(connection: Connection, member_id: str) -> list[str]:

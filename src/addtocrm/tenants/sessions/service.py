@@ -5,10 +5,11 @@ import secrets
 from datetime import timedelta
 
 from addtocrm.core.background import repeat
-from addtocrm.core.db.pool import Pool
+from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.ids import new_id
 from addtocrm.tenants.audit import service as audit
 from addtocrm.tenants.factors import service as factors
+from addtocrm.tenants.members.model import Member
 from addtocrm.tenants.sessions import store
 from addtocrm.tenants.sessions.model import Session, Signed
 
@@ -68,10 +69,19 @@ async def end(pool: Pool, member_id: str, id: str) -> bool:
     return await store.delete(pool, member_id, id, None) > 0
 
 
-async def end_others(pool: Pool, member_id: str, but: str | None = None) -> int:
+async def end_others(pool: Pool | Connection, member_id: str, but: str | None = None) -> int:
     """Signs a member out everywhere `but` in one session, also where they are about to sign in; gives in how many."""
     await store.delete_halves(pool, member_id)
     return await store.delete(pool, member_id, None, but)
+
+
+async def reset_second_step(pool: Pool, member: Member, actor: str, address: str) -> None:
+    """Takes the second step from a member who lost what it needs, and signs them out everywhere: somebody else may have
+    it. Who did so, from which address, is in the audit trail."""
+    async with pool.acquire() as connection, connection.transaction():
+        await factors.reset(connection, member.id)
+        await end_others(connection, member.id)
+        await audit.note(connection, member.account_id, actor, "second_step.reset", address, email=member.email)
 
 
 async def keep_deleting(pool: Pool) -> None:

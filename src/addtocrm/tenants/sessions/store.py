@@ -60,7 +60,7 @@ async def of_member(pool: Pool, member_id: str, idle: timedelta, longest: timede
     return [Session(**row) for row in rows]
 
 
-async def delete(pool: Pool, member_id: str, id: str | None, but: str | None) -> int:
+async def delete(pool: Pool | Connection, member_id: str, id: str | None, but: str | None) -> int:
     """Ends one session of a member, or all `but` one; gives how many."""
     done = await pool.execute(
         """delete from sessions where member_id = $1 and ($2::text is null or id = $2)
@@ -84,7 +84,7 @@ async def take_half(pool: Pool, hash: bytes) -> bool:
     return await pool.fetchval("delete from half_sessions where hash = $1 and expires_at > now() returning true", hash)
 
 
-async def delete_halves(pool: Pool, member_id: str) -> None:
+async def delete_halves(pool: Pool | Connection, member_id: str) -> None:
     await pool.execute("delete from half_sessions where member_id = $1", member_id)
 
 
