@@ -26,7 +26,7 @@ from addtocrm.crm.contract import (
     Value,
 )
 from addtocrm.crm.finding import candidate, find, look
-from addtocrm.crm.matching import By, Choice
+from addtocrm.crm.matching import By, Candidate, Choice
 from addtocrm.crm.merge import PLACE, is_empty, writes
 from addtocrm.crm.opening import OpenForWriting
 from addtocrm.crm.piece import Piece
@@ -263,11 +263,9 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
     """Whether the CRM says which record the new one would double; that is the piece's then."""
     if not isinstance(outcome, Duplicate) or (outcome.kind == "company") != (piece.kind == "company"):
         return False
-    id = outcome.id
-    fresh = (await crm.connector.get(matching.among(piece.kind), [id])).get(id) if id else None
-    if fresh is None:
+    there = await _doubled(crm, piece, outcome)
+    if there is None:
         return False
-    there = candidate(await crm.mapped(fresh.kind), fresh)
     shared = matching.taken(piece.kind, piece.free, [there], None)
     names: list[By] = [one for one in matching.KEYS[piece.kind] if shared & matching.keys(one, there.values)]
     name = (*names, BY_NAME)[0]
@@ -284,15 +282,19 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
 async def _is_anothers(crm: OpenForWriting, piece: Piece, outcome: Failure) -> bool:
     """Whether the CRM says that another record got, since it was looked at, what would identify this one: it stays
     there then."""
-    if not isinstance(outcome, Duplicate) or not outcome.id:
+    there = await _doubled(crm, piece, outcome) if isinstance(outcome, Duplicate) else None
+    if there is None:
         return False
-    other = (await crm.connector.get(matching.among(piece.kind), [outcome.id])).get(outcome.id)
-    if other is None:
-        return False
-    there = candidate(await crm.mapped(other.kind), other)
     shared = matching.taken(piece.kind, piece.free, [there], piece.choice.found)
     piece.choice = piece.choice._replace(taken=piece.choice.taken | shared)
     return bool(shared)
+
+
+async def _doubled(crm: OpenForWriting, piece: Piece, outcome: Duplicate) -> Candidate | None:
+    """The record that the CRM says has the piece's values already; None where it names none, or it is gone."""
+    id = outcome.id
+    fresh = (await crm.connector.get(matching.among(piece.kind), [id])).get(id) if id else None
+    return candidate(await crm.mapped(fresh.kind), fresh) if fresh else None
 
 
 async def _field_gone(crm: OpenForWriting, piece: Piece, outcome: Failure) -> bool:
