@@ -1,6 +1,5 @@
 """Who is meant by what people paste or upload."""
 
-import io
 from typing import Any
 
 import msgspec
@@ -11,7 +10,6 @@ from addtocrm.lookups import columns
 from addtocrm.lookups.emails.model import EMAIL_COLUMNS, LONGEST, VerifyEmail
 from addtocrm.lookups.people import rows
 from addtocrm.lookups.people.model import EnrichPerson
-from addtocrm.sources.dataset.delimited import table
 from addtocrm.sources.dataset.text import storable
 
 MOST = 10_000
@@ -29,7 +27,7 @@ def people_of(text: str, file: bytes | None) -> list[EnrichPerson]:
     the text has them. Raises ApiError for none, and for too many."""
     found = [asked_of(line) for line in lines_of(text)]
     if file:
-        read = table(_buffered(file))
+        read = columns.table_of(file)
         places = rows.places_of(read.header)
         if rows.say_who(places):
             given = (rows.who(row.values, places) for row in columns.rows(read.rows, MOST))
@@ -44,7 +42,7 @@ def addresses_of(text: str, file: bytes | None) -> list[VerifyEmail]:
     more. Raises ApiError for none, and for too many."""
     found = lines_of(text)
     if file:
-        read = table(_buffered(file))
+        read = columns.table_of(file)
         place = columns.place(read.header, "file", None, EMAIL_COLUMNS)
         if place is None:
             found += lines_of(_text(file))
@@ -76,10 +74,6 @@ def _some(found: list[Any], what: str) -> list[Any]:
     if 0 < len(found) <= MOST:
         return found
     raise ApiError("validation_error", f"Enter 1 to {MOST:,} {what}, or choose a CSV file that has as many.")
-
-
-def _buffered(file: bytes) -> io.BufferedReader:
-    return io.BufferedReader(io.BytesIO(file))  # type: ignore[arg-type]
 
 
 def _text(file: bytes) -> str:

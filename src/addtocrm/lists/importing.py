@@ -1,7 +1,6 @@
 """Putting the people of a CSV file on a list: each row that can be is, of the others it is said why."""
 
 import asyncio
-import io
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -15,7 +14,7 @@ from addtocrm.crm.model import PersonInput
 from addtocrm.lists import service
 from addtocrm.lookups import columns
 from addtocrm.lookups.people import rows
-from addtocrm.sources.dataset.delimited import Line, table
+from addtocrm.sources.dataset.delimited import Line
 from addtocrm.sources.dataset.text import storable
 
 MOST_ROWS = 10_000
@@ -60,7 +59,7 @@ async def import_csv(pool: Pool, caller: Caller, id: str, file: bytes) -> Import
     """Puts the people of a file on a list. Raises ApiError `not_found`, and for a file without a column that says who
     is meant."""
     await service.get(pool, caller.account_id, id)
-    read = table(io.BufferedReader(io.BytesIO(file)))  # type: ignore[arg-type]
+    read = columns.table_of(file)
     places = rows.places_of(read.header)
     if not any(places[what] is not None for what in ("linkedin", "email", "name", "first-name", "last-name")):
         there = storable(columns.listed(read.header))[:500]

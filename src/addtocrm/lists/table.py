@@ -1,11 +1,9 @@
 """A list as a CSV file."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from addtocrm.core.cells import cell
+from addtocrm.core.cells import lines
 from addtocrm.lists.model import Member
 
 COLUMNS = (
@@ -28,15 +26,9 @@ COLUMNS = (
 
 async def table(pages: AsyncIterator[Sequence[Member]]) -> AsyncIterator[bytes]:
     """CSV (RFC 4180) in UTF-8, a chunk a page; `importing` takes it back."""
-    yield _lines([COLUMNS])
+    yield lines([COLUMNS])
     async for page in pages:
-        yield _lines([[cell(value) for value in _row(one)] for one in page])
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+        yield lines(_row(one) for one in page)
 
 
 def _row(member: Member) -> list[Any]:

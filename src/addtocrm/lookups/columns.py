@@ -1,10 +1,16 @@
 """Which columns of a table say who is meant, by what they are mostly called."""
 
+import io
 from collections.abc import Iterator, Sequence
 
 from addtocrm.core.errors import invalid
-from addtocrm.sources.dataset.delimited import Line
+from addtocrm.sources.dataset.delimited import Line, Table, table
 from addtocrm.sources.dataset.text import storable
+
+
+def table_of(file: bytes) -> Table:
+    """The table in a file that was sent."""
+    return table(io.BufferedReader(io.BytesIO(file)))  # type: ignore[arg-type]
 
 
 def place(header: Sequence[str], option: str, column: str | None, usual: Sequence[str]) -> int | None:
