@@ -71,7 +71,7 @@ class ApiError(Exception):
         self.status = status or STATUS[type]
 
 
-PREDICATES = ("is ", "are ", "has ", "was ", "needs ", "must ", "asked ", "goes ")
+PREDICATES = ("is ", "are ", "has ", "holds ", "was ", "needs ", "must ", "asked ", "goes ", "belongs ", "or ")
 """How a message begins that goes on from the field's name."""
 
 

@@ -13,7 +13,7 @@ from addtocrm.dashboard.visitor import AnyRequest, Visitor
 from addtocrm.tenants.keys.service import why_unusable
 from addtocrm.tenants.members.model import Role, at_least
 from addtocrm.tenants.sessions import service as sessions
-from addtocrm.web.context import NORMAL_PATH
+from addtocrm.web.context import is_normal
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 CONFIRMED = timedelta(hours=1)
@@ -61,7 +61,7 @@ async def enter(request: AnyRequest) -> Redirect | None:
     path: str = request.scope["raw_path"].decode("latin-1")
     if path == "/dashboard/":
         return Redirect("/dashboard", status_code=303)
-    if not NORMAL_PATH.fullmatch(path):
+    if not is_normal(path):
         raise ApiError("not_found", "There is no such page.")
     opt = request.route_handler.opt
     if opt.get("open"):

@@ -178,20 +178,6 @@ def _plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-OPERATIONS = {
-    "people.enrich": "Enrich a person",
-    "people.search": "Search people",
-    "companies.lookup": "Look up a company",
-    "emails.verify": "Verify an email",
-    "emails.find": "Find an email",
-}
-
-
-def operation(name: str) -> str:
-    """What a lookup does, in words."""
-    return OPERATIONS.get(name, name)
-
-
 @pass_context
 def _may(context: Context, role: Any) -> bool:
     """Whether who is signed in has at least a role."""
@@ -204,7 +190,7 @@ FILTERS: dict[str, Any] = {
     "plural": _plural,
     "at": _at,
     "pretty": _pretty,
-    "operation": operation,
+    "operation": words.operation,
     "marked": _marked,
     "plain": words.plain,
     "title_of": words.title_of,

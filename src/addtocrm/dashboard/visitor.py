@@ -41,9 +41,8 @@ class Visitor(msgspec.Struct, frozen=True):
 
 
 def visitor_of(request: AnyRequest) -> Visitor:
-    """Who looks, as `guard.enter` found; where that failed, nobody."""
-    found = cast(dict[str, Any], request.scope).get("addtocrm.visitor")
-    return found or Visitor(None, secrets.token_urlsafe(16))
+    """Who looks, as `guard.look` found."""
+    return cast(dict[str, Any], request.scope)["addtocrm.visitor"]
 
 
 def signed_in(request: AnyRequest) -> Signed:

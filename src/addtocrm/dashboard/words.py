@@ -3,6 +3,7 @@
 import re
 from typing import Any, cast
 
+from addtocrm.core.errors import invalid
 from addtocrm.jobs.model import Job, JobResult
 from addtocrm.mail.model import Reason
 
@@ -42,6 +43,13 @@ ACTIONS = {
     "unchanged": "The contact has all of this",
     "skipped": "The contact stays as it is",
 }
+OPERATIONS = {
+    "people.enrich": "Enrich a person",
+    "people.search": "Search people",
+    "companies.lookup": "Look up a company",
+    "emails.verify": "Verify an email",
+    "emails.find": "Find an email",
+}
 KINDS = {
     "people.enrich": ("Enrichment", "person", "people"),
     "companies.lookup": ("Company lookup", "company", "companies"),
@@ -57,7 +65,7 @@ FIELDS = {
     "person": "The person",
     "expected_crm": "The CRM",
 }
-ABOUT_A_FIELD = re.compile(r"`([^`]+)`:? (.*)", re.DOTALL)
+ABOUT_A_FIELD = re.compile(r"`([^`]+)`(:?) (.*)", re.DOTALL)
 OF_THE_API = re.compile(r"[;,:] [^;,:.]*/v1/[a-z/]+[^.]*")
 NOBODY = "This does not say who is meant. Give a LinkedIn URL, an email address, or a name, a comma and the company."
 
@@ -68,18 +76,23 @@ def plain(message: str) -> str:
     found = ABOUT_A_FIELD.fullmatch(message)
     if found is None:
         return message
-    if found[2].startswith("is required, or else"):
+    path, colon, rest = found.groups()
+    if rest.startswith("is required, or else"):
         return NOBODY
-    last = re.sub(r"\[\d+\]", "", found[1]).rpartition(".")[2]
-    rest = found[2]
-    if not rest.startswith(("is ", "are ", "has ", "holds ", "needs ", "must ", "asked ", "belongs ", "or ")):
-        return rest[0].upper() + rest[1:]
+    if colon:
+        return rest[:1].upper() + rest[1:]
+    last = re.sub(r"\[\d+\]", "", path).rpartition(".")[2]
     return f"{FIELDS.get(last) or last.replace('_', ' ').capitalize()} {rest}"
 
 
 def about(path: str, message: str) -> str:
     """A sentence about one field."""
-    return plain(f"`{path}`: {message}") if path else message[:1].upper() + message[1:]
+    return plain(invalid(path, message).message) if path else message[:1].upper() + message[1:]
+
+
+def operation(name: str) -> str:
+    """What a lookup does."""
+    return OPERATIONS.get(name, name)
 
 
 def title_of(job: Job) -> str:

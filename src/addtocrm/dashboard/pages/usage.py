@@ -11,9 +11,10 @@ from addtocrm.core import times
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import invalid
 from addtocrm.core.settings import Settings
+from addtocrm.dashboard import words
 from addtocrm.dashboard.forms import asked
 from addtocrm.dashboard.guard import needs
-from addtocrm.dashboard.page import operation, page
+from addtocrm.dashboard.page import page
 from addtocrm.dashboard.visitor import AnyRequest, signed_in
 from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.members import service as members
@@ -66,7 +67,7 @@ async def plan(request: AnyRequest, pool: Pool) -> Response[str]:
 
 def totals(usage: Usage) -> list[Totals]:
     """What was used by what and by whom, each with the lines that it is made of."""
-    operations = [(operation(one.operation), {"operation": one.operation}, one) for one in usage.by_operation]
+    operations = [(words.operation(one.operation), {"operation": one.operation}, one) for one in usage.by_operation]
     keys = [(one.name or "", {"who": f"key:{one.key_id}"}, one) for one in usage.by_key if one.key_id]
     members = [
         (one.email or "Former member", {"who": f"user:{one.member_id}"}, one)
