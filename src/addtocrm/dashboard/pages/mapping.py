@@ -23,6 +23,8 @@ from addtocrm.events import service as events
 from addtocrm.lookups.people import service as people
 from addtocrm.lookups.service import Lookups
 
+PATH = "/dashboard/connection/mapping"
+TITLES: dict[Kind, str] = {"contact": "Contacts", "company": "Companies", "lead": "Leads"}
 ALL_FIELDS = 10_000
 LATELY = 8
 SAID = {"saved": "Saved. All writes take this mapping from now on.", "reset": "The usual mapping is back."}
@@ -43,14 +45,14 @@ async def save(request: AnyRequest, crm: Setup) -> Response[str] | Redirect:
         await mappings.put(crm, account_id, MappingWrite(object=kind, rules=asked))
     except ApiError as error:
         return await _page(request, crm, kind, error.status, asked, faults=_faults(error, asked))
-    return go("/dashboard/connection/mapping", object=kind, said="saved")
+    return go(PATH, object=kind, said="saved")
 
 
 @post("/connection/mapping/reset", opt=needs("admin", recent=True), status_code=200)
 async def reset(request: AnyRequest, crm: Setup) -> Redirect:
     kind = _kind((await forms.texts(request)).get("object", ""))
     await mappings.put(crm, signed_in(request).account_id, MappingWrite(object=kind))
-    return go("/dashboard/connection/mapping", object=kind, said="reset")
+    return go(PATH, object=kind, said="reset")
 
 
 @post("/connection/mapping/preview", opt=needs("admin", recent=True), status_code=200)
@@ -143,7 +145,8 @@ async def _page(
     shown = {
         "crm": active,
         "kind": kind,
-        "kinds": list(definition.mapping),
+        "here": f"{PATH}?object={kind}",
+        "tabs": [(f"{PATH}?object={one}", TITLES[one]) for one in definition.mapping],
         "fields": {field.name: field for field in fields},
         "writable": sorted((one for one in fields if one.writable), key=lambda one: one.label.casefold()),
         "targets": {name: rules.target_of(known, name) for name in _ours(kind)},
