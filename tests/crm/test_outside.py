@@ -153,23 +153,23 @@ FRESH = Tokens(access_token="access-1", refresh_token="refresh-1", expires_at=ti
 ENDING = msgspec.structs.replace(FRESH, expires_at=time.time() + 10)
 
 
-def test_two_hundred_writers_at_a_slow_vendor_hold_no_connection(
+def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calling, "SINGLE_WAIT_SECONDS", 300.0)
 
     async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
         vendor.released.clear()
-        writers = [asyncio.create_task(write(crm, caller, f"Jane {number}")) for number in range(200)]
-        while vendor.asked.count("/find") < 200:
+        writers = [asyncio.create_task(write(crm, caller, f"Jane {number}")) for number in range(500)]
+        while vendor.asked.count("/find") < 500:
             await asyncio.sleep(0.05)
         while crm.pool.get_idle_size() < crm.pool.get_size():
             await asyncio.sleep(0.01)
         assert crm.pool.get_size() <= 2
         await connections.info(crm.pool, caller.account_id)
         vendor.released.set()
-        assert await asyncio.gather(*writers) == ["created"] * 200
-        assert len(vendor.store.records["contact"]) == 200
+        assert await asyncio.gather(*writers) == ["created"] * 500
+        assert len(vendor.store.records["contact"]) == 500
         assert await crm.pool.fetchval("select count(*) from leases") == 0
 
     run(work, FRESH, size=2)

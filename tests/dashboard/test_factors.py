@@ -19,10 +19,10 @@ from addtocrm.dashboard.limits import CODES_AN_HOUR, TRIES_A_MINUTE, TRIES_AN_HO
 from addtocrm.tenants.factors import service as factors
 
 
-def code(secret: str, off: int = 0) -> str:
-    """What an app shows, whose clock is `off` steps wrong."""
+def code(secret: str, off: int = 0, at: float | None = None) -> str:
+    """What an app shows (now, or at a time), whose clock is `off` steps wrong."""
     totp = TOTP(base64.b32decode(secret.replace(" ", "")), 6, SHA1(), 30)
-    return totp.generate(int(time.time()) + 30 * off).decode()
+    return totp.generate(int(at or time.time()) + 30 * off).decode()
 
 
 def execute(server: Server, sql: str, *values: Any) -> None:
@@ -45,12 +45,12 @@ def shown(page: str) -> list[str]:
     return re.findall(r"<pre[^>]*><code>([^<]+)</code>", page)
 
 
-def with_app(server: Server, visitor: Visitor) -> tuple[str, list[str]]:
-    """Sets an authenticator app up; gives its secret and the recovery codes."""
+def with_app(server: Server, visitor: Visitor, at: float | None = None) -> tuple[str, list[str]]:
+    """Sets an authenticator app up, with the code of now or of a time; gives its secret and the recovery codes."""
     page = visitor.post("/security/app", on="/security").text
     secret = shown(page)[0]
     assert "<svg" in page and "qrline" in page
-    answer = visitor.post("/security/app/confirm", on="/security", code=code(secret))
+    answer = visitor.post("/security/app/confirm", on="/security", code=code(secret, at=at))
     codes = shown(answer.text)[0].split("\n")
     assert answer.status_code == 200 and len(set(codes)) == 10
     return secret, codes
@@ -78,14 +78,15 @@ def test_codes_of_an_app(server: Server) -> None:
     secret = shown(owner.post("/security/app", on="/security").text)[0]
     wrong = owner.post("/security/app/confirm", on="/security", code="000000" if code(secret) != "000000" else "111111")
     assert wrong.status_code == 401 and shown(wrong.text)[0] == secret
-    secret, codes = with_app(server, owner)
+    set_up = time.time()
+    secret, codes = with_app(server, owner, set_up)
     stored = server.query("select secret from authenticator_apps")[0]["secret"]
     assert secret.replace(" ", "").encode() not in stored and len(stored) > 40
     assert server.query("select count(*) n from recovery_codes")[0]["n"] == 10
 
     # The code that set it up was used; half-signed in, nothing else is open.
     visitor = half_in(server, email_of(account))
-    assert second(visitor, code(secret)) == 401 and not is_in(visitor)
+    assert second(visitor, code(secret, at=set_up)) == 401 and not is_in(visitor)
     for path in ("", "/security", "/keys/new", "/confirm"):
         assert visitor.get(path).headers["location"].startswith("/dashboard/sign-in"), path
     assert visitor.post("/security/app/remove", on="/sign-in").headers["location"].startswith("/dashboard/sign-in")
@@ -95,13 +96,14 @@ def test_codes_of_an_app(server: Server) -> None:
     assert second(visitor, code(secret, -2)) == 401 and second(visitor, code(secret, 3)) == 401
     if time.time() % 30 > 20:
         time.sleep(31 - time.time() % 30)  # so that it is one step wrong when it comes, and not two
-    answer = visitor.post("/sign-in/second", code=code(secret, -1), next="/dashboard/lists")
+    now = time.time()
+    answer = visitor.post("/sign-in/second", code=code(secret, -1, now), next="/dashboard/lists")
     assert answer.headers["location"] == "/dashboard/lists" and is_in(visitor)
     assert "half" not in visitor.client.cookies
     visitor = half_in(server, email_of(account))
-    assert second(visitor, code(secret, 1)) == 303 and is_in(visitor)
+    assert second(visitor, code(secret, 1, now)) == 303 and is_in(visitor)
     for off in (1, 0, -1):
-        assert second(half_in(server, email_of(account)), code(secret, off)) == 401
+        assert second(half_in(server, email_of(account)), code(secret, off, now)) == 401
 
     # A recovery code works once; new ones end those before.
     visitor = half_in(server, email_of(account))

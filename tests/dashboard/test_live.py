@@ -21,6 +21,7 @@ def test_pages_follow_what_goes_on(new_server: Any) -> None:
         cookie = {"name": "addtocrm-session", "value": owner.client.cookies["addtocrm-session"], "url": server.url}
         watched.context.add_cookies([cookie])
         follow_a_job(server, owner, watched)
+        follow_without_a_stream(server, watched)
         type_a_search(server, watched)
         drop_a_file(watched)
         fetch_ahead(server, watched)
@@ -55,6 +56,26 @@ def follow_a_job(server: Any, owner: Visitor, watched: Watched) -> None:
     page.click("text=seen4-example")
     expect(page.locator("h1")).to_have_text("Test seen4-example")
     watched.check()
+
+
+def follow_without_a_stream(server: Any, watched: Watched) -> None:
+    """Where the server has no place for one more stream, the page asks every few seconds."""
+    page = watched.page
+    page.route("**/live", lambda route: route.fulfill(status=429))
+    page.goto("/dashboard/verify")
+    page.fill("#addresses", "no address\nnor this")
+    page.click("main button:has-text('Verify')")
+    jobs = jobs_process(server)
+    os.kill(jobs, signal.SIGSTOP)
+    try:
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_text("0 of 2 done").first).to_be_visible()
+    finally:
+        os.kill(jobs, signal.SIGCONT)
+    expect(page.get_by_text("2 of 2 done").first).to_be_visible(timeout=60_000)
+    page.unroute("**/live")
+    assert [one for one in watched.trouble if "429" not in one] == []
+    watched.trouble.clear()
 
 
 def type_a_search(server: Any, watched: Watched) -> None:

@@ -71,6 +71,7 @@ def test_an_operator_sees_jobs_and_health(server: Server) -> None:
     runs, _ = operator(server)
     account = server.account()
     job = account.client.post("/v1/batch/emails-verify", json={"items": ["no address"]}).json()["data"]["id"]
+    until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["status"] == "completed")
     server.query("update jobs set status = 'queued', due_at = now() + interval '1 day' where id = $1 returning id", job)
     assert job in runs.get("/operator/jobs?state=open").text
     assert runs.post(f"/operator/jobs/{job}/cancel", on="/operator/jobs", reason="stuck").status_code == 303

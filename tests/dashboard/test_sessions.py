@@ -54,7 +54,7 @@ def test_the_audit_log_has_failed_sign_ins_and_goes_back_page_by_page(server: Se
     owner = member(server, account.id, "owner")
     server.query(
         """insert into audit (id, account_id, actor, action, detail, address)
-           select new_id('aud'), $1, 'operator', 'crm.switched', '{}', 'entry ' || n || '.'
+           select 'aud_' || lpad(to_hex(n), 32, '0'), $1, 'operator', 'crm.switched', '{}', 'entry ' || n || '.'
            from generate_series(1, $2) n""",
         account.id,
         AUDIT_PAGE,
