@@ -5,6 +5,7 @@ whatever becomes of the run, `reaper.py` clears up after it.
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import shutil
@@ -27,6 +28,7 @@ from addtocrm.core.db.migrate import migrate
 
 DATABASES = itertools.count(1)
 LEAVE_SECONDS = float(os.environ.get("ADDTOCRM_TESTS_LEAVE_SECONDS", "60"))
+ROOM = 8 * 2**30
 RUN = pytest.StashKey[tuple[Path, "subprocess.Popen[bytes]"]]()
 
 
@@ -35,10 +37,19 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 
+def _memory() -> str | None:
+    """A folder in memory, where there is room and no other is asked for: hundreds of databases are made and dropped."""
+    with contextlib.suppress(OSError):
+        shm = os.statvfs("/dev/shm")
+        roomy = shm.f_bavail * shm.f_frsize >= ROOM and not shm.f_flag & os.ST_NOEXEC
+        return "/dev/shm" if roomy and "TMPDIR" not in os.environ else None
+    return None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    folder = Path(tempfile.mkdtemp(prefix="addtocrm-"))
+    folder = Path(tempfile.mkdtemp(prefix="addtocrm-", dir=_memory()))
     folder.chmod(0o711)
     command = [sys.executable, reaper.__file__, str(folder)]
     watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -93,11 +104,23 @@ def new_database(postgres: str) -> Callable[[], str]:
 
     def make() -> str:
         name = f"test{next(DATABASES)}"
-        copy = f"create database {name} template addtocrm strategy file_copy"
-        asyncio.run(_execute(urlunsplit(urlsplit(postgres)._replace(path="/postgres")), copy))
-        return urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
+        _administer(postgres, f"create database {name} template addtocrm strategy file_copy")
+        return _with_path(postgres, name)
 
     return make
+
+
+def _drop(url: str) -> None:
+    """Done at the end of a test: hundreds of databases keep autovacuum busy, and the end of a run for a minute."""
+    _administer(url, f"drop database {urlsplit(url).path[1:]} with (force)")
+
+
+def _administer(url: str, statement: str) -> None:
+    asyncio.run(_execute(_with_path(url, "postgres"), statement))
+
+
+def _with_path(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 async def _execute(url: str, *statements: str) -> None:
@@ -108,23 +131,32 @@ async def _execute(url: str, *statements: str) -> None:
 
 
 @pytest.fixture
-def database_url(new_database: Callable[[], str]) -> str:
-    return new_database()
+def database_url(new_database: Callable[[], str]) -> Iterator[str]:
+    url = new_database()
+    yield url
+    _drop(url)
 
 
 @pytest.fixture
 def new_server(new_database: Callable[[], str], tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers of a test's own: `new_server(ADDTOCRM_RATE_PER_MINUTE="60")`."""
     servers: list[Server] = []
+    databases: list[str] = []
+
+    def own_database() -> str:
+        databases.append(new_database())
+        return databases[-1]
 
     def make(database_url: str | None = None, *, start: bool = True, **environment: str) -> Server:
-        server = Server(database_url or new_database(), tmp_path, **environment)
+        server = Server(database_url or own_database(), tmp_path, **environment)
         servers.append(server)
         return server.start() if start else server
 
     yield make
     for server in servers:
         server.kill()
+    for url in databases:
+        _drop(url)
 
 
 @pytest.fixture(scope="session")

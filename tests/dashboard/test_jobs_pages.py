@@ -9,6 +9,7 @@ import httpx2 as httpx
 from harness import Server, until
 from signed import Visitor, member
 
+from addtocrm.core.errors import invalid
 from addtocrm.dashboard.words import REASONS, plain
 from addtocrm.mail.model import Reason
 
@@ -114,11 +115,10 @@ def test_what_is_held_goes_without_a_trace(server: Server) -> None:
 def test_every_reason_has_its_words() -> None:
     assert set(REASONS) == set(get_args(Reason))
     assert plain("There is no list lst_1; GET /v1/lists shows them.") == "There is no list lst_1."
-    company = "`linkedin_url`: is a company's page, not a person's; look it up with POST /v1/companies/lookup."
-    assert plain(company) == "The LinkedIn URL is a company's page, not a person's."
-    assert plain("`items[3].linkedin_url`: is not on linkedin.com; paste a LinkedIn URL.").startswith(
-        "The LinkedIn URL is"
-    )
+    company = invalid("linkedin_url", "is a company's page, not a person's; look it up with POST /v1/companies/lookup.")
+    assert plain(company.message) == "The LinkedIn URL is a company's page, not a person's."
+    elsewhere = invalid("items[3].linkedin_url", "is not on linkedin.com; paste a LinkedIn URL.")
+    assert plain(elsewhere.message) == "The LinkedIn URL is not on linkedin.com; paste a LinkedIn URL."
 
 
 def test_a_page_is_told_of_what_is_new_until_the_job_ends(new_server: Any) -> None:

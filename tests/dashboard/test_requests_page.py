@@ -28,7 +28,7 @@ def test_from_a_request_to_what_it_led_to(server: Server) -> None:
     assert owner.get(f"/requests?id=+{fresh.upper()}").headers["location"] == f"/dashboard/requests/{fresh}"
     assert owner.get("/requests?id=https://elsewhere.example").headers["location"].startswith("/dashboard/requests/")
     page = owner.get(f"/requests/{fresh}").text
-    assert "person.enriched" in page and "people.enrich" in page and ">-1<" in page and "status=200" in page
+    assert "person.enriched" in page and "Enrich a person" in page and ">-1<" in page and "status=200" in page
     assert "It cost nothing" in owner.get(f"/requests/{missing}").text
     assert fresh in owner.get("/usage/ledger").text and fresh in owner.get("/events").text
     job_id, asked = job.json()["data"]["id"], job.headers["x-request-id"]

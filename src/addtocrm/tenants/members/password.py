@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
@@ -13,10 +14,18 @@ HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 SCRYPT = {"n": 2**14, "r": 8, "p": 5, "dklen": 32}
 """How passwords were kept before: `scrypt$salt$hash` in hex (RFC 7914)."""
 LEAST, MOST = 10, 1000
-NOBODY = HASHER.hash(secrets.token_hex())
-"""What is checked where there is no member, so that an answer takes as long."""
 
 
+def _nobodys() -> str:
+    salt, digest = (
+        b64encode(secrets.token_bytes(length)).decode().rstrip("=") for length in (HASHER.salt_len, HASHER.hash_len)
+    )
+    costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
+    return f"$argon2id$v=19${costs}${salt}${digest}"
+
+
+NOBODY = _nobodys()
+"""The hash of no password that anybody knows, checked where there is no member, so that an answer takes as long."""
 BESIDE = ThreadPoolExecutor(2, "passwords")
 """Two at a time, beside the event loop: each takes 64 MB and the processor; who comes then waits."""
 
