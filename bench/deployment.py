@@ -158,7 +158,7 @@ class Deployment:
 def process_memory(server: "subprocess.Popen[bytes]", kind: str, figure: str) -> float:
     """Megabytes of the `worker` or `jobs` process of a server; `figure` is VmRSS, or VmHWM for the most so far."""
     for child in output("pgrep", "-P", str(server.pid)).split():
-        if ("jobs.process" in Path(f"/proc/{child}/cmdline").read_text()) == (kind == "jobs"):
+        if kind in Path(f"/proc/{child}/cmdline").read_text():
             status = Path(f"/proc/{child}/status").read_text()
             return int(status.split(f"{figure}:")[1].split()[0]) / 1024
     raise AssertionError(f"no {kind} process")

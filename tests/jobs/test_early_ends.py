@@ -21,6 +21,11 @@ from jobbing import (
 )
 from world import WorldBeside
 
+from addtocrm.core.caller import Caller
+from addtocrm.lookups.emails import batch
+from addtocrm.tenants.accounts import service as accounts
+from addtocrm.tenants.audit.model import By
+
 
 def test_the_figures_of_a_cancelled_batch_are_final(new_server: Any, mail: WorldBeside) -> None:
     people = [f"p{number}@cancel.test" for number in range(300)]
@@ -112,3 +117,18 @@ def test_a_job_of_an_account_off_pro_ends(new_server: Any, mail: WorldBeside) ->
     assert row["credits_deducted"] == charges(account)
     server.query("update jobs set due_at = now() where id = $1 returning 1", waiting)
     assert until(lambda: server.query(query, waiting))[0]["status"] == "failed"
+
+
+def test_a_persons_job_ends_with_the_suspension_of_the_account(new_server: Any, mail: WorldBeside) -> None:
+    mail.server("suspended.test", rcpt=lambda address: "451 4.7.1 Greylisted, try again in 300 seconds")
+    server: Server = new_server(**mail.environment)
+    account = server.account(credits=10)
+    caller = Caller(account.id, "user:usr_1", "by hand")
+    begun = with_pool(server.database_url, lambda pool: batch.submit(pool, caller, ["jane@suspended.test"]))
+    query = "select status, error from jobs where id = $1 and "
+    until(lambda: server.query(f"{query} due_at > now() + interval '1 minute'", begun.id))
+    with_pool(server.database_url, lambda pool: accounts.suspend(pool, account.email, By(reason="spam")))
+    server.query("update jobs set due_at = now() where id = $1 returning 1", begun.id)
+    row = until(lambda: server.query(f"{query} finished_at is not null", begun.id))[0]
+    assert row["status"] == "failed" and "suspended" in row["error"]
+    assert not server.query("select from holds where account_id = $1", account.id)

@@ -23,6 +23,7 @@ from addtocrm.jobs.model import Item, Outcome
 from addtocrm.jobs.outage import Outage
 from addtocrm.jobs.under_way import UnderWay
 from addtocrm.privacy.model import FORGOTTEN, FORGOTTEN_ERROR
+from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.keys import service as keys
 
 log = structlog.get_logger()
@@ -99,12 +100,12 @@ class Runner:
         await self._count_deaths()
         await store.orphan(self._pool, self._instance)
         ours = await store.carried(self._pool, self._instance, list(self._jobs))
-        refused = await keys.unusable(self._pool, _keys(job.caller for job in self._jobs.values()))
+        refused = await self._refused(job.caller for job in self._jobs.values())
         for job in self._jobs.values():
             if job.id not in ours or ours[job.id]:
                 _stop(job)
-            elif job.caller.key_id in refused:
-                job.error = refused[job.caller.key_id]
+            elif error := refused.get(_asker(job.caller)):
+                job.error = error
                 _stop(job)
             elif job.active:
                 job.dry = False
@@ -112,6 +113,13 @@ class Runner:
         await self._take()
         for job in list(self._jobs.values()):
             self._tend(job)
+
+    async def _refused(self, callers: Iterable[Caller]) -> dict[str, str]:
+        """Who of them may have nothing done any more, with the reason in words."""
+        askers = {_asker(caller): caller.key_id is not None for caller in callers}
+        by_key = [id for id, is_key in askers.items() if is_key]
+        by_person = [id for id, is_key in askers.items() if not is_key]
+        return {**await keys.unusable(self._pool, by_key), **await accounts.unusable(self._pool, by_person)}
 
     async def _count_deaths(self) -> None:
         """Tells the database what was under way in the processes before this one that died."""
@@ -137,11 +145,11 @@ class Runner:
         accounts = [job.caller.account_id for job in self._jobs.values()]
         rows = await store.take(self._pool, self._instance, list(self._jobs), accounts, JOBS_OF_ACCOUNT, TAKEN_AT_ONCE)
         taken = [msgspec.json.decode(row["caller"], type=Caller) for row in rows]
-        refused = await keys.unusable(self._pool, _keys(taken))
+        refused = await self._refused(taken)
         now = asyncio.get_running_loop().time()
         for row, caller in zip(rows, taken, strict=True):
             kind = self._kinds.get(row["kind"])
-            error = refused.get(caller.key_id or "")
+            error = refused.get(_asker(caller))
             if kind is None:
                 await service.finish(self._pool, caller, row["id"], f"This version has no jobs of kind {row['kind']}.")
                 continue
@@ -350,8 +358,9 @@ class Runner:
             log.warning("jobs_left_to_others", error=type(error).__name__)
 
 
-def _keys(callers: Iterable[Caller]) -> set[str]:
-    return {caller.key_id for caller in callers if caller.key_id}
+def _asker(caller: Caller) -> str:
+    """The key that asks, or the account where a person does."""
+    return caller.key_id or caller.account_id
 
 
 def _stop(job: Carried) -> None:

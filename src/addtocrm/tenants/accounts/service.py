@@ -1,5 +1,7 @@
 """The rules of accounts: making them, changing the plan and the credits, suspending them."""
 
+from collections.abc import Collection
+
 from addtocrm.core import cursors
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
@@ -131,6 +133,12 @@ async def suspend(pool: Pool, email: str, by: By = COMMAND_LINE) -> Account:
 async def unsuspend(pool: Pool, email: str, by: By = COMMAND_LINE) -> Account:
     """Lets an account go on; its keys work again by themselves."""
     return await _set_suspended(pool, email, by, suspended=False)
+
+
+async def unusable(pool: Pool, ids: Collection[str]) -> dict[str, str]:
+    """Those of the accounts that are suspended, with the reason in words."""
+    suspended = await store.suspended(pool, list(ids)) if ids else []
+    return dict.fromkeys(suspended, keys.why_unusable("suspended"))
 
 
 async def _set_suspended(pool: Pool, email: str, by: By, *, suspended: bool) -> Account:

@@ -1,5 +1,6 @@
 """The SQL of accounts."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -74,6 +75,11 @@ async def set_suspended(connection: Connection, account_id: str, suspended: bool
     await connection.execute(
         "update accounts set suspended_at = case when $2 then now() end where id = $1", account_id, suspended
     )
+
+
+async def suspended(pool: Pool, ids: Sequence[str]) -> list[str]:
+    rows = await pool.fetch("select id from accounts where id = any($1::text[]) and suspended_at is not null", ids)
+    return [row["id"] for row in rows]
 
 
 async def has_operator(connection: Connection, account_id: str) -> bool:
