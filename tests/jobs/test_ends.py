@@ -17,11 +17,11 @@ def test_every_job_goes_on_after_any_end(new_server: Any, mail: WorldBeside, end
     people = [f"p{number}@term.test" for number in range(60)]
     mail.server("term.test", mailboxes=set(people), delay=0.05)
     server: Server = new_server(**mail.environment)
-    slugs = [f"term-{number}-example" for number in range(2000)]
+    slugs = [f"term-{number}-example" for number in range(800)]
     server.add_people(*slugs)
     account = server.account(credits=10_000)
     account.connect_builtin()
-    batch, pushed = enrich(account, [f"linkedin.com/in/{slug}" for slug in slugs]), push(account, 1500)
+    batch, pushed = enrich(account, [f"linkedin.com/in/{slug}" for slug in slugs]), push(account, 600)
     verified = verify(account, people)
     for id in (batch, pushed, verified):
         until_done(account, id)
@@ -32,13 +32,13 @@ def test_every_job_goes_on_after_any_end(new_server: Any, mail: WorldBeside, end
         assert server.stop() == 0 if number == signal.SIGTERM else server.kill() is None
         assert [row["status"] for row in server.query("select status from jobs")] == ["running"] * 3
         server.start()
-    for id, items in ((batch, 2000), (pushed, 1500), (verified, 60)):
+    for id, items in ((batch, 800), (pushed, 600), (verified, 60)):
         figures = ended(account, id)
         assert (figures["status"], figures["total"], figures["succeeded"]) == ("completed", items, items)
         assert shown(figures) == counted(account, id)
     contacts = server.query("select count(*)::int as n from crm_contacts where account_id = $1", account.id)
-    assert contacts[0]["n"] == 1500
-    assert charges(account) == 2060
+    assert contacts[0]["n"] == 600
+    assert charges(account) == 860
     assert [event["type"] for event in account.events()].count("job.completed") == 3
 
 
@@ -46,7 +46,7 @@ def test_jobs_of_another_host_are_taken_over(new_server: Any) -> None:
     """Two hosts carry the jobs of one account; the one that dies loses none."""
     first: Server = new_server()
     second: Server = new_server(first.database_url)
-    slugs = [f"hosts-{number}-example" for number in range(300)]
+    slugs = [f"hosts-{number}-example" for number in range(100)]
     first.add_people(*slugs)
     account = first.account(credits=100_000)
     items = [{"linkedin_url": f"linkedin.com/in/{slug}", "refresh": True} for slug in slugs]
@@ -55,7 +55,7 @@ def test_jobs_of_another_host_are_taken_over(new_server: Any) -> None:
     until(lambda: first.query(carriers)[0]["n"] == 2)
     second.kill()
     for id in ids:
-        assert ended(account, id, 120)["succeeded"] == 300
+        assert ended(account, id, 120)["succeeded"] == 100
 
 
 def test_a_job_of_an_earlier_version_goes_on(new_server: Any) -> None:

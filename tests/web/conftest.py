@@ -11,7 +11,7 @@ from addtocrm import sample
 from addtocrm.sources.dataset import service as dataset
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mail() -> Iterator[WorldBeside]:
     world = WorldBeside()
     world.server("acme.example.com", mailboxes={"jane.doe@acme.example.com"})
@@ -19,7 +19,7 @@ def mail() -> Iterator[WorldBeside]:
     world.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(
     mail: WorldBeside, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
