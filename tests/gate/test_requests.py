@@ -196,8 +196,13 @@ def test_half_a_body_keeps_neither_its_connection_nor_the_end_of_the_server(new_
         connection.sendall(head.encode() + b'{"na')
         assert connection.recv(65536).startswith(b"HTTP/1.1 400")
         assert not list(iter(lambda: connection.recv(65536), b""))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=100) as connection:
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=100) as connection,
+        socket.create_connection(("127.0.0.1", server.port), timeout=100) as visitor,
+    ):
         connection.sendall(head.encode() + b'{"na')
+        form = "POST /dashboard/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        visitor.sendall(form.encode() + b"Content-Length: 100\r\n\r\nemail=")
         until(lambda: account.client.get("/healthz").status_code == 200)
         assert server.stop() == 0
     server.start()

@@ -1,9 +1,11 @@
 """The processes beside a command: `addtocrm jobs` carries jobs out, `addtocrm index` keeps the search index."""
 
+import contextlib
 import importlib
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -80,7 +82,21 @@ def _be(name: Name, parent: int) -> int:
     for number in ENDING:
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
-    # The parent's locks and its address end with the parent, whatever this process is still at.
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    _let_go()
     setproctitle(title(name))
     return importlib.import_module(_module(name)).process(parent)
+
+
+def _let_go() -> None:
+    """Closes what is the parent's: its locks and its address end with it, whatever this process is still at. The files
+    in which the metrics of many workers are counted stay: prometheus_client closes them itself in a new process."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    counted_in = {_file(entry.stat()) for entry in Path(folder).iterdir()} if folder else set()
+    for number in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        with contextlib.suppress(OSError):
+            if number > 2 and _file(os.fstat(number)) not in counted_in:
+                os.close(number)
+
+
+def _file(stat: os.stat_result) -> tuple[int, int]:
+    return stat.st_dev, stat.st_ino

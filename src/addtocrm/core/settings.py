@@ -114,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def base_url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        return _normal(self.public_url or f"http://{host}:{self.port}")
 
     @property
     def local_url(self) -> str:
@@ -228,6 +228,13 @@ def _is_web_address(text: str) -> bool:
     parts = urlsplit(text)
     plain = not parts.query and not parts.fragment and not re.search(r"[\s\x00-\x1f\x7f]", text)
     return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+
+
+def _normal(address: str) -> str:
+    """As browsers say it: the scheme and the host in lower case, no port that goes without saying (RFC 6454 §4)."""
+    parts = urlsplit(address)
+    usual = ":443" if parts.scheme == "https" else ":80"
+    return parts._replace(netloc=parts.netloc.lower().removesuffix(usual)).geturl().rstrip("/")
 
 
 def _is_url_of(*schemes: str) -> Callable[[str], bool]:

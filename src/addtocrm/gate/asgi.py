@@ -134,7 +134,7 @@ class Gate:
         if path == PAGES or path.startswith(f"{PAGES}/"):
             exchange.client = self._address(exchange)
             exchange.standing = await self._take_address(exchange, cost=0)
-            await self._route(exchange, receive, exchange.forward)
+            await self._page(exchange, receive)
             return
         principal = await self._authenticate(exchange)
         if route is None:
@@ -169,6 +169,14 @@ class Gate:
         """Lets the application answer."""
         exchange.scope["addtocrm.exchange"] = exchange
         await self._app(cast(Scope, exchange.scope), receive, send)
+
+    async def _page(self, exchange: Exchange, receive: Receive) -> None:
+        """Lets a page answer. Its body is read before, so that half a form holds nothing up; one that says itself that
+        it is too large is left to the page, which refuses it in HTML."""
+        length = exchange.headers.get(b"content-length", b"")
+        if exchange.method not in BODILESS and not (length.isdigit() and int(length) > self._max_body):
+            receive = body.given(await body.read(receive, self._max_body), receive)
+        await self._route(exchange, receive, exchange.forward)
 
     async def _admit(self, exchange: Exchange) -> None:
         """Lets a request to a public path in, and counts it at a sign-in. Raises ApiError for one too many, and for
