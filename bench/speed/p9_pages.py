@@ -8,6 +8,7 @@ from bench.deployment import CACHED, PORT, Deployment
 from bench.figure import Figure, milliseconds
 
 MEMBERS, EVENTS, CHARGES, JOBS, REQUESTS, ENTRIES, CONTACTS = 100_000, 10**6, 10**6, 10_000, 10**6, 100_000, 100_000
+CALLER = """json_build_object('account_id', 'ACCOUNT', 'actor', 'operator', 'request_id', 'request')"""
 FILL = (
     f"""do $$ begin
     perform set_config('session_replication_role', 'replica', true);
@@ -20,7 +21,7 @@ FILL = (
            json_build_object('full_name', 'Person ' || n, 'linkedin_url', 'https://www.linkedin.com/in/b' || n)
     from generate_series(1, {EVENTS}) n;
     insert into jobs (id, account_id, kind, status, scope, caller, options, total, succeeded, finished_at)
-    select 'job_' || lpad(n::text, 12, '0'), 'ACCOUNT', 'people.enrich', 'completed', 'enrich', '{{}}', '{{}}',
+    select 'job_' || lpad(n::text, 12, '0'), 'ACCOUNT', 'people.enrich', 'completed', 'enrich', {CALLER}, '{{}}',
            10000, 10000, now() from generate_series(1, {JOBS}) n;
     insert into job_items (job_id, position, input, status, result)
     select 'job_' || lpad({JOBS}::text, 12, '0'), n, json_build_object('email', 'b' || n || '@example.com'),
