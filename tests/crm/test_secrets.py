@@ -83,3 +83,22 @@ def test_a_damaged_key_file_is_told_and_kept(tmp_path: Path) -> None:
     with pytest.raises(secrets.SecretError, match=r"secret\.key is damaged"):
         secrets.seal(tmp_path, TOKEN, "one")
     assert (tmp_path / secrets.FILE).read_text() == "not a key\n"
+
+
+def test_a_key_file_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    sealed = secrets.seal(tmp_path, TOKEN, "one")
+    (tmp_path / secrets.FILE).unlink()
+    (tmp_path / secrets.FILE).mkdir()
+    for use in (
+        lambda: secrets.unseal(tmp_path, sealed, "one"),
+        lambda: secrets.seal(tmp_path, TOKEN, "one"),
+        lambda: secrets.rotate(tmp_path),
+    ):
+        with pytest.raises(secrets.SecretError, match=r"secret\.key cannot be read: Is a directory\."):
+            use()
+
+
+def test_a_key_file_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(secrets.SecretError, match=r"secret\.key cannot be made: "):
+        secrets.seal(tmp_path / "file", TOKEN, "one")

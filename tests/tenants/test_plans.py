@@ -44,6 +44,30 @@ def test_an_upgrade_brings_the_difference_once(database_url: str, tmp_path: Path
         assert (changed["plan"], changed["credits_available"]) == (plan, expected)
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (("grant 500", "pro"), [550, 1500]),
+        (("pro", "grant 500"), [1000, 1500]),
+        (("grant 5000", "pro"), [5050, 6000]),
+        (("pro", "free", "grant 500", "pro", "free", "pro"), [1000, 1000, 1500, 1500, 1500, 1500]),
+        (("grant 1", "set 10", "grant 5", "pro"), [51, 10, 15, 15]),
+    ],
+)
+def test_granted_credits_are_beside_the_plans(
+    steps: tuple[str, ...], expected: list[int], database_url: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "ADDTOCRM_DATABASE_URL": database_url, "ADDTOCRM_DATA_DIR": str(tmp_path)}
+    cli("accounts", "create", "granted@example.com", environment=environment)
+    left = []
+    for step in steps:
+        verb, _, credits = step.rpartition(" ")
+        command = f"{verb}-credits" if verb else "set-plan"
+        done = cli("accounts", command, "granted@example.com", credits, environment=environment)
+        left.append(done["credits_available"])
+    assert left == expected
+
+
 def test_a_new_period_brings_the_credits_of_the_plan_of_its_beginning(server: Server) -> None:
     account = server.account()
     account.set_plan("free")
@@ -95,7 +119,7 @@ class Books:
         self.pool, self.id, self.email = pool, account_id, email
         self.held: list[str] = []
         self.plan, self.custom = "free", False
-        self.best = PLAN["free"]
+        self.best, self.granted = PLAN["free"], 0
 
     async def step(self, step: tuple[str, Any]) -> None:
         kind, value = step
@@ -106,6 +130,9 @@ class Books:
         elif kind == "credits":
             await accounts.set_credits(self.pool, self.email, value)
             self.custom = True
+        elif kind == "grant":
+            await accounts.grant_credits(self.pool, self.email, value)
+            self.granted += value
         elif kind == "claim":
             ref = Ref(self.id, "people.enrich", new_id("key"))
             caller = Caller(self.id, "operator", "request")
@@ -130,7 +157,7 @@ class Books:
                 value,
             )
             await accounts.begin_due_period(self.pool, self.id)
-            self.best = PLAN[self.plan]
+            self.best, self.granted = PLAN[self.plan], 0
 
     async def check(self) -> None:
         row = await self.pool.fetchrow(
@@ -148,12 +175,13 @@ class Books:
         assert row["ledger"] == row["available"] + row["holds"]
         assert row["used"] == row["charges"]
         if not self.custom:
-            assert row["period_credits"] == self.best
+            assert row["period_credits"] == self.best + self.granted
 
 
 STEPS = st.one_of(
     st.tuples(st.just("plan"), st.sampled_from(["free", "pro"])),
     st.tuples(st.just("credits"), st.integers(0, 5)),
+    st.tuples(st.just("grant"), st.integers(1, 2000)),
     st.tuples(st.sampled_from(["claim", "capture", "release"]), st.none()),
     st.tuples(st.just("months"), st.integers(1, 3)),
 )

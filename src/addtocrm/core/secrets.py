@@ -26,8 +26,13 @@ class SecretError(Exception):
     """A secret cannot be sealed or opened; the message says why and holds no secret."""
 
 
+class UnreadableError(SecretError):
+    """The key file cannot be read or made on this host, which says nothing of what it would open."""
+
+
 def seal(data_dir: Path, secret: str, purpose: str) -> bytes:
-    """`secret` encrypted. It opens only with the same `purpose` (such as whose it is). Makes the key file."""
+    """`secret` encrypted. It opens only with the same `purpose` (such as whose it is). Makes the key file. Raises
+    SecretError."""
     key = _keys(data_dir)[0]
     nonce = os.urandom(NONCE_BYTES)
     return VERSION + _id(key) + nonce + AESGCM(key).encrypt(nonce, secret.encode(), purpose.encode())
@@ -64,17 +69,24 @@ def rotate(data_dir: Path) -> None:
 def _keys(data_dir: Path) -> list[bytes]:
     """The keys, of which there is at least one: the file is made where it is missing. Raises SecretError."""
     file = data_dir / FILE
-    if not file.exists():
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = _written(data_dir, [AESGCM.generate_key(KEY_BYTES * 8)])
-        try:
-            # A link fails where another process made the file first; its key is the one, then.
-            os.link(new, file)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
+    try:
+        if not file.exists():
+            _make(file)
+    except OSError as error:
+        raise UnreadableError(f"{file} cannot be made: {error.strerror}.") from None
     return _read(file)
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = _written(file.parent, [AESGCM.generate_key(KEY_BYTES * 8)])
+    try:
+        # A link fails where another process made the file first; its key is the one, then.
+        os.link(new, file)
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink()
 
 
 def _read(file: Path) -> list[bytes]:
@@ -83,6 +95,10 @@ def _read(file: Path) -> list[bytes]:
         keys = [base64.b64decode(line, validate=True) for line in file.read_bytes().split()]
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise UnreadableError(
+            f"{file} cannot be read: {error.strerror}. Make it a file that the user of AddToCRM may read."
+        ) from None
     except binascii.Error:
         keys = []
     if not keys or any(len(key) != KEY_BYTES for key in keys):

@@ -50,6 +50,7 @@ MOST_DEATHS = 5
 """An item that was under way at the end of so many processes is not tried again."""
 KILLS = f"This item is not tried again: {MOST_DEATHS} times it was under way when its process ended unexpectedly."
 OUR_FAULT = "Something failed on our side; nothing was charged. Send the item again."
+UNREADABLE = "What is kept of this job cannot be read. Send its items again."
 
 
 class Runner:
@@ -86,7 +87,9 @@ class Runner:
                     await self._look()
                 except Exception as error:
                     if not await self._outage.caused(error):
-                        raise
+                        log.exception("jobs_stumbled")
+                        await _first(LOOK_SECONDS, stop)
+                        continue
                     log.warning("jobs_wait_for_database", error=type(error).__name__)
                     await self._outage.over()
                 await _first(LOOK_SECONDS, self._news, stop)
@@ -144,16 +147,15 @@ class Runner:
     async def _take(self) -> None:
         accounts = [job.caller.account_id for job in self._jobs.values()]
         rows = await store.take(self._pool, self._instance, list(self._jobs), accounts, JOBS_OF_ACCOUNT, TAKEN_AT_ONCE)
-        taken = [msgspec.json.decode(row["caller"], type=Caller) for row in rows]
-        refused = await self._refused(taken)
+        taken = [_read(row) for row in rows]
+        refused = await self._refused(caller for caller, _, _ in taken)
         now = asyncio.get_running_loop().time()
-        for row, caller in zip(rows, taken, strict=True):
+        for row, (caller, options, unreadable) in zip(rows, taken, strict=True):
             kind = self._kinds.get(row["kind"])
-            error = refused.get(_asker(caller))
+            error = unreadable or refused.get(_asker(caller))
             if kind is None:
                 await service.finish(self._pool, caller, row["id"], f"This version has no jobs of kind {row['kind']}.")
                 continue
-            options = msgspec.json.decode(row["options"])
             job = Carried(row["id"], kind, caller, options, row["created_at"], now, error=error)
             job.leaving = error is not None or row["cancelled_by"] is not None
             self._jobs[job.id] = job
@@ -321,6 +323,7 @@ class Runner:
             await store.tell_of_progress(self._pool, list(ids))
 
     async def _settle(self, batch: list[tuple[Carried, Outcome]]) -> None:
+        tries = 0
         while True:
             try:
                 await store.settle(self._pool, [outcome for _, outcome in batch])
@@ -328,6 +331,11 @@ class Runner:
             except Exception as error:
                 if await self._outage.caused(error):
                     await self._outage.over()
+                    continue
+                tries += 1
+                if tries < TRIES and self._outage.may_pass(error):
+                    log.warning("jobs_unsettled", items=len(batch), error=type(error).__name__)
+                    await asyncio.sleep(RETRY_SECONDS * tries)
                     continue
                 if len(batch) > 1:
                     for one in batch:
@@ -356,6 +364,15 @@ class Runner:
             await store.give_back(self._pool, self._instance, list(self._jobs), 0)
         except Exception as error:
             log.warning("jobs_left_to_others", error=type(error).__name__)
+
+
+def _read(row: asyncpg.Record) -> tuple[Caller, Any, str | None]:
+    """Who began a job and its options; where they cannot be read others in their place, and that in words."""
+    try:
+        return msgspec.json.decode(row["caller"], type=Caller), msgspec.json.decode(row["options"]), None
+    except (msgspec.MsgspecError, RecursionError):
+        log.exception("job_unreadable", job=row["id"])
+        return Caller(row["account_id"], "operator", row["id"]), {}, UNREADABLE
 
 
 def _asker(caller: Caller) -> str:

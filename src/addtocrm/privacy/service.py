@@ -138,6 +138,8 @@ async def _settings_of(
     try:
         if row is not None:
             return _settings(bytes.fromhex(secrets.unseal(data_dir, row["sealed"], PURPOSE)))
+    except secrets.UnreadableError:
+        raise
     except secrets.SecretError:
         if not replace or await store.anybody(connection) or await store.any_token(connection):
             raise DatabaseError(LOST.format(file=data_dir / secrets.FILE)) from None

@@ -77,3 +77,25 @@ def test_earlier_charges_are_added_up(postgres: str) -> None:
 def test_a_migrated_database_is_seen_to_be_so(postgres: str) -> None:
     """Whatever the numbers of the files: else every command would begin with a migration."""
     assert with_pool(postgres, lambda pool: pool.fetchval("select version_num from alembic_version")) == _newest()
+
+
+def test_credits_granted_before_are_beside_the_plans(postgres: str) -> None:
+    url = empty_database(postgres, "earlier_grants")
+    migrate_to(url, "0030")
+    with_connection(
+        url,
+        lambda connection: connection.execute(
+            """insert into accounts (id, email, plan, available, period_credits, period_start, period_end)
+               values ('acc_1', 'a@example.com', 'free', 550, 550, now() - interval '2 days', now() + interval '1 day'),
+                      ('acc_2', 'b@example.com', 'free', 50, 50, now() - interval '2 days', now() + interval '1 day');
+               insert into audit (id, account_id, at, actor, action, detail, address)
+               select 'aud_' || n, 'acc_1', now() - n * interval '1 day', 'operator', action, detail, ''
+               from (values (1, 'operator.credits_granted', '{"before": 40, "after": 540, "reason": ""}'::json),
+                            (3, 'operator.credits_granted', '{"before": 0, "after": 70, "reason": ""}'),
+                            (0, 'operator.plan_set', '{"before": "pro", "after": "free", "reason": ""}'))
+                   as done (n, action, detail)"""
+        ),
+    )
+    migrate(url)
+    rows = with_connection(url, lambda connection: connection.fetch("select extra_credits from accounts order by id"))
+    assert [row["extra_credits"] for row in rows] == [500, 0]  # type: ignore[attr-defined]

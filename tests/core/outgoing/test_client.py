@@ -13,9 +13,14 @@ from calling import ACCOUNT, VENDOR, cut, run, saying
 from prometheus_client import REGISTRY
 from vendor_server import Talk, VendorServer
 
+from addtocrm.core.db.pool import open_pool
 from addtocrm.core.outgoing.client import Outgoing, retry_after
 from addtocrm.core.outgoing.failures import BadAnswer, NoAnswer, NotReached, Refused, ServerFailed, Throttled
+from addtocrm.core.outgoing.quotas import PostgresQuotas
 from addtocrm.core.outgoing.vendor import Account, Lesson, Quota, Vendor, Window
+from addtocrm.core.settings import Settings
+
+DAY = 86_400
 
 
 def test_an_answer_and_what_the_vendor_sees() -> None:
@@ -328,6 +333,27 @@ def test_retry_after_forms() -> None:
     assert retry_after({}) is None
     assert 50 < (retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=60))}) or 0) <= 60
     assert retry_after({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}) == 0
+    assert retry_after({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}) == DAY
+    assert retry_after({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1200"}) == DAY
+    assert retry_after({"retry-after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}) is None
+    assert retry_after({"retry-after": "1" * 5000}) is None
+
+
+@pytest.mark.parametrize("said", ["1764200000", "99999999999999999", "1e300", "Mon, 01 Jan 99999999999 00:00:00 GMT"])
+def test_a_429_that_says_what_cannot_be_is_believed_for_a_day_at_most(said: str, database_url: str) -> None:
+    async def test() -> None:
+        pool = await open_pool(database_url, size=2)
+        outgoing = Outgoing(Settings(allow_private_networks=True), PostgresQuotas(pool))
+        async with VendorServer(saying(429, b"{}", retry_after=said)) as server:
+            with pytest.raises(Throttled) as raised:
+                await outgoing.call(ACCOUNT, "GET", server.url, wait=0)
+            assert raised.value.seconds <= DAY
+        left = await pool.fetchval("select extract(epoch from paused_until - now())::float8 from quota_accounts")
+        assert 0 < left <= DAY, "all hosts wait for it"
+        await outgoing.close()
+        await pool.close()
+
+    asyncio.run(test())
 
 
 def test_one_account_takes_no_other_ones_connections() -> None:

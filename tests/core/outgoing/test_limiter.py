@@ -143,6 +143,21 @@ def test_a_pause_holds_for_all(place: Callable[[], AsyncIterator[Quotas]]) -> No
     run(place, test)
 
 
+@pytest.mark.parametrize("seconds", [1_764_200_000, 1e300])
+def test_a_pause_ends_after_a_day(place: Callable[[], AsyncIterator[Quotas]], seconds: float) -> None:
+    async def test(quotas: Quotas) -> None:
+        one, two = Limiter(quotas), Limiter(quotas)
+        await one.pause(ACCOUNT, seconds)
+        with pytest.raises(Throttled) as raised:
+            async with two.turn(ACCOUNT, Quota(), bulk=False, seconds=5):
+                pass
+        assert 86_000 < raised.value.seconds <= 86_400
+        await one.close()
+        await two.close()
+
+    run(place, test)
+
+
 def test_single_calls_come_before_bulk_also_of_another_process(place: Callable[[], AsyncIterator[Quotas]]) -> None:
     async def test(quotas: Quotas) -> None:
         bulk, single = Limiter(quotas), Limiter(quotas)

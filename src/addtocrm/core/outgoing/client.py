@@ -29,7 +29,7 @@ from addtocrm.core.outgoing.failures import (
     ServerFailed,
     Throttled,
 )
-from addtocrm.core.outgoing.limiter import Limiter
+from addtocrm.core.outgoing.limiter import LONGEST_PAUSE, Limiter
 from addtocrm.core.outgoing.network import CheckedNetwork, CheckedTransport, NotPublic
 from addtocrm.core.outgoing.quotas import Quotas
 from addtocrm.core.outgoing.vendor import Account, Quota, Vendor
@@ -312,17 +312,18 @@ OUTCOMES: dict[type[CallFailed], str] = {
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds of `Retry-After`, which is a number of them or a date (RFC 9110 §10.2.3); None for neither."""
+    """The seconds of `Retry-After`, which is a number of them or a date (RFC 9110 §10.2.3), LONGEST_PAUSE at most; None
+    for neither."""
     text = headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
     except ValueError:
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+            seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), LONGEST_PAUSE) if math.isfinite(seconds) else None
 
 
 def _said(vendor: Vendor, headers: Mapping[str, str], body: bytes) -> float | None:

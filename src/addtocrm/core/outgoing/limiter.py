@@ -22,6 +22,8 @@ log = structlog.get_logger()
 LOST = (*DATABASE_FAILURES, ValkeyError)
 AGAIN_SECONDS = 5.0
 """After so long shared counts that were lost are asked again."""
+LONGEST_PAUSE = 86_400.0
+"""A vendor that says more has made a mistake, such as a time in place of seconds; it is asked again then."""
 LONGEST_SLEEP = 1.0
 """A pause may end, or a quota be learnt, while the queue sleeps."""
 
@@ -66,7 +68,8 @@ class Limiter:
             self._later(self._end(account.name, waiter, at))
 
     async def pause(self, account: Account, seconds: float) -> None:
-        """Grants nothing to the account for `seconds`."""
+        """Grants nothing to the account for `seconds`, LONGEST_PAUSE at most."""
+        seconds = min(seconds, LONGEST_PAUSE)
         await self._own.pause(account.name, seconds)
         if self._counts_alone():
             return

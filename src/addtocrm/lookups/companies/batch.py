@@ -1,5 +1,6 @@
 """The job that looks companies up, one an item."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -27,9 +28,8 @@ class Services(Protocol):
 
 async def submit(pool: Pool, caller: Caller, items: Sequence[LookUpCompany | str]) -> Job:
     """A queued job with one item for each company; one that asks for none fails alone, with its error."""
-    return await jobs.submit(
-        pool, caller, service.LOOKUP.name, "enrich", [NewItem(item, _key(_asked(item))) for item in items]
-    )
+    new = await asyncio.to_thread(lambda: [NewItem(item, _key(_asked(item))) for item in items])
+    return await jobs.submit(pool, caller, service.LOOKUP.name, "enrich", new)
 
 
 def _asked(item: LookUpCompany | str) -> LookUpCompany:

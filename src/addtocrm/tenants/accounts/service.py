@@ -111,7 +111,7 @@ async def set_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LIN
 
 
 async def grant_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LINE) -> Account:
-    """Adds `credits` to what is left of this period; later months begin as before."""
+    """Adds `credits` to what is left of this period, beside what plans bring; later months begin as before."""
     found = await find(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         account = await store.lock(connection, found.id)
@@ -120,6 +120,7 @@ async def grant_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_L
         if credits < 1:
             raise invalid("credits", "must be a whole number from 1 on.")
         await store.adjust(connection, account, credits)
+        await store.add_extra(connection, account.id, credits)
         await audit.note_operator(connection, account.id, "operator.credits_granted", by, left, left + credits)
     return await find(pool, email)
 

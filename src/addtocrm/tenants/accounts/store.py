@@ -106,9 +106,10 @@ async def set_plan(connection: Connection, account_id: str, plan: Plan) -> None:
 
 
 async def missing_credits(connection: Connection, account_id: str) -> int:
-    """How much less this period has in all than the account's plan, where that decides."""
+    """How much less plans brought in this period than the account's plan does, where that decides."""
     return await connection.fetchval(
-        """select case when custom_credits is null then greatest(plan_credits(plan) - period_credits, 0) else 0 end
+        """select case when custom_credits is null
+                       then greatest(plan_credits(plan) - (period_credits - extra_credits), 0) else 0 end
            from accounts where id = $1""",
         account_id,
     )
@@ -134,6 +135,13 @@ async def adjust(connection: Connection, account: Account, amount: int) -> None:
         account.id,
         amount,
         account.period_start,
+    )
+
+
+async def add_extra(connection: Connection, account_id: str, credits: int) -> None:
+    """Notes that so many credits of this period are beside the plan's."""
+    await connection.execute(
+        "update accounts set extra_credits = extra_credits + $2 where id = $1", account_id, credits
     )
 
 
