@@ -26,7 +26,7 @@ from addtocrm.crm.contract import (
     Unavailable,
     Values,
 )
-from addtocrm.crm.credentials import active, calls_of, definition_of, failed
+from addtocrm.crm.credentials import active, calls_of, definition_of, failed, still_connected
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.surely import surely
 from addtocrm.privacy import service as suppressions
@@ -134,9 +134,10 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def reading(setup: Setup, account_id: str) -> AsyncIterator[Open]:
-    """The active CRM for reading. A connector's failure inside the block becomes an ApiError."""
-    row = await active(setup.pool, account_id)
+async def reading(setup: Setup, account_id: str, connection: str | None = None) -> AsyncIterator[Open]:
+    """The active CRM for reading, or that of this `connection`, which may have been active before. A connector's
+    failure inside the block becomes an ApiError."""
+    row = await (active(setup.pool, account_id) if connection is None else still_connected(setup.pool, connection))
     try:
         calls = await calls_of(setup, row)
         access = _access(setup, row, calls, setup.pool)
