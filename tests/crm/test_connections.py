@@ -59,6 +59,33 @@ def test_a_crm_that_was_connected_before_is_switched_to_again(world: World) -> N
     world.run(work)
 
 
+def test_an_export_is_of_the_crm_that_it_began_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "EXPORT_PAGE", 2)
+
+    async def names(world: World, first: str, then: str) -> list[str | None]:
+        await connections.switch(world.pool, world.caller.account_id, first)
+        found: list[str | None] = []
+        async for page in service.all_contacts(world.crm, world.caller.account_id):
+            found += [one.full_name for one in page]
+            await connections.switch(world.pool, world.caller.account_id, then)
+        return found
+
+    async def work(world: World) -> None:
+        for number in range(5):
+            await world.write({"full_name": f"There {number}"})
+        await connections.connect(world.crm, world.caller.account_id, "builtin")
+        for number in range(5):
+            await world.write({"full_name": f"Own {number}"})
+        assert sorted(map(str, await names(world, "memory", "builtin"))) == [f"There {number}" for number in range(5)]
+        assert sorted(map(str, await names(world, "builtin", "memory"))) == [f"Own {number}" for number in range(5)]
+        pages = service.all_contacts(world.crm, world.caller.account_id)
+        assert len(await anext(pages)) == 2
+        await connections.disconnect(world.crm, world.caller.account_id)
+        assert (await refused(anext(pages))).type == "crm_not_connected"
+
+    world.run(work)
+
+
 def test_of_two_accounts_at_one_crm_one_is_named(world: World) -> None:
     async def work(world: World) -> None:
         account_id = world.caller.account_id

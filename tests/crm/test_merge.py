@@ -49,6 +49,9 @@ async def nothing() -> None: ...
 def opened(store: Store) -> OpenForWriting:
     async def hold(numbers: Any) -> None: ...
 
+    async def forgotten(people: Any) -> list[int]:
+        return []
+
     return OpenForWriting(
         id="ccn_1",
         account="1",
@@ -62,6 +65,7 @@ def opened(store: Store) -> OpenForWriting:
         hold=hold,
         briefly=lambda _: nullcontext(),
         check=lambda: None,
+        forgotten=forgotten,
         flush=nothing,
         pool=None,
     )

@@ -14,10 +14,11 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
-from addtocrm.crm import connections, contacts, opening, registry, service, setup
+from addtocrm.crm import connections, contacts, opening, registry, service, setup, values
 from addtocrm.crm.contract import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.model import CompanyWrite, ContactWrite, NoteWrite, WriteResult
 from addtocrm.events import service as events
+from addtocrm.privacy import service as privacy
 from addtocrm.tenants.accounts import service as accounts
 
 JANE = {"linkedin_url": "https://www.linkedin.com/in/jane", "full_name": "Jane Doe", "company_name": "Acme"}
@@ -193,6 +194,34 @@ def test_the_same_person_at_once_is_one_contact_in_any_crm(world: World) -> None
         assert (await world.events()).count("crm.contact.created") == 1
 
     world.run(work)
+
+
+def test_who_is_forgotten_while_a_batch_waits_is_not_written(world: World) -> None:
+    """The batch was begun before, and waits for another who writes the same person into the built-in CRM."""
+    bob = {**JANE, "linkedin_url": "https://www.linkedin.com/in/bob", "full_name": "Bob Roe"}
+    asked = [msgspec.convert({"person": one}, ContactWrite) for one in (bob, JANE)]
+    waits = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+
+    async def work(world: World) -> None:
+        account_id = world.caller.account_id
+        await connections.connect(world.crm, account_id, "builtin")
+        async with opening.writing(world.crm, account_id, opening.Expected()) as other:
+            await other.hold(other.locks("contact", values.of_person(asked[1].person)))
+            batch = asyncio.create_task(
+                contacts.upsert_many(
+                    world.crm, account_id, opening.Expected(), [contacts.Asked(world.caller, one) for one in asked]
+                )
+            )
+            while not await world.pool.fetchval(waits):
+                await asyncio.sleep(0.01)
+            await privacy.forget(world.pool, JANE["linkedin_url"])
+        written, refusal = await batch
+        assert written.action == "created"
+        assert isinstance(refusal, ApiError) and "asked to be forgotten" in refusal.message
+        rows = await world.pool.fetch("select full_name from crm_contacts")
+        assert [row["full_name"] for row in rows] == ["Bob Roe"]
+
+    world.run(work, token=None)
 
 
 def test_what_the_crm_has_no_place_for_is_left_out(world: World) -> None:

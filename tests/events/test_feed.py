@@ -1,6 +1,7 @@
 """What the feed costs, and that it loses nothing."""
 
 import asyncio
+import random
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from harness import Account, Server, until
 
 from addtocrm.events import service, store
+from addtocrm.privacy import store as privacy
 
 WRITE = """insert into events_outbox (id, account_id, type, actor, data)
            select 'evt_' || $2 || lpad(n::text, 6, '0'), $1, $3, 'operator', '{}' from generate_series(1, $4) n"""
@@ -106,6 +108,82 @@ def test_a_late_commit_is_published_once_whatever_came_between(database_url: str
         assert await pool.fetchval("select count(*) from events") == published + 12
         assert await pool.fetchval("select count(*) from events_outbox") == 0
         await pool.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("types", [[], ["list.created", "list.deleted"]])
+def test_nothing_is_missed_where_others_hold_the_feed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, types: list[str]
+) -> None:
+    """Readers who do not wait for it, writers whose transactions end in another order, and one who holds the clock."""
+    monkeypatch.setattr(service, "PAUSES", (0.0,))
+    total = 200
+
+    async def run() -> None:
+        pool = await asyncpg.create_pool(database_url, min_size=1, max_size=12)
+        rng = random.Random(5)
+        skipped = 0
+
+        async def write(number: int) -> None:
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute(WRITE, "acc_a", f"{number:04}", "list.created", 1)
+                await asyncio.sleep(rng.uniform(0, 0.02))
+
+        async def hold() -> None:
+            while True:
+                async with pool.acquire() as connection, connection.transaction():
+                    await privacy.hold_feed(connection)
+                    await asyncio.sleep(rng.uniform(0, 0.05))
+                await asyncio.sleep(rng.uniform(0, 0.01))
+
+        async def read() -> list[str]:
+            nonlocal skipped
+            seen: list[str] = []
+            cursor = None
+            while len(seen) < total:
+                skipped += await store.publish(pool) is None
+                limit = rng.randint(1, 7)
+                page = await service.page(pool, "acc_a", cursor=cursor, types=types, limit=limit)
+                seen += [event.id for event in page.data]
+                cursor = page.next_cursor
+            return seen
+
+        holder = asyncio.create_task(hold())
+        async with asyncio.timeout(120):
+            *_, first, second = await asyncio.gather(*(write(number) for number in range(total)), read(), read())
+        holder.cancel()
+        await asyncio.gather(holder, return_exceptions=True)
+        rows = await pool.fetch("select id from events order by inserted, id")
+        assert first == second == [row["id"] for row in rows]
+        assert len(set(first)) == total
+        assert skipped
+        await pool.close()
+
+    asyncio.run(run())
+
+
+def test_who_holds_the_feed_keeps_nobody_waiting(server: Server) -> None:
+    """More poll it than there are connections; each has what is in the feed, and the rest later."""
+    account = server.account()
+    start = events(account)
+
+    async def run() -> None:
+        holder = await asyncpg.connect(server.database_url)
+        async with server.async_client(account.token) as client:
+            async with holder.transaction():
+                await privacy.hold_feed(holder)
+                await asyncio.to_thread(server.query, WRITE, account.id, "held", "list.created", 1)
+                params = {"cursor": start["next_cursor"]}
+                polls = await asyncio.gather(*(client.get("/v1/events", params=params) for _ in range(40)))
+                assert {poll.status_code for poll in polls} == {200}
+                pages = [poll.json() for poll in polls]
+                assert [page["data"] for page in pages] == [[]] * 40
+                assert (await client.get("/v1/usage")).status_code == 200
+            params = {"cursor": pages[0]["next_cursor"]}
+            after = (await client.get("/v1/events", params=params)).json()["data"]
+            assert [event["id"] for event in after] == ["evt_held000001"]
+        await holder.close()
 
     asyncio.run(run())
 

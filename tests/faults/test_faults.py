@@ -218,6 +218,29 @@ def restart(data_dir: Path, mode: str) -> None:
     attach(data_dir).detach()
 
 
+def test_a_server_that_waits_for_its_database_is_not_ready(server: Server) -> None:
+    """All connections of the pool wait in the database; whoever asks whether it is ready gets none."""
+    account = server.account()
+    waiting = """select count(*)::int as n from pg_stat_activity
+                 where datname = current_database() and wait_event_type = 'Lock' and query like '%usage%'"""
+
+    async def run() -> None:
+        holder = await asyncpg.connect(server.database_url)
+        async with server.async_client(account.token) as client:
+            async with holder.transaction():
+                await holder.execute("lock table usage in access exclusive mode")
+                asked = [asyncio.create_task(client.get("/v1/usage")) for _ in range(40)]
+                while (await asyncio.to_thread(server.query, waiting))[0]["n"] < 20:
+                    await asyncio.sleep(0.05)
+                ready = await client.get("/readyz")
+                assert (ready.status_code, ready.json()["status"]) == (503, "the database does not answer")
+            assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+            assert (await client.get("/readyz")).status_code == 200
+        await holder.close()
+
+    asyncio.run(run())
+
+
 def test_a_slow_transaction_is_not_jumped_over(server: Server) -> None:
     """The first event is written earlier and committed later, with a poller between."""
     account = server.account()

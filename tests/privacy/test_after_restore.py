@@ -121,3 +121,23 @@ def test_an_upgrade_sweeps_and_keeps_former_forms(
     world.forget("b@strasse-old.example")
     list_id = world.new_list({"email": "b@straße-old.example"})
     assert len(world.members(list_id)) == 1
+
+
+def test_answers_stored_before_an_upgrade_are_found(
+    new_server: Callable[..., Server], new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = new_database()
+    execute(url, "drop schema public cascade; create schema public")
+    migrate_to(url, "0030")
+    rita, other = json.dumps({"data": {"linkedin_url": URL}}), json.dumps({"data": {"email": "o@other.example.com"}})
+    execute(
+        url,
+        f"""insert into idempotency (owner, key, fingerprint, status, body, outcome) values
+                ('key_1', 'answer', '', 200, '{rita}', null), ('key_1', 'outcome', '', null, null, '{rita}'),
+                ('key_1', 'other', '', 200, '{other}', null), ('key_1', 'text', '', 200, '\\xff', null),
+                ('key_1', 'begun', '', null, null, null)""",
+    )
+    world = World(new_server(url), tmp_path)
+    world.forget(URL)
+    kept = world.server.query("select key from idempotency order by key")
+    assert [row["key"] for row in kept] == ["begun", "other", "text"]

@@ -108,6 +108,29 @@ def test_a_look_up_under_way_does_not_bring_the_person_back(account: Account) ->
     until(lambda: account.usage()["credits"]["remaining"] == books[0]["left"])
 
 
+def test_forgetting_looks_at_the_stored_answers_of_the_person_only(account: Account) -> None:
+    """While it looks, the feed is held: what others stored in a day must not be gone through."""
+    server = account.server
+    server.add_people("answered-example")
+    body = {"linkedin_url": "https://www.linkedin.com/in/answered-example"}
+    for key in ("first", "again"):
+        sent = account.client.post("/v1/people/enrich", json=body, headers={"idempotency-key": key})
+        assert sent.status_code == 200
+    server.query(
+        """insert into idempotency (owner, key, fingerprint, status, content_type, body)
+           select 'key_other', n, '', 200, 'application/json', '{"data": {"email": "x@other.example.com"}}'
+           from generate_series(1, 20000) n"""
+    )
+    server.query("analyze idempotency")
+    looked_at = "select seq_tup_read + idx_tup_fetch as n from pg_stat_user_tables where relname = 'idempotency'"
+    before = server.query(looked_at)[0]["n"]
+    done: Any = cli("people", "forget", "linkedin.com/in/answered-example", environment=server.environment)
+    assert done["removed"]["idempotency"] == 2
+    assert server.query(looked_at)[0]["n"] - before < 100
+    assert server.query("select from idempotency where owner = $1", account.key_id) == []
+    assert server.query("select count(*)::int from idempotency where owner = 'key_other'") == [(20000,)]
+
+
 @pytest.mark.parametrize("identifier", ["", "Jane Doe", "https://www.linkedin.com/company/acme", "@x"])
 def test_only_a_url_or_an_address_can_be_forgotten(server: Server, identifier: str) -> None:
     with pytest.raises(AssertionError, match="identifier"):

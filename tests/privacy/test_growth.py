@@ -40,6 +40,8 @@ select 'acc', now() + n * interval '1 microsecond', 'evt_' || n, 'person.enriche
        array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
 insert into job_items (job_id, position, input, subjects)
 select 'job_7', n, '{{}}', array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
+insert into idempotency (owner, key, fingerprint, status, body, subjects)
+select 'key_1', 'k' || n, '', 200, '{{}}', array[sha256(('p' || n)::bytea)] from generate_series(1, {rows}) n;
 """
 KEYS = {
     "people": ["per_7"],
@@ -66,6 +68,7 @@ def test_no_statement_scans_a_table_that_grows(new_database: Callable[[], str]) 
         statements: dict[str, tuple[str, tuple[Any, ...]]] = {
             **{f"find {p}": (s, store.arguments(p, told)) for p, s in store.SPOKEN_OF.items() if p != "events_outbox"},
             **{f"clear {place}": (store.PLACES[place], (keys,)) for place, keys in KEYS.items()},
+            "drop answers": (store.DROP_ANSWERS, ([b"x" * 32],)),
             "mentions": (store.MENTIONS, ([b"x" * 32],)),
         }
         found: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ from addtocrm.crm.piece import Piece
 from addtocrm.crm.service import with_owner
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.telling import tell
-from addtocrm.privacy.service import first_suppressed, subjects
+from addtocrm.privacy.service import subjects
 
 TO_BE_MADE = "(new)"
 
@@ -79,11 +79,11 @@ async def upsert_many(setup: Setup, account_id: str, expected: Expected, asked: 
             entries[place] = _entry(one.caller, one.write)
         except ApiError as error:
             outcomes[place] = error
-    await _refuse_forgotten(setup, entries, outcomes)
     if not entries:
         return outcomes
     async with writing(setup, account_id, expected, "person", bulk=True) as crm:
         await _hold(crm, [entry for entry in entries.values() if not entry.write.dry_run])
+        await _refuse_forgotten(crm, entries, outcomes)
         for group in matching.rounds(list(entries.values()), _known_by):
             for dry_run in (False, True):
                 if some := [entry for entry in group if entry.write.dry_run == dry_run]:
@@ -100,16 +100,12 @@ def _told(lost: Failure | ApiError) -> ApiError:
     return lost if isinstance(lost, ApiError) else credentials.told(lost, "person")
 
 
-async def _refuse_forgotten(setup: Setup, entries: dict[int, _Entry], outcomes: list[Any]) -> None:
+async def _refuse_forgotten(crm: OpenForWriting, entries: dict[int, _Entry], outcomes: list[Any]) -> None:
     """Takes out those who asked to be forgotten."""
-    async with setup.pool.acquire() as db, db.transaction():
-        while entries:
-            places = list(entries)
-            found = await first_suppressed(db, [entries[place].about for place in places])
-            if found is None:
-                return
-            outcomes[places[found]] = invalid("person", "asked to be forgotten; nothing was written.")
-            del entries[places[found]]
+    places = list(entries)
+    for found in await crm.forgotten([entry.about for entry in entries.values()]):
+        outcomes[places[found]] = invalid("person", "asked to be forgotten; nothing was written.")
+        del entries[places[found]]
 
 
 def _known_by(entry: _Entry) -> list[bytes]:

@@ -24,6 +24,7 @@ from addtocrm.events import service as events
 log = structlog.get_logger()
 
 NOT_CONNECTED = "No CRM is connected; connect one in the dashboard or with `addtocrm crm connect`."
+ENDED = "The CRM was disconnected meanwhile; start over."
 CLOSED = (
     "This server cannot open the stored access to the CRM; its operator finds the reason in its log and by `addtocrm "
     "doctor`. Nothing was written."
@@ -36,6 +37,14 @@ async def active(db: Database | Pool, account_id: str, lock: str = "") -> asyncp
     row = await store.active(db, account_id, lock)
     if row is None:
         raise ApiError("crm_not_connected", NOT_CONNECTED)
+    return row
+
+
+async def still_connected(db: Database | Pool, id: str) -> asyncpg.Record:
+    """A connection, active or not. Raises ApiError `crm_not_connected` where it was disconnected."""
+    row = await store.connection(db, id)
+    if row is None:
+        raise ApiError("crm_not_connected", ENDED)
     return row
 
 

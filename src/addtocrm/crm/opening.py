@@ -26,7 +26,7 @@ from addtocrm.crm.contract import (
     Unavailable,
     Values,
 )
-from addtocrm.crm.credentials import active, calls_of, definition_of, failed
+from addtocrm.crm.credentials import active, calls_of, definition_of, failed, still_connected
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.surely import surely
 from addtocrm.privacy import service as suppressions
@@ -103,16 +103,19 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     it, also where a later step fails. `hold(numbers)` keeps what identifies a record (see `locks`) for this
     work alone, `briefly(numbers)` for a part of it, and both raise Unavailable where others keep it too long; `check()`
     raises it where it may be theirs by now. To be held: people all at once, then companies all at once.
-    `flush()` tells what is to be told so far at once, where there is no transaction. `pool` has the links, None for the
-    built-in CRM, which needs none; `recent` are those of this work by what they are known by. For `unsettled_seconds`
-    after an attempt the CRM may be at it (the request goes out within 60 s, `Outgoing.call`; the rest is for the CRM's
-    own work, which no documentation bounds), or its search not know of what it made.
+    `forgotten(people)` gives the places of those (each by their subjects) who asked to be forgotten; into the built-in
+    CRM's transaction nobody comes who does so later. `flush()` tells what is to be told so far at once, where there is
+    no transaction. `pool` has the links, None for the built-in CRM, which needs none; `recent` are those of this work
+    by what they are known by. For `unsettled_seconds` after an attempt the CRM may be at it (the request goes out
+    within 60 s, `Outgoing.call`; the rest is for the CRM's own work, which no documentation bounds), or its search not
+    know of what it made.
     """
 
     told: list[Told]
     hold: Callable[[Sequence[int]], Awaitable[None]]
     briefly: Callable[[Sequence[int]], AbstractAsyncContextManager[None]]
     check: Callable[[], None]
+    forgotten: Callable[[Sequence[Sequence[bytes]]], Awaitable[list[int]]]
     flush: Callable[[], Awaitable[None]]
     pool: Pool | None
     unsettled_seconds: float = 0.0
@@ -131,9 +134,10 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def reading(setup: Setup, account_id: str) -> AsyncIterator[Open]:
-    """The active CRM for reading. A connector's failure inside the block becomes an ApiError."""
-    row = await active(setup.pool, account_id)
+async def reading(setup: Setup, account_id: str, connection: str | None = None) -> AsyncIterator[Open]:
+    """The active CRM for reading, or that of this `connection`, which may have been active before. A connector's
+    failure inside the block becomes an ApiError."""
+    row = await (active(setup.pool, account_id) if connection is None else still_connected(setup.pool, connection))
     try:
         calls = await calls_of(setup, row)
         access = _access(setup, row, calls, setup.pool)
@@ -176,6 +180,7 @@ async def writing(
                     hold=partial(_lock, db),
                     briefly=partial(_locked, db),
                     check=lambda: None,
+                    forgotten=partial(suppressions.all_suppressed, db),
                     flush=_nothing,
                     pool=None,
                 )
@@ -191,6 +196,7 @@ async def writing(
                     hold=kept.hold,
                     briefly=kept.briefly,
                     check=kept.check,
+                    forgotten=partial(suppressions.all_suppressed, setup.pool),
                     flush=partial(_flush, setup.pool, told),
                     pool=setup.pool,
                     unsettled_seconds=setup.settings.crm_settle_seconds + definition_of(row).search_lag,

@@ -132,10 +132,12 @@ def _after(crm: Open, cursor: str) -> str:
 
 
 async def all_contacts(setup: Setup, account_id: str) -> AsyncIterator[list[Contact]]:
-    """Every contact of the active CRM, page by page; the first page may be empty. Raises ApiError."""
-    after = None
+    """Every contact of the CRM that is active at the first page, page by page, also where another becomes active
+    meanwhile; the first page may be empty. Raises ApiError, also where the CRM is disconnected meanwhile."""
+    connection = after = None
     while True:
-        async with reading(setup, account_id) as crm:
+        async with reading(setup, account_id, connection) as crm:
+            connection = crm.id
             page = await _page_of_contacts(crm, after, EXPORT_PAGE)
         yield page
         if len(page) < EXPORT_PAGE:

@@ -26,6 +26,8 @@ END = datetime.max.replace(tzinfo=UTC)
 LAST_ID = "~"
 """After every id, so that a cursor may stand behind all events of a time."""
 PUBLISH_SECONDS = 0.5
+PAUSES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+"""Before each try of a reader to publish, while another holds the feed: mostly who publishes, for milliseconds."""
 ANEW_SECONDS = 3600.0
 """After so long, what was published before is not relied on once: the database may have been restored meanwhile."""
 DELETE_SECONDS = 3600.0
@@ -80,13 +82,22 @@ async def page(
     if unknown:
         raise invalid("type", f"{unknown[0]} is not an event type; there are {', '.join(EVENT_TYPES)}.")
     after = (since or BEGINNING, "") if cursor is None else _place(cursor)
-    await store.publish(pool)
+    await _publish(pool)
     rows, complete_until = await store.page(pool, account_id, after, sorted(wanted), limit)
     if rows:
         after = (rows[-1]["inserted"], rows[-1]["id"])
     if wanted and len(rows) < limit:
         after = max(after, (complete_until, LAST_ID))
     return EventPage([_event(row) for row in rows], cursors.encode(after))
+
+
+async def _publish(pool: Pool) -> None:
+    """Publishes for a reader, who finds in the feed what was committed before. Where another holds the feed for long
+    the reader has what is in it, and what comes later stands behind that; no connection is kept meanwhile."""
+    for pause in PAUSES:
+        await asyncio.sleep(pause)
+        if await store.publish(pool) is not None:
+            return
 
 
 async def latest(
@@ -113,7 +124,7 @@ async def browse(
         raise invalid("type", f"{type} is not an event type; there are {', '.join(EVENT_TYPES)}.")
     later = after is not None
     cursor = after or before
-    await store.publish(pool)
+    await _publish(pool)
     looked_at = LOOKED_AT if actor else limit + 1
     place = _place(cursor) if cursor else (END, "")
     rows = await store.beside(pool, account_id, place, type, actor, looked_at, limit + 1, later=later)
@@ -135,7 +146,7 @@ def _cursor(inserted: datetime, id: str) -> str:
 
 async def of_request(pool: Pool, account_id: str, request_id: str, limit: int) -> list[Event]:
     """The first events that a request led to, also by the job that it began."""
-    await store.publish(pool)
+    await _publish(pool)
     return [_event(row) for row in await store.of_request(pool, account_id, request_id, limit)]
 
 
@@ -171,8 +182,8 @@ async def keep_publishing(pool: Pool) -> None:
     async def publish() -> None:
         nonlocal begun_anew
         anew = loop.time() - begun_anew >= ANEW_SECONDS
-        await store.publish(pool, anew=anew)
-        if anew:
+        published = await store.publish(pool, anew=anew)
+        if anew and published is not None:
             begun_anew = loop.time()
 
     await repeat("publish_events", PUBLISH_SECONDS, publish)

@@ -20,8 +20,8 @@ async def append(
     )
 
 
-async def publish(pool: Pool, *, anew: bool = False) -> int:
-    """Moves what is committed in the outbox to the feed; gives how many.
+async def publish(pool: Pool, *, anew: bool = False) -> int | None:
+    """Moves what is committed in the outbox to the feed; gives how many, None at once where another holds the feed.
 
     The clock's row is locked until the move is committed and never gives the same time twice, so a row that
     becomes visible late gets a later `inserted`, and who has seen one time has seen all before it. With `anew`,

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -29,8 +29,6 @@ from addtocrm.mail.knowledge import is_role
 from addtocrm.privacy import store
 
 log = structlog.get_logger()
-
-K = TypeVar("K")
 
 PURPOSE = "suppression list"
 LOST = (
@@ -165,14 +163,10 @@ async def _sweep(connection: Connection) -> int:
         else:
             keys = await store.rows_of_suppressed(connection, place)
         removed += await store.clear(connection, place, keys)
-    answers: dict[tuple[str, str], list[Individual]] = {}
-    async for key, people in _answers(connection):
-        answers.setdefault(key, []).extend(people)
-    told = await _of_suppressed(connection, answers)
-    return removed + await store.drop_links(connection) + await store.drop_answers(connection, told)
+    return removed + await store.drop_links(connection) + await store.drop_answers(connection)
 
 
-async def _of_suppressed(connection: Connection, rows: Mapping[K, Iterable[Individual]]) -> list[K]:
+async def _of_suppressed(connection: Connection, rows: Mapping[str, Iterable[Individual]]) -> list[str]:
     """The keys of those of `rows` that speak of somebody on the list."""
     about = {key: digests(people) for key, people in rows.items()}
     found = await store.suppressed(connection, list({digest for one in about.values() for digest in one}))
@@ -220,7 +214,7 @@ async def forget(pool: Pool, identifier: str, *, shared_too: bool = False) -> Fo
                 await store.add(connection, again.digests)
             removed = {place: await store.clear(connection, place, keys) for place, keys in again.rows.items()}
             removed["crm_links"] = await store.drop_links(connection, again.digests)
-            removed["idempotency"] = await _clear_answers(connection, again)
+            removed["idempotency"] = await store.drop_answers(connection, again.digests)
             mentions = [Mention(**row) for row in await store.mentions(connection, again.digests)]
     shown = sorted(one.removeprefix("email:") for one in again.shared)
     return Forgotten(len(again.known), removed, mentions, shown)
@@ -328,21 +322,6 @@ def _differ_in_name(one: tuple[str | None, str], other: tuple[str | None, str], 
         if role
         else not (same_name(name, other_name) or name_words(name)[0] == name_words(other_name)[0])
     )
-
-
-async def _clear_answers(connection: Connection, search: _Search) -> int:
-    """Drops the stored answers of a day's requests with an Idempotency-Key that speak of the person."""
-    told = [key async for key, people in _answers(connection) if any(search.is_theirs(one) for one in people)]
-    return await store.drop_answers(connection, told)
-
-
-async def _answers(connection: Connection) -> AsyncIterator[tuple[tuple[str, str], list[Individual]]]:
-    """(owner, key) of every stored answer that can be read, and who is in it."""
-    async for owner, key, body in store.answers(connection):
-        try:
-            yield (owner, key), list(spoken_of(msgspec.json.decode(body)))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
 
 
 def mentions(*texts: Any) -> list[bytes]:

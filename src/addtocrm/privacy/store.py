@@ -60,6 +60,12 @@ PLACES: Mapping[str, str] = {
 }
 """What is done with the rows of a person in each place; $1 are their keys."""
 
+SUPPRESSED = """exists (
+    select from unnest(subjects) as digest where suppression_hash(digest) in (select hash from suppressions))"""
+
+DROP_ANSWERS = "delete from idempotency where subjects && $1"
+DROP_ANSWERS_OF_SUPPRESSED = f"delete from idempotency where {SUPPRESSED}"
+
 MENTIONS = """
     select n.account_id, 'crm_notes' as place, n.id from crm_notes n where mentions && $1
     union all select account_id, 'crm_tasks', id from crm_tasks where mentions && $1
@@ -160,9 +166,7 @@ async def add(connection: Connection, digests: Sequence[bytes]) -> None:
 async def rows_of_suppressed(connection: Connection, place: str) -> list[str]:
     """The keys of the rows of a place with `subjects` that speak of somebody on the list. Reads all of the place."""
     rows = await connection.fetch(
-        f"""select key from ({ROWS[place]} where exists (
-                select from unnest(subjects) as digest where suppression_hash(digest) in (select hash from suppressions)
-            )) as found (key, account_id, documents)"""
+        f"select key from ({ROWS[place]} where {SUPPRESSED}) as found (key, account_id, documents)"
     )
     return [row["key"] for row in rows]
 
@@ -202,17 +206,15 @@ async def clear(connection: Connection, place: str, keys: Iterable[str]) -> int:
     return int(done.rpartition(" ")[2])
 
 
-async def answers(connection: Connection) -> AsyncIterator[tuple[str, str, bytes]]:
-    """(owner, key, JSON) of each answer that is kept for repeats, or of what the request did: those of a day."""
-    async for row in connection.cursor("select owner, key, body, outcome from idempotency"):
-        for text in (row["body"], row["outcome"] and row["outcome"].encode()):
-            if text:
-                yield row["owner"], row["key"], text
-
-
-async def drop_answers(connection: Connection, keys: Sequence[tuple[str, str]]) -> int:
-    await connection.executemany("delete from idempotency where (owner, key) = ($1, $2)", keys)
-    return len(keys)
+async def drop_answers(connection: Connection, digests: Sequence[bytes] | None = None) -> int:
+    """Drops the answers kept for repeats that speak of people with these `digests`, else of all who are on the list,
+    for which it reads all; gives how many."""
+    done = await connection.execute(
+        DROP_ANSWERS if digests is not None else DROP_ANSWERS_OF_SUPPRESSED,
+        *([list(digests)] if digests is not None else []),
+        timeout=SECONDS,
+    )
+    return int(done.rpartition(" ")[2])
 
 
 async def drop_links(connection: Connection, digests: Sequence[bytes] | None = None) -> int:

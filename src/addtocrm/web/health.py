@@ -1,5 +1,6 @@
 """GET /healthz, /readyz, /metrics."""
 
+import asyncio
 import os
 
 from litestar import Response, get
@@ -12,6 +13,9 @@ from addtocrm.core.db.pool import DATABASE_FAILURES, Pool
 from addtocrm.web.endpoint import json
 from addtocrm.web.record import Recorder
 
+ANSWER_SECONDS = 2.0
+"""For a connection of the pool and the database's answer."""
+
 
 @get("/healthz", sync_to_thread=False)
 def healthz() -> Response[bytes]:
@@ -22,7 +26,8 @@ def healthz() -> Response[bytes]:
 async def readyz(pool: Pool, listener: Listener) -> Response[bytes]:
     """200 when the database answers and notices arrive, else 503."""
     try:
-        await pool.fetchval("select 1", timeout=2)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await pool.fetchval("select 1")
     except DATABASE_FAILURES:
         return json({"status": "the database does not answer"}, 503)
     if not listener.connected:

@@ -12,6 +12,7 @@ from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency import store
 from addtocrm.core.idempotency.model import Once, Stored
+from addtocrm.core.individuals import digests, spoken_of
 
 log = structlog.get_logger()
 
@@ -47,8 +48,18 @@ async def keep(connection: Connection, once: Once | None, outcome: Any) -> None:
     gave; the next try then knows how far the first one came. Raises ApiError, for the transaction to be rolled back,
     where another process took the request over.
     """
-    if once and not await store.keep(connection, once, msgspec.json.encode(outcome).decode()):
-        raise ApiError("internal_error", "Another process is at this request; try again.")
+    if once:
+        told = msgspec.json.encode(outcome)
+        if not await store.keep(connection, once, told.decode(), subjects(told)):
+            raise ApiError("internal_error", "Another process is at this request; try again.")
+
+
+def subjects(told: bytes) -> list[bytes] | None:
+    """Whom a stored answer or outcome speaks of, as the column has it; None for nobody and for what is no JSON."""
+    try:
+        return digests(spoken_of(msgspec.json.decode(told))) or None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 class Idempotency:
@@ -101,7 +112,7 @@ class Idempotency:
         """Keeps a final answer (success, not found); any other frees the key where it had no effect."""
         try:
             if answer.status < 300 or answer.status == 404:
-                await store.finish(self._pool, once, answer)
+                await store.finish(self._pool, once, answer, subjects(answer.body))
             else:
                 await store.free(self._pool, once)
         except BaseException:

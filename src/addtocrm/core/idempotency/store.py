@@ -1,5 +1,7 @@
 """The SQL of Idempotency-Keys."""
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from addtocrm.core.db.pool import Connection, Pool
@@ -15,6 +17,7 @@ async def claim(pool: Pool, owner: str, key: str, fingerprint: bytes, instance: 
             on conflict (owner, key) do update
             set fingerprint = excluded.fingerprint, instance = excluded.instance, status = null, body = null,
                 outcome = case when i.created_at < now() - interval '{KEEP}' then null else i.outcome end,
+                subjects = case when i.created_at < now() - interval '{KEEP}' then null else i.subjects end,
                 created_at = now()
             where i.created_at < now() - interval '{KEEP}'
                or (i.status is null and i.fingerprint = excluded.fingerprint
@@ -34,23 +37,25 @@ async def get(pool: Pool, owner: str, key: str) -> asyncpg.Record | None:
     )
 
 
-async def keep(connection: Connection, once: Once, outcome: str) -> bool:
-    """Notes what the request did; False where it was taken over by another process."""
+async def keep(connection: Connection, once: Once, outcome: str, subjects: Sequence[bytes] | None) -> bool:
+    """Notes what the request did, and whom it speaks of; False where it was taken over by another process."""
     done = await connection.execute(
-        """update idempotency set outcome = $4
+        """update idempotency set outcome = $4, subjects = $5
            where (owner, key, instance) = ($1, $2, $3) and status is null""",
         once.owner,
         once.key,
         once.instance,
         outcome,
+        subjects,
     )
     return done == "UPDATE 1"
 
 
-async def finish(pool: Pool, once: Once, answer: Stored) -> None:
-    """Stores the answer in place of the outcome."""
+async def finish(pool: Pool, once: Once, answer: Stored, subjects: Sequence[bytes] | None) -> None:
+    """Stores the answer, and whom it speaks of, in place of the outcome."""
     await pool.execute(
-        """update idempotency set status = $4, content_type = $5, body = $6, outcome = null, instance = null
+        """update idempotency set status = $4, content_type = $5, body = $6, outcome = null, instance = null,
+               subjects = $7
            where (owner, key, instance) = ($1, $2, $3)""",
         once.owner,
         once.key,
@@ -58,6 +63,7 @@ async def finish(pool: Pool, once: Once, answer: Stored) -> None:
         answer.status,
         answer.content_type,
         answer.body,
+        subjects,
     )
 
 
