@@ -11,7 +11,7 @@ from sqlalchemy import text
 from addtocrm.core.individuals import Individual, digests, spoken_of
 
 revision = "0032"
-down_revision = "0030"
+down_revision = "0031"
 
 COLUMN = """
 alter table idempotency add column subjects bytea[];
