@@ -52,6 +52,23 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     assert job.headers["location"].startswith("/dashboard/jobs/job_")
 
 
+def test_people_go_on_the_list_that_was_just_made(server: Server) -> None:
+    account = server.account()
+    visitor = member(server, account.id, "member")
+    server.query(
+        """insert into lists (id, account_id, name)
+           select new_id('lst'), $1, 'List ' || number from generate_series(1, 100) number returning id""",
+        account.id,
+    )
+    made = visitor.post("/lists", name="Just made").headers["location"].partition("?")[0].rpartition("/")[2]
+    slug = f"newest-{server.port}-example"
+    server.add_people(slug)
+    found = visitor.post("/enrich", lines=f"https://www.linkedin.com/in/{slug}").headers["location"]
+    page = visitor.get(found.removeprefix("/dashboard")).text
+    choices = re.findall(r'<option value="lst_\w+">([^<]+)', page)
+    assert choices[0] == "Just made" and len(choices) == 101 and made in page
+
+
 def test_a_file_that_is_none_is_refused(server: Server) -> None:
     account = server.account()
     visitor = member(server, account.id, "member")
