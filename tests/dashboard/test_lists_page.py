@@ -52,6 +52,20 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     assert job.headers["location"].startswith("/dashboard/jobs/job_")
 
 
+def test_an_export_is_imported_as_it_was(server: Server) -> None:
+    account = server.account()
+    visitor = member(server, account.id, "member")
+    first, second = (account.client.post("/v1/lists", json={"name": name}).json()["data"]["id"] for name in "ab")
+    people = [
+        {"email": "ann@acme.example.com", "phone": "+1 202-555-0100", "job_title": "=cmd()"},
+        {"email": "ben@acme.example.com", "phone": "202-555-0101", "job_title": "'Quoted', and ''twice"},
+    ]
+    account.client.post(f"/v1/lists/{first}/members", json={"people": people})
+    assert "2 people added" in put(visitor, second, visitor.get(f"/lists/{first}/export.csv").content).text
+    taken = [one["person"] for one in account.client.get(f"/v1/lists/{second}/members").json()["data"]]
+    assert [{name: one[name] for name in people[0]} for one in taken] == people
+
+
 def test_people_go_on_the_list_that_was_just_made(server: Server) -> None:
     account = server.account()
     visitor = member(server, account.id, "member")
