@@ -93,5 +93,7 @@ def test_a_file_that_is_none_is_refused(server: Server) -> None:
     rows = "email\n" + "".join(f"person{number}@acme.example.com\n" for number in range(10_001))
     page = put(visitor, list_id, rows).text
     assert "10,000 people added" in page and "1 row refused" in page
+    following = re.findall(r'rel="next" href="/dashboard([^"]+)"', page)[0]
+    assert "person50@acme" in visitor.get(following).text
     cursor = re.findall(r"cursor=([^\"&]+)", visitor.get(f"/lists/{list_id}").text)[0]
     assert "person50@acme" in visitor.get(f"/lists/{list_id}?cursor={cursor}").text
