@@ -1,11 +1,15 @@
 """Who runs the deployment changes all accounts, says why, and leaves a trail; others have no such page."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import Account, Server, cli, until
 from signed import Visitor, member
 
 from addtocrm.dashboard.pages.operator import handlers
+
+
+TOKEN = re.compile(r'name="form" value="([^"]+)"')
 
 
 def operator(server: Server) -> tuple[Visitor, str]:
@@ -34,7 +38,8 @@ def test_an_operator_changes_an_account(server: Server) -> None:
     assert all(runs.get(f"/operator{path}").status_code == 200 for path in ("?find=%00%25", "/audit?before=%00"))
 
     def does(what: str, reason: str = "a good reason", **form: str) -> int:
-        return runs.post(f"{place}/{what}", on=place, reason=reason, **form).status_code
+        token = TOKEN.findall(runs.get(place).text)[0]
+        return runs.post(f"{place}/{what}", on=place, reason=reason, **{"form": token, **form}).status_code
 
     assert does("grant", "", credits="5") == 400 and does("grant", credits="-5") == 400
     assert does("plan", plan="gold") == 400 and account.usage()["credits"]["remaining"] == 10
@@ -65,6 +70,24 @@ def test_an_operator_changes_an_account(server: Server) -> None:
     assert runs.post(f"/operator/accounts/{own}/suspend", on=place, reason="why not").status_code == 400
     cli("accounts", "operator", me, "off", environment=server.environment)
     assert runs.get("/operator/audit").status_code == 404
+
+
+def test_credits_are_added_once_however_often_the_form_is_sent(server: Server) -> None:
+    runs, _ = operator(server)
+    account = server.account(credits=10)
+    place = f"/operator/accounts/{account.id}"
+    token = (TOKEN.findall(runs.get(place).text) or [""])[0]
+    asked = {"csrf": runs.csrf(place), "form": token, "credits": "5", "reason": "a good reason"}
+
+    def send(more: dict[str, str]) -> int:
+        return runs.client.post(f"/dashboard{place}/grant", data={**asked, **more}).status_code
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(send, [{}, {}])) == [303, 303]
+    assert account.usage()["credits"]["remaining"] == 15
+    assert send({"credits": "7"}) == 303 and account.usage()["credits"]["remaining"] == 22
+    assert send({"form": ""}) == 400
+    assert account.usage()["credits"]["remaining"] == 22
 
 
 def test_an_operator_sees_jobs_and_health(server: Server) -> None:

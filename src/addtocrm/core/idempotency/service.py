@@ -51,6 +51,12 @@ async def keep(connection: Connection, once: Once | None, outcome: Any) -> None:
         raise ApiError("internal_error", "Another process is at this request; try again.")
 
 
+async def take_form(connection: Connection, owner: str, form: bytes) -> bool:
+    """Notes a form, by its fingerprint, in the transaction of `connection` that does what it asks. False for a form
+    that is sent again within a day, as by a double click."""
+    return await store.take(connection, owner, form)
+
+
 class Idempotency:
     """Carries a request with an Idempotency-Key out once, on whichever host, also after a crash."""
 
