@@ -54,6 +54,8 @@ def test_one_person_from_the_form_to_the_crm(server: Server) -> None:
     assert not account.client.get("/v1/crm/contacts").json()["data"]
     again = preview.removesuffix("/1")
     assert owner.post(f"{again}/write", on=preview, expected_crm="hubspot").status_code == 400
+    long = owner.post(f"{again}/write", on=preview, expected_crm="builtin", note="x" * 65_537)
+    assert long.status_code == 400 and "Note is longer than 65,536 characters." in long.text
     written = owner.get(
         landed(owner.post(f"{again}/write", on=preview, expected_crm="builtin", note="Met in Oslo"))
     ).text

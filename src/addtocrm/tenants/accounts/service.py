@@ -111,7 +111,9 @@ async def set_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LIN
     return await find(pool, email)
 
 
-async def grant_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LINE, form: bytes | None = None) -> Account:
+async def grant_credits(
+    pool: Pool, email: str, credits: int, by: By = COMMAND_LINE, form: bytes | None = None
+) -> Account:
     """Adds `credits` to what is left of this period; later months begin as before. The same `form` (a fingerprint) sent
     again by the same operator adds nothing."""
     found = await find(pool, email)
