@@ -8,7 +8,6 @@ from signed import Visitor, member
 
 from addtocrm.dashboard.pages.operator import handlers
 
-
 TOKEN = re.compile(r'name="form" value="([^"]+)"')
 
 

@@ -56,8 +56,13 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     person = owner.get(f"/search/0?job_title=Head+of+Sales&city={city}").text
     assert "dataset ·" in person and city in person
     account.connect_builtin()
-    preview = owner.post("/search/preview", on=address, people=["0"], **wanted).headers["location"]
-    assert "Nothing is written yet" in owner.get(preview.removeprefix("/dashboard")).text
+    ids = dict(re.findall(r'value="([^"]+)" aria-label="Choose (\w+) Example"', page))
+    (ben,) = (id for id, name in ids.items() if name == "Ben")
+    preview = owner.post("/search/preview", on=address, people=[ben], **wanted).headers["location"]
+    shown = owner.get(preview.removeprefix("/dashboard")).text
+    assert "Nothing is written yet" in shown and "Ben Example" in shown
+    gone = owner.post("/search/save", on=address, list=found, people=[ben, "per_gone"], **wanted)
+    assert gone.status_code == 400 and "Other people are on this page" in gone.text
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 303
     assert account.usage()["credits"]["used"] == 1
     assert sorted(set(re.findall(r"(Anna|Ben) Example", owner.get(f"/lists/{found}").text))) == ["Anna", "Ben"]

@@ -56,9 +56,9 @@ FIELDS = Wanted.__struct_fields__
 
 
 class Chosen(Wanted, frozen=True):
-    """People of a page, by their places on it; nobody chosen is everybody of it."""
+    """People of a page, by their ids; nobody chosen is everybody of it."""
 
-    people: list[int] = []
+    people: list[str] = []
     list: str = ""
     on_conflict: OnConflict = "fill_empty"
 
@@ -84,7 +84,7 @@ async def show(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader
         total=total,
         counts=counts,
         found=found,
-        people=people_of(kept, Person) if kept else [],
+        people=people_of(kept) if kept else [],
         **await places(pool, account_id),
     )
 
@@ -105,7 +105,7 @@ async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups
     """A person of a page that is in the cache."""
     wanted = _given(request)
     account_id = signed_in(request).account_id
-    people = await _people(lookups, account_id, wanted, Person)
+    people = await _people(lookups, account_id, wanted)
     if not 0 <= place < len(people):
         return go(f"/dashboard/search{_address(wanted)}")
     back = f"/dashboard/search{_address(wanted)}"
@@ -113,7 +113,6 @@ async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups
         request,
         "found.html",
         fields=_fields(wanted),
-        place=place,
         person=people[place],
         back=back,
         **await places(pool, account_id),
@@ -159,8 +158,8 @@ def query_of(wanted: Wanted) -> Query:
     return service.query_of(SearchPeople(filters=filters, limit=ON_A_PAGE, cursor=wanted.cursor))
 
 
-def people_of(page: bytes, type: Any) -> list[Any]:
-    return msgspec.json.decode(msgspec.json.decode(page, type=FoundPeople).data, type=list[type])
+def people_of(page: bytes) -> list[Person]:
+    return msgspec.json.decode(msgspec.json.decode(page, type=FoundPeople).data, type=list[Person])
 
 
 def _values(text: str) -> list[str]:
@@ -184,18 +183,22 @@ def _address(wanted: Wanted, **changes: Any) -> str:
     return f"?{urlencode(given)}" if given else ""
 
 
-async def _people(lookups: Lookups, account_id: str, wanted: Wanted, type: Any) -> list[Any]:
+async def _people(lookups: Lookups, account_id: str, wanted: Wanted) -> list[Person]:
     """The people of a page that is in the cache; none where it is not."""
     kept = await lookups.kept(account_id, service.SEARCH, service.lookup_key(query_of(wanted)))
-    return people_of(kept, type) if kept else []
+    return people_of(kept) if kept else []
 
 
 async def _chosen(request: AnyRequest, lookups: Lookups, asked: Chosen) -> list[PersonInput]:
-    people = await _people(lookups, signed_in(request).account_id, asked, PersonInput)
-    chosen = [people[place] for place in asked.people if 0 <= place < len(people)] if asked.people else people
-    if not chosen:
+    people = await _people(lookups, signed_in(request).account_id, asked)
+    if not people:
         raise invalid("", "This page is not in the cache any more. Search again; the page costs 1 credit.")
-    return chosen
+    if asked.people:
+        there = {person.id: person for person in people}
+        if not there.keys() >= set(asked.people):
+            raise invalid("", "Other people are on this page by now. Open it again and choose among them.")
+        people = [there[id] for id in dict.fromkeys(asked.people)]
+    return [msgspec.convert(msgspec.to_builtins(person), PersonInput) for person in people]
 
 
 def _links(wanted: Wanted) -> dict[str, Any]:
