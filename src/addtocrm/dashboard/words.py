@@ -81,7 +81,7 @@ def plain(message: str) -> str:
         return NOBODY
     if colon:
         return rest[:1].upper() + rest[1:]
-    last = re.sub(r"\[\d+\]", "", path).rpartition(".")[2]
+    last = re.sub(r"\[\d+\]|\.(in|ex)clude\b", "", path).rpartition(".")[2]
     return f"{FIELDS.get(last) or last.replace('_', ' ').capitalize()} {rest}"
 
 

@@ -1,6 +1,7 @@
 """Searching people. The address says whom and which page; opening it is free: it shows how many there are, and the page
 itself where that is in the cache. A form, and nothing else, spends a credit."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from litestar.response import Redirect
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.matching.companies import is_legal_form
 from addtocrm.core.records.person import Person
 from addtocrm.crm import batch
 from addtocrm.crm.merge import OnConflict
@@ -32,11 +34,13 @@ from addtocrm.sources.titles import SENIORITIES
 
 ON_A_PAGE = 25
 TRUE = ("true", "1", "on")
+VALUE = re.compile(r'\s*(?:"([^"]+)"\s*(?=,|$)|([^,]+))')
 COUNTED = ("seniority", "department", "country", "industry")
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Whom, and which page of them; several values of a field are separated by commas."""
+    """Whom, and which page of them; several values of a field are separated by commas, and one that has a comma is in
+    quotes."""
 
     job_title: str = ""
     seniority: str = ""
@@ -138,7 +142,7 @@ async def preview(request: AnyRequest, pool: Pool, lookups: Lookups, live: Live)
 
 def query_of(wanted: Wanted) -> Query:
     """The search that a form asks for. Raises ApiError."""
-    companies = _values(wanted.company)
+    companies = _companies(wanted.company)
     given: dict[str, Any] = {
         "job_title": _values(wanted.job_title),
         "seniority": _values(wanted.seniority),
@@ -163,7 +167,24 @@ def people_of(page: bytes) -> list[Person]:
 
 
 def _values(text: str) -> list[str]:
-    return [one.strip()[:200] for one in text.split(",") if one.strip()][:100]
+    """The values of a field: with commas between, and in quotes where one has a comma."""
+    given = (quoted or plain for quoted, plain in VALUE.findall(text))
+    return [one.strip()[:200] for one in given if one.strip()][:100]
+
+
+def _companies(text: str) -> list[str]:
+    """As `_values`; a legal form behind a comma is part of the name before it (`Acme, Inc.`)."""
+    found: list[str] = []
+    for one in _values(text):
+        if found and is_legal_form(one):
+            found[-1] = f"{found[-1]}, {one}"
+        else:
+            found.append(one)
+    return found
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if "," in value else value
 
 
 def _given(request: AnyRequest) -> Wanted:
@@ -204,8 +225,8 @@ async def _chosen(request: AnyRequest, lookups: Lookups, asked: Chosen) -> list[
 def _links(wanted: Wanted) -> dict[str, Any]:
     """The addresses of the search with something changed, from its first page on, and of the people of this page."""
 
-    def address(**changes: str) -> str:
-        return _address(wanted, **{"cursor": None, **changes})
+    def address(name: str, value: str) -> str:
+        return _address(wanted, **{"cursor": None, name: _quoted(value)})
 
     def address_of(place: int) -> str:
         return f"/dashboard/search/{place}{_address(wanted)}"
