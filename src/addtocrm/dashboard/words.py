@@ -63,6 +63,7 @@ FIELDS = {
     "company_domain": "The company's domain",
     "domain": "The domain",
     "person": "The person",
+    "file": "The file",
     "expected_crm": "The CRM",
 }
 ABOUT_A_FIELD = re.compile(r"`([^`]+)`(:?) (.*)", re.DOTALL)
