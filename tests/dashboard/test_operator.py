@@ -99,6 +99,15 @@ def test_an_operator_sees_jobs_and_health(server: Server) -> None:
     assert runs.post(f"/operator/jobs/{job}/cancel", on="/operator/jobs", reason="stuck").status_code == 303
     until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["status"] == "cancelled")
     assert runs.post("/operator/jobs/job_none/cancel", on="/operator", reason="stuck").status_code == 404
+    theirs = member(server, account.id, "owner")
+    held = theirs.post("/verify", lines="no address\nnor this").headers["location"].rpartition("/")[2]
+
+    def none_is_held() -> bool:
+        queued = "select count(*) from jobs where status = 'queued' and due_at < 'infinity'"
+        return f"{server.query(queued)[0][0]:,} queued" in runs.get("/operator/health").text
+
+    until(none_is_held)
+    assert all(held not in runs.get(f"/operator/jobs{query}").text for query in ("", "?state=open"))
     health = runs.get("/operator/health").text
     assert "PostgreSQL" in health and "Search index" in health and health.count("</tr>") >= 8
 
