@@ -41,6 +41,11 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     assert (john["note"], john["person"]["company_name"]) == (None, "Acme")
     noted = visitor.post(f"/lists/{list_id}/members/{john['id']}/note", on=f"/lists/{list_id}", note=" Met\0 him ")
     assert noted.status_code == 303
+    long = visitor.post(f"/lists/{list_id}/members/{john['id']}/note", on=f"/lists/{list_id}", note="Long" * 2501)
+    assert long.status_code == 400 and "Long" * 2501 in long.text and "Note is longer than 10,000" in long.text
+    renamed = visitor.post(f"/lists/{list_id}", on=f"/lists/{list_id}", name="New name", description="x" * 2001)
+    assert renamed.status_code == 400 and 'value="New name"' in renamed.text and "x" * 2001 in renamed.text
+    assert 'id="description-note">Description is longer than 2,000 characters.' in renamed.text
     changed = account.client.patch(f"/v1/lists/{list_id}/members/{members[0]['id']}", json={"note": "First"})
     assert changed.json()["data"]["note"] == "First"
     rows = list(csv.DictReader(io.StringIO(visitor.get(f"/lists/{list_id}/export.csv").text)))

@@ -71,6 +71,18 @@ def test_an_operator_changes_an_account(server: Server) -> None:
     assert runs.get("/operator/audit").status_code == 404
 
 
+def test_what_was_typed_stays_where_it_is_refused(server: Server) -> None:
+    runs, _ = operator(server)
+    account = server.account(credits=10)
+    place = f"/operator/accounts/{account.id}"
+    page = runs.post(f"{place}/credits", on=place, credits="2000000000", reason="a <good> reason").text
+    assert 'name="credits" type="number" min="0" value="2000000000"' in page and "a &lt;good&gt; reason" in page
+    assert page.count("must be a whole number from 0") == 1 == page.count('aria-invalid="true"')
+    assert re.search(r'<span class="fault" id="credits-note">must be', page)
+    refused = runs.post(f"{place}/suspend", on=place, sure="yes", reason=" ").text
+    assert '<span class="fault" id="reason-suspend-note">Say why' in refused and 'value=""' in refused
+
+
 def test_credits_are_added_once_however_often_the_form_is_sent(server: Server) -> None:
     runs, _ = operator(server)
     account = server.account(credits=10)

@@ -164,11 +164,13 @@ async def _changed(request: AnyRequest, id: str, pool: Pool, said: str, change: 
     try:
         await change(account.email)
     except ApiError as error:
-        return await _account(request, id, pool, error.status, fault=next(iter(forms.faults(error).values())))
+        typed = await forms.texts(request)
+        return await _account(request, id, pool, error.status, tried=said, typed=typed, faults=forms.faults(error))
     return go(f"/dashboard/operator/accounts/{id}", said=said)
 
 
-async def _account(request: AnyRequest, id: str, pool: Pool, status: int = 200, fault: str = "") -> Response[str]:
+async def _account(request: AnyRequest, id: str, pool: Pool, status: int = 200, **refused: Any) -> Response[str]:
+    """The page of an account; of a form that was refused (`tried`) with what was `typed` and its `faults`."""
     account = await accounts.get(pool, id)
     return page(
         request,
@@ -181,8 +183,8 @@ async def _account(request: AnyRequest, id: str, pool: Pool, status: int = 200, 
         keys=await keys.of_account(pool, id),
         entries=await audit.of_operators(pool, id, None, RECENT),
         said=SAID.get(request.query_params.get("said", ""), ""),
-        fault=fault,
         form=secrets.token_urlsafe(24),
+        **{"tried": "", "typed": {}, "faults": {}, **refused},
     )
 
 
