@@ -46,11 +46,13 @@ def shown(page: str) -> list[str]:
 
 
 def with_app(server: Server, visitor: Visitor, at: float | None = None) -> tuple[str, list[str]]:
-    """Sets an authenticator app up, with the code of now or of a time; gives its secret and the recovery codes."""
+    """Sets an authenticator app up, with the code of now or of a time, written as apps show it; gives its secret and
+    the recovery codes."""
     page = visitor.post("/security/app", on="/security").text
     secret = shown(page)[0]
     assert "<svg" in page and "qrline" in page
-    answer = visitor.post("/security/app/confirm", on="/security", code=code(secret, at=at))
+    typed = code(secret, at=at)
+    answer = visitor.post("/security/app/confirm", on="/security", code=f"{typed[:3]} {typed[3:]}")
     codes = shown(answer.text)[0].split("\n")
     assert answer.status_code == 200 and len(set(codes)) == 10
     return secret, codes

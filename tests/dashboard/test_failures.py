@@ -54,6 +54,15 @@ def test_what_cannot_be_undone_is_asked_about_also_without_scripts(server: Serve
     assert account.client.get(f"/v1/lists/{id}").status_code == 404
 
 
+def test_a_person_that_is_nested_too_deeply_is_none(server: Server) -> None:
+    account = server.account()
+    account.connect_builtin()
+    owner = member(server, account.id, "owner")
+    path, person = "/connection/mapping/preview", '{"a":' + "[" * 100_000
+    answer = owner.post(path, on="/connection/mapping", object="contact", person=person)
+    assert answer.status_code == 400 and "nested too deeply" in answer.text
+
+
 def test_what_is_no_text_is_refused_or_left_out(server: Server) -> None:
     owner = member(server, server.account().id, "owner")
     for query in ("/requests?result=%00", "/requests?key=%00", "/requests?path=%00", "/events?actor=%00"):

@@ -6,6 +6,7 @@ import threading
 from typing import Any, get_args
 
 import httpx2 as httpx
+import pytest
 from harness import Server, until
 from signed import Visitor, member
 
@@ -54,6 +55,8 @@ def test_one_person_from_the_form_to_the_crm(server: Server) -> None:
     assert not account.client.get("/v1/crm/contacts").json()["data"]
     again = preview.removesuffix("/1")
     assert owner.post(f"{again}/write", on=preview, expected_crm="hubspot").status_code == 400
+    long = owner.post(f"{again}/write", on=preview, expected_crm="builtin", note="x" * 65_537)
+    assert long.status_code == 400 and "Note is longer than 65,536 characters." in long.text
     written = owner.get(
         landed(owner.post(f"{again}/write", on=preview, expected_crm="builtin", note="Met in Oslo"))
     ).text
@@ -93,6 +96,31 @@ def test_several_people_say_first_what_they_cost(server: Server) -> None:
     listed = landed(owner.post("/lists", name="All of them")).partition("?")[0]
     owner.post(f"{job}/save", on=job, list=listed.removeprefix("/lists/"))
     assert account.client.get(f"/v1{listed}").json()["data"]["members"] == 3
+
+
+def sent(visitor: Visitor, to: str, content: bytes) -> httpx.Response:
+    form = {"csrf": visitor.csrf(to)}
+    return visitor.client.post(f"/dashboard{to}", data=form, files={"file": ("people.csv", content)})
+
+
+@pytest.mark.parametrize("to", ["/enrich", "/verify"])
+def test_a_file_that_says_nothing_is_refused_with_its_columns(server: Server, to: str) -> None:
+    owner = member(server, server.account().id, "owner")
+    for content in (b"PK\x03\x04" + bytes(2000), b"PK\x03\x04\xff\xfe\n" * 20):
+        answer = sent(owner, to, content)
+        assert answer.status_code == 400 and "The file is not text. Save it as CSV, with a column of" in answer.text
+    for header in ("Vorname;Nachname;Firma", "Colour,Size"):
+        answer = sent(owner, to, f"{header}\nJane;Doe;Acme\n".encode())
+        columns = ", ".join(re.split("[;,]", header))
+        assert answer.status_code == 400 and f"Its columns are: {columns}." in answer.text
+
+
+def test_a_file_of_lines_is_as_if_they_were_typed(server: Server) -> None:
+    owner = member(server, server.account().id, "owner")
+    for encoding in ("utf-8", "utf-16"):
+        job = landed(sent(owner, "/enrich", "Jané Doe, Acme, Inc.\nJohn Roe, acme.example.com\n".encode(encoding)))
+        assert "Jané Doe, Acme, Inc." in owner.get(job).text
+    assert "2 lookups" in owner.get(landed(sent(owner, "/verify", b"a@acme.example.com\nb@acme.example.com"))).text
 
 
 def test_what_is_held_goes_without_a_trace(server: Server) -> None:

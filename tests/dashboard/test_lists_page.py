@@ -41,6 +41,11 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     assert (john["note"], john["person"]["company_name"]) == (None, "Acme")
     noted = visitor.post(f"/lists/{list_id}/members/{john['id']}/note", on=f"/lists/{list_id}", note=" Met\0 him ")
     assert noted.status_code == 303
+    long = visitor.post(f"/lists/{list_id}/members/{john['id']}/note", on=f"/lists/{list_id}", note="Long" * 2501)
+    assert long.status_code == 400 and "Long" * 2501 in long.text and "Note is longer than 10,000" in long.text
+    renamed = visitor.post(f"/lists/{list_id}", on=f"/lists/{list_id}", name="New name", description="x" * 2001)
+    assert renamed.status_code == 400 and 'value="New name"' in renamed.text and "x" * 2001 in renamed.text
+    assert 'id="description-note">Description is longer than 2,000 characters.' in renamed.text
     changed = account.client.patch(f"/v1/lists/{list_id}/members/{members[0]['id']}", json={"note": "First"})
     assert changed.json()["data"]["note"] == "First"
     rows = list(csv.DictReader(io.StringIO(visitor.get(f"/lists/{list_id}/export.csv").text)))
@@ -50,6 +55,37 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     assert "It asks nothing of another service" in page and "Met him" in page
     job = visitor.post(f"/lists/{list_id}/push", on=f"/lists/{list_id}", expected_crm="builtin")
     assert job.headers["location"].startswith("/dashboard/jobs/job_")
+
+
+def test_an_export_is_imported_as_it_was(server: Server) -> None:
+    account = server.account()
+    visitor = member(server, account.id, "member")
+    first, second = (account.client.post("/v1/lists", json={"name": name}).json()["data"]["id"] for name in "ab")
+    people = [
+        {"email": "ann@acme.example.com", "phone": "+1 202-555-0100", "job_title": "=cmd()"},
+        {"email": "ben@acme.example.com", "phone": "202-555-0101", "job_title": "'Quoted', and ''twice"},
+    ]
+    account.client.post(f"/v1/lists/{first}/members", json={"people": people})
+    assert "2 people added" in put(visitor, second, visitor.get(f"/lists/{first}/export.csv").content).text
+    taken = [one["person"] for one in account.client.get(f"/v1/lists/{second}/members").json()["data"]]
+    assert [{name: one[name] for name in people[0]} for one in taken] == people
+
+
+def test_people_go_on_the_list_that_was_just_made(server: Server) -> None:
+    account = server.account()
+    visitor = member(server, account.id, "member")
+    server.query(
+        """insert into lists (id, account_id, name)
+           select new_id('lst'), $1, 'List ' || number from generate_series(1, 100) number returning id""",
+        account.id,
+    )
+    made = visitor.post("/lists", name="Just made").headers["location"].partition("?")[0].rpartition("/")[2]
+    slug = f"newest-{server.port}-example"
+    server.add_people(slug)
+    found = visitor.post("/enrich", lines=f"https://www.linkedin.com/in/{slug}").headers["location"]
+    page = visitor.get(found.removeprefix("/dashboard")).text
+    choices = re.findall(r'<option value="lst_\w+">([^<]+)', page)
+    assert choices[0] == "Just made" and len(choices) == 101 and made in page
 
 
 def test_a_file_that_is_none_is_refused(server: Server) -> None:
@@ -62,5 +98,7 @@ def test_a_file_that_is_none_is_refused(server: Server) -> None:
     rows = "email\n" + "".join(f"person{number}@acme.example.com\n" for number in range(10_001))
     page = put(visitor, list_id, rows).text
     assert "10,000 people added" in page and "1 row refused" in page
+    following = re.findall(r'rel="next" href="/dashboard([^"]+)"', page)[0]
+    assert "person50@acme" in visitor.get(following).text
     cursor = re.findall(r"cursor=([^\"&]+)", visitor.get(f"/lists/{list_id}").text)[0]
     assert "person50@acme" in visitor.get(f"/lists/{list_id}?cursor={cursor}").text

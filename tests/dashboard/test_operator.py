@@ -1,11 +1,14 @@
 """Who runs the deployment changes all accounts, says why, and leaves a trail; others have no such page."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import Account, Server, cli, until
 from signed import Visitor, member
 
 from addtocrm.dashboard.pages.operator import handlers
+
+TOKEN = re.compile(r'name="form" value="([^"]+)"')
 
 
 def operator(server: Server) -> tuple[Visitor, str]:
@@ -34,7 +37,8 @@ def test_an_operator_changes_an_account(server: Server) -> None:
     assert all(runs.get(f"/operator{path}").status_code == 200 for path in ("?find=%00%25", "/audit?before=%00"))
 
     def does(what: str, reason: str = "a good reason", **form: str) -> int:
-        return runs.post(f"{place}/{what}", on=place, reason=reason, **form).status_code
+        token = TOKEN.findall(runs.get(place).text)[0]
+        return runs.post(f"{place}/{what}", on=place, reason=reason, **{"form": token, **form}).status_code
 
     assert does("grant", "", credits="5") == 400 and does("grant", credits="-5") == 400
     assert does("plan", plan="gold") == 400 and account.usage()["credits"]["remaining"] == 10
@@ -67,6 +71,36 @@ def test_an_operator_changes_an_account(server: Server) -> None:
     assert runs.get("/operator/audit").status_code == 404
 
 
+def test_what_was_typed_stays_where_it_is_refused(server: Server) -> None:
+    runs, _ = operator(server)
+    account = server.account(credits=10)
+    place = f"/operator/accounts/{account.id}"
+    page = runs.post(f"{place}/credits", on=place, credits="2000000000", reason="a <good> reason").text
+    assert 'name="credits" type="number" min="0" value="2000000000"' in page and "a &lt;good&gt; reason" in page
+    assert page.count("must be a whole number from 0") == 1 == page.count('aria-invalid="true"')
+    assert re.search(r'<span class="fault" id="credits-note">must be', page)
+    refused = runs.post(f"{place}/suspend", on=place, sure="yes", reason=" ").text
+    assert '<span class="fault" id="reason-suspend-note">Say why' in refused and 'value=""' in refused
+
+
+def test_credits_are_added_once_however_often_the_form_is_sent(server: Server) -> None:
+    runs, _ = operator(server)
+    account = server.account(credits=10)
+    place = f"/operator/accounts/{account.id}"
+    token = (TOKEN.findall(runs.get(place).text) or [""])[0]
+    asked = {"csrf": runs.csrf(place), "form": token, "credits": "5", "reason": "a good reason"}
+
+    def send(more: dict[str, str]) -> int:
+        return runs.client.post(f"/dashboard{place}/grant", data={**asked, **more}).status_code
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(send, [{}, {}])) == [303, 303]
+    assert account.usage()["credits"]["remaining"] == 15
+    assert send({"credits": "7"}) == 303 and account.usage()["credits"]["remaining"] == 22
+    assert send({"form": ""}) == 400
+    assert account.usage()["credits"]["remaining"] == 22
+
+
 def test_an_operator_sees_jobs_and_health(server: Server) -> None:
     runs, _ = operator(server)
     account = server.account()
@@ -77,6 +111,15 @@ def test_an_operator_sees_jobs_and_health(server: Server) -> None:
     assert runs.post(f"/operator/jobs/{job}/cancel", on="/operator/jobs", reason="stuck").status_code == 303
     until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["status"] == "cancelled")
     assert runs.post("/operator/jobs/job_none/cancel", on="/operator", reason="stuck").status_code == 404
+    theirs = member(server, account.id, "owner")
+    held = theirs.post("/verify", lines="no address\nnor this").headers["location"].rpartition("/")[2]
+
+    def none_is_held() -> bool:
+        queued = "select count(*) from jobs where status = 'queued' and due_at < 'infinity'"
+        return f"{server.query(queued)[0][0]:,} queued" in runs.get("/operator/health").text
+
+    until(none_is_held)
+    assert all(held not in runs.get(f"/operator/jobs{query}").text for query in ("", "?state=open"))
     health = runs.get("/operator/health").text
     assert "PostgreSQL" in health and "Search index" in health and health.count("</tr>") >= 8
 

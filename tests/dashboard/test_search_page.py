@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 from harness import Server, until, with_pool
 from signed import member
@@ -25,6 +26,47 @@ def add(server: Server, city: str) -> None:
             )
 
     with_pool(server.database_url, insert)
+
+
+def test_a_value_may_have_a_comma(server: Server) -> None:
+    owner = member(server, server.account().id, "owner")
+    town = f"Oslo{server.port}"
+
+    async def insert(pool: Any) -> None:
+        for name, company, industry in (
+            ("Ada", "Acme Voyages, Inc.", "Leisure, Travel & Tourism"),
+            ("Ben", "Other Voyages", "Travel & Tourism"),
+        ):
+            data = {
+                "full_name": name,
+                "location": {"city": town},
+                "company": {"name": company, "industry": industry},
+            }
+            await pool.execute(
+                "insert into people (id, identity, data) values (new_id('per'), $1, $2)",
+                f"{name}{town}",
+                json.dumps(data),
+            )
+
+    with_pool(server.database_url, insert)
+
+    def counted(text: str) -> int:
+        found = re.search(r"<strong>([\d,]+)</strong>", text)
+        return int(found[1]) if found else 0
+
+    page = until(lambda: text if counted(text := owner.get(f"/search?city={town}").text) == 2 else None)
+    link = re.findall(r'href="/dashboard([^"]+)">Leisure, Travel', page)[0].replace("&amp;", "&")
+    assert counted(owner.get(link).text) == 1
+    assert counted(owner.get(f"/search?city={town}&industry=Leisure, Travel").text) == 2
+    for company in (
+        "Acme Voyages, Inc.",
+        "acme voyages",
+        "Nobody Ltd, Acme Voyages, Inc.",
+        '"Acme Voyages, Inc."',
+    ):
+        assert counted(owner.get(f"/search?city={town}&company={quote(company)}").text) == 1, company
+    refused = owner.get("/search?company=acme..com")
+    assert refused.status_code == 400 and "The company&#39;s domain is not" in refused.text
 
 
 def test_a_search_and_what_it_costs(server: Server) -> None:
@@ -56,8 +98,13 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     person = owner.get(f"/search/0?job_title=Head+of+Sales&city={city}").text
     assert "dataset ·" in person and city in person
     account.connect_builtin()
-    preview = owner.post("/search/preview", on=address, people=["0"], **wanted).headers["location"]
-    assert "Nothing is written yet" in owner.get(preview.removeprefix("/dashboard")).text
+    ids = dict(re.findall(r'value="([^"]+)" aria-label="Choose (\w+) Example"', page))
+    (ben,) = (id for id, name in ids.items() if name == "Ben")
+    preview = owner.post("/search/preview", on=address, people=[ben], **wanted).headers["location"]
+    shown = owner.get(preview.removeprefix("/dashboard")).text
+    assert "Nothing is written yet" in shown and "Ben Example" in shown
+    gone = owner.post("/search/save", on=address, list=found, people=[ben, "per_gone"], **wanted)
+    assert gone.status_code == 400 and "Other people are on this page" in gone.text
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 303
     assert account.usage()["credits"]["used"] == 1
     assert sorted(set(re.findall(r"(Anna|Ben) Example", owner.get(f"/lists/{found}").text))) == ["Anna", "Ben"]

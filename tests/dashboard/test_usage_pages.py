@@ -59,6 +59,7 @@ def test_a_ledger_of_many_pages(server: Server) -> None:
     while path:
         page = mine.get(path).text
         seen.append(page.count("<tr><td>"))
+        assert ('href="/dashboard/usage/ledger?who=operator">First page' in page) == (len(seen) > 1)
         following = re.findall(r'rel="next" href="/dashboard([^"]+)"', page)
         path = following[0].replace("&amp;", "&") if following else ""
     assert seen == [50, 50, 20]

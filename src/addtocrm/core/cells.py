@@ -23,6 +23,11 @@ def cell(value: str | list[str] | float | bool | None) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
+def without_mark(text: str) -> str:
+    """The text of a cell without the `'` that `cell` puts before a formula."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+
+
 def lines(rows: Iterable[Iterable[Any]]) -> bytes:
     """Rows as lines of a CSV file (RFC 4180) in UTF-8."""
     text = io.StringIO(newline="")

@@ -12,6 +12,7 @@ from addtocrm.crm.merge import OnConflict
 Line: TypeAlias = Annotated[str, Meta(max_length=500)]
 Link: TypeAlias = Annotated[str, Meta(max_length=2000)]
 Text: TypeAlias = Annotated[str, Meta(max_length=65_536)]
+NoteText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=65_536)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 CustomValue: TypeAlias = (
@@ -105,10 +106,7 @@ class ContactWrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     on_conflict: Conflict = "fill_empty"
     owner: OwnerRef = None
     list: Annotated[Name | None, Meta(description="A list of the CRM to be on, by id or name.")] = None
-    note: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=65_536)] | None,
-        Meta(description="A note on the contact; the same text is written once."),
-    ] = None
+    note: Annotated[NoteText | None, Meta(description="A note on the contact; the same text is written once.")] = None
     custom_fields: CustomFields = {}
     contact_id: Annotated[Name | None, Meta(description="Write to just this contact of the CRM.")] = None
     match_by: MatchedBy = None
@@ -131,7 +129,7 @@ class NoteWrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A note on a contact."""
 
     contact_id: Name
-    text: Annotated[str, Meta(min_length=1, max_length=65_536)]
+    text: NoteText
     expected_crm: ExpectedCrm = None
 
 

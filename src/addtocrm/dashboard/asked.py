@@ -1,18 +1,22 @@
 """Who is meant by what people paste or upload."""
 
+import io
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from addtocrm.core.errors import ApiError
+from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.matching.names import given_and_family
 from addtocrm.lookups import columns
 from addtocrm.lookups.emails.model import EMAIL_COLUMNS, LONGEST, VerifyEmail
-from addtocrm.lookups.people import rows
+from addtocrm.lookups.people import rows, service
 from addtocrm.lookups.people.model import EnrichPerson
-from addtocrm.sources.dataset.text import storable
+from addtocrm.sources.dataset.text import opened, storable
 
 MOST = 10_000
+PEOPLE = "of LinkedIn URLs or emails, or columns of names and companies"
+ADDRESSES = "of emails"
 
 
 class Pasted(msgspec.Struct, frozen=True):
@@ -24,7 +28,7 @@ class Pasted(msgspec.Struct, frozen=True):
 
 def people_of(text: str, file: bytes | None) -> list[EnrichPerson]:
     """Who is meant by each line of the text and each row of the file, which has columns that say so, or else lines as
-    the text has them. Raises ApiError for none, and for too many."""
+    the text has them. Raises ApiError for none, for too many, and for a file of which neither is true."""
     found = [asked_of(line) for line in lines_of(text)]
     if file:
         read = columns.table_of(file)
@@ -33,19 +37,19 @@ def people_of(text: str, file: bytes | None) -> list[EnrichPerson]:
             given = (rows.who(row.values, places) for row in columns.rows(read.rows, MOST))
             found += [msgspec.convert(who, EnrichPerson) for who in given if who]
         else:
-            found += [asked_of(line) for line in lines_of(_text(file))]
+            found += [asked_of(line) for line in _bare_lines(file, read.header, _says_who, PEOPLE)]
     return _some(found, "people, each on a line of its own")
 
 
 def addresses_of(text: str, file: bytes | None) -> list[VerifyEmail]:
     """The address on each line of the text and in each row of the file, which has a column of them, or else nothing
-    more. Raises ApiError for none, and for too many."""
+    more. Raises ApiError for none, for too many, and for a file of which neither is true."""
     found = lines_of(text)
     if file:
         read = columns.table_of(file)
         place = columns.place(read.header, "file", None, EMAIL_COLUMNS)
         if place is None:
-            found += lines_of(_text(file))
+            found += _bare_lines(file, read.header, lambda line: "@" in line, ADDRESSES)
         else:
             found += filter(None, (columns.text(row.values, place, LONGEST) for row in columns.rows(read.rows, MOST)))
     return [VerifyEmail(one[:LONGEST]) for one in _some(found, "email addresses, each on a line of its own")]
@@ -76,5 +80,21 @@ def _some(found: list[Any], what: str) -> list[Any]:
     raise ApiError("validation_error", f"Enter 1 to {MOST:,} {what}, or choose a CSV file that has as many.")
 
 
-def _text(file: bytes) -> str:
-    return file.decode("utf-8-sig", "replace")
+def _bare_lines(file: bytes, header: list[str], says: Callable[[str], bool], wanted: str) -> list[str]:
+    """The lines of a file without a column that is known. Raises ApiError where it is no text, and where the first line
+    has columns and does not say itself what is asked for."""
+    text = opened(io.BufferedReader(io.BytesIO(file)), newline="").read()  # type: ignore[arg-type]
+    if "\0" in text or text != storable(text):
+        raise invalid("file", f"is not text. Save it as CSV, with a column {wanted}, and send that.")
+    found = lines_of(text)
+    if found and len(header) > 1 and not says(found[0]):
+        raise invalid("file", f"has no column {wanted}. Its columns are: {columns.listed(header)[:500]}.")
+    return found
+
+
+def _says_who(line: str) -> bool:
+    try:
+        service.query_of(asked_of(line))
+    except ApiError:
+        return False
+    return True

@@ -63,6 +63,7 @@ FIELDS = {
     "company_domain": "The company's domain",
     "domain": "The domain",
     "person": "The person",
+    "file": "The file",
     "expected_crm": "The CRM",
 }
 ABOUT_A_FIELD = re.compile(r"`([^`]+)`(:?) (.*)", re.DOTALL)
@@ -81,7 +82,7 @@ def plain(message: str) -> str:
         return NOBODY
     if colon:
         return rest[:1].upper() + rest[1:]
-    last = re.sub(r"\[\d+\]", "", path).rpartition(".")[2]
+    last = re.sub(r"\[\d+\]|\.(in|ex)clude\b", "", path).rpartition(".")[2]
     return f"{FIELDS.get(last) or last.replace('_', ' ').capitalize()} {rest}"
 
 

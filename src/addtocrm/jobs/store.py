@@ -374,11 +374,12 @@ async def delete_some(pool: Pool, id: str, items: int) -> bool:
 
 
 async def all_jobs(pool: Pool, before: str | None, limit: int, *, only_open: bool) -> list[asyncpg.Record]:
-    """The newest jobs of all accounts, with the account's email, before the one with the id `before`."""
+    """The newest jobs of all accounts, with the account's email, before the one with the id `before`; without those
+    that are held."""
     # The limit as a number, for the plan: behind a placeholder it is taken for a tenth of all.
     return await pool.fetch(
         f"""select j.*, a.email as account_email from jobs j join accounts a on a.id = j.account_id
-            where ($1::text is null or j.id < $1) {f"and {OPEN}" if only_open else ""}
+            where ($1::text is null or j.id < $1) and not ({HELD}) {f"and {OPEN}" if only_open else ""}
             order by j.id desc limit {limit}""",
         before,
     )
@@ -390,11 +391,12 @@ async def owner(pool: Pool, id: str) -> str | None:
 
 
 async def depths(pool: Pool) -> asyncpg.Record:
-    """(queued, running, pending): how many jobs wait and run, and how many of their items are to be done."""
+    """(queued, running, pending): how many jobs wait and run, and how many of their items are to be done; without
+    those that are held."""
     row = await pool.fetchrow(
         f"""select count(*) filter (where status = 'queued') as queued,
                    count(*) filter (where status = 'running') as running, coalesce(sum(pending), 0)::bigint as pending
-            from jobs where {OPEN}"""
+            from jobs where {OPEN} and not ({HELD})"""
     )
     assert row is not None
     return row

@@ -1,6 +1,6 @@
 """What a list is."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -20,6 +20,13 @@ class PeopleList(msgspec.Struct, frozen=True):
     members: int
     created_at: str
     updated_at: str
+
+
+class ListChoice(NamedTuple):
+    """A list as one of those to choose from."""
+
+    id: str
+    name: str
 
 
 class Member(msgspec.Struct, frozen=True):

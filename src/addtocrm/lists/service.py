@@ -22,7 +22,7 @@ from addtocrm.events.model import EventType
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lists import store
-from addtocrm.lists.model import AddedMembers, ChangedList, Member, NewList, PeopleList, Push, PushOptions
+from addtocrm.lists.model import AddedMembers, ChangedList, ListChoice, Member, NewList, PeopleList, Push, PushOptions
 from addtocrm.privacy.service import first_suppressed, mentions
 
 PUSH = "lists.push"
@@ -49,6 +49,11 @@ async def page(pool: Pool, account_id: str, cursor: str | None, limit: int) -> t
     rows = await store.page(pool, account_id, cursors.decode(cursor, str) if cursor else "", limit + 1)
     shown = [_list(row) for row in rows[:limit]]
     return shown, cursors.encode(shown[-1].id) if len(rows) > limit else None
+
+
+async def choices(pool: Pool, account_id: str) -> list[ListChoice]:
+    """All lists of an account to choose from, the newest first."""
+    return [ListChoice(row["id"], row["name"]) for row in await store.choices(pool, account_id)]
 
 
 async def get(pool: Pool, account_id: str, id: str) -> PeopleList:

@@ -33,6 +33,10 @@ async def page(pool: Pool, account_id: str, after: str, limit: int) -> list[asyn
     )
 
 
+async def choices(pool: Pool, account_id: str) -> list[asyncpg.Record]:
+    return await pool.fetch("select id, name from lists where account_id = $1 order by id desc", account_id)
+
+
 async def lock(connection: Connection, account_id: str, id: str) -> asyncpg.Record | None:
     """The list, its row locked: changes of one list follow each other."""
     return await connection.fetchrow(

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 
+from addtocrm.core.cells import without_mark
 from addtocrm.core.errors import invalid
 from addtocrm.sources.dataset.delimited import Line, Table, table
 from addtocrm.sources.dataset.text import storable
@@ -35,8 +36,11 @@ def listed(header: Sequence[str]) -> str:
 
 
 def text(row: Sequence[str], place: int | None, longest: int) -> str:
-    """A row's cell as text that can be stored, at most so many characters; empty where the row has no such cell."""
-    return storable(row[place].strip())[:longest] if place is not None and place < len(row) else ""
+    """A row's cell as text that can be stored, at most so many characters, without the mark that our own files have
+    before a formula; empty where the row has no such cell."""
+    if place is None or place >= len(row):
+        return ""
+    return without_mark(storable(row[place].strip())).strip()[:longest]
 
 
 def rows(lines: Iterator[Line], most: int) -> Iterator[Line]:

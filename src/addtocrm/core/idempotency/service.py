@@ -62,6 +62,12 @@ def subjects(told: bytes) -> list[bytes] | None:
         return None
 
 
+async def take_form(connection: Connection, owner: str, form: bytes) -> bool:
+    """Notes a form, by its fingerprint, in the transaction of `connection` that does what it asks. False for a form
+    that is sent again within a day, as by a double click."""
+    return await store.take(connection, owner, form)
+
+
 class Idempotency:
     """Carries a request with an Idempotency-Key out once, on whichever host, also after a crash."""
 

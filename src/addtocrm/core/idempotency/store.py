@@ -81,5 +81,16 @@ async def free(pool: Pool, once: Once) -> None:
     )
 
 
+async def take(connection: Connection, owner: str, fingerprint: bytes) -> bool:
+    """Notes a form; False where it was noted before, also by a transaction that is waited for."""
+    done = await connection.execute(
+        "insert into idempotency (owner, key, fingerprint) values ($1, $2, $3) on conflict do nothing",
+        owner,
+        f"form:{fingerprint.hex()}",
+        fingerprint,
+    )
+    return done == "INSERT 0 1"
+
+
 async def delete_old(pool: Pool) -> None:
     await pool.execute(f"delete from idempotency where created_at < now() - interval '{KEEP}'")

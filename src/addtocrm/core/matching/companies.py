@@ -134,6 +134,12 @@ def keys(name: str) -> frozenset[str]:
     return frozenset(identifiers.bounded(key) for key in joined((*words[:1], *inner, *words[1:][-1:])))
 
 
+def is_legal_form(text: str) -> bool:
+    """Whether a text says the legal form of a company and nothing else: `Inc.`, `Co., Ltd.`."""
+    words = MARKS.sub("", text).lower().split()
+    return bool(words) and all(word.strip(",") in LEGAL for word in words)
+
+
 def _legal_size(words: Sequence[Word]) -> int:
     """How many words at the end say the legal form; 0 where none do, or all."""
     forms = (form for last in words[-1:] for spelling in last for form in BY_LAST_WORD.get(spelling, ()))

@@ -11,7 +11,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.records.person import Person
 from addtocrm.crm import batch, connections
 from addtocrm.crm.merge import OnConflict
-from addtocrm.crm.model import PersonInput, WriteResult
+from addtocrm.crm.model import NoteText, PersonInput, WriteResult
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.asking import Cost, shown
 from addtocrm.dashboard.guard import needs
@@ -39,7 +39,7 @@ class Previewing(msgspec.Struct, frozen=True):
 
 class Writing(msgspec.Struct, frozen=True):
     expected_crm: str
-    note: str | None = None
+    note: NoteText | None = None
 
 
 class Saving(msgspec.Struct, frozen=True):

@@ -78,6 +78,9 @@ async def _one(request: AnyRequest, pool: Pool, id: str, status: int = 200, **va
         "cost": push_cost(active.crm, found.members) if active else "",
         "said": _said(request),
         "imported": None,
+        "notes": {},
+        "typed": {"name": found.name, "description": found.description or ""},
+        "faults": {},
         "fault": "",
     }
     return page(request, "list.html", status, **{**shown, **values})
@@ -107,15 +110,23 @@ async def export(request: AnyRequest, id: str, pool: Pool) -> Stream:
 
 
 @post("/lists/{id:str}/members/{member_id:str}/note", opt=needs(), status_code=200)
-async def annotate(request: AnyRequest, id: str, member_id: str, pool: Pool) -> Redirect:
-    asked = await forms.read(request, Noted)
+async def annotate(request: AnyRequest, id: str, member_id: str, pool: Pool) -> Response[str] | Redirect:
+    try:
+        asked = await forms.read(request, Noted)
+    except ApiError as error:
+        typed = (await forms.texts(request)).get("note", "")
+        return await _one(request, pool, id, error.status, notes={member_id: typed}, fault=error.message)
     await service.annotate(pool, caller_of(request), id, member_id, asked.note)
     return go(f"/dashboard/lists/{id}", said="noted")
 
 
 @post("/lists/{id:str}", opt=needs(), status_code=200)
-async def change(request: AnyRequest, id: str, pool: Pool) -> Redirect:
-    asked = await forms.read(request, Named)
+async def change(request: AnyRequest, id: str, pool: Pool) -> Response[str] | Redirect:
+    try:
+        asked = await forms.read(request, Named)
+    except ApiError as error:
+        typed = await forms.texts(request)
+        return await _one(request, pool, id, error.status, typed=typed, faults=forms.faults(error))
     await service.change(pool, caller_of(request), id, ChangedList(asked.name, asked.description))
     return go(f"/dashboard/lists/{id}", said="saved")
 

@@ -93,6 +93,8 @@ async def _person(request: AnyRequest, lookups: Lookups, who: str) -> PersonInpu
             return msgspec.json.decode(who, type=PersonInput)
         except msgspec.DecodeError as error:
             raise invalid("", f"This is not a person as the API answers one: {error}.") from None
+        except RecursionError:
+            raise invalid("", "This is not a person as the API answers one: it is nested too deeply.") from None
     found = await people.cached(lookups, signed_in(request).account_id, people.query_of(asked_of(who)))
     if found is None:
         raise invalid("", "You have not looked up this person in the last 30 days. Enrich them first.")

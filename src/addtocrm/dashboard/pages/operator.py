@@ -1,10 +1,13 @@
 """For who runs the deployment: all accounts, jobs, health, and what operators did."""
 
-from typing import Any
+import hashlib
+import secrets
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect
+from msgspec import Meta
 
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.notify import Listener
@@ -52,6 +55,12 @@ class NewCredits(Because, frozen=True, kw_only=True):
     credits: int
 
 
+class Grant(NewCredits, frozen=True, kw_only=True):
+    """`form` is that of the page: the same one sent twice, as by a double click, adds the credits once."""
+
+    form: Annotated[str, Meta(min_length=1)]
+
+
 @get("/operator", opt=runs())
 async def show_accounts(request: AnyRequest, pool: Pool) -> Response[str]:
     cursor = request.query_params.get("cursor")
@@ -85,8 +94,9 @@ async def set_credits(request: AnyRequest, id: str, pool: Pool) -> Response[str]
 @post("/operator/accounts/{id:str}/grant", opt=runs(recent=True), status_code=200)
 async def grant(request: AnyRequest, id: str, pool: Pool) -> Response[str] | Redirect:
     async def change(email: str) -> None:
-        asked = await forms.read(request, NewCredits)
-        await accounts.grant_credits(pool, email, asked.credits, _by(request, asked))
+        asked = await forms.read(request, Grant)
+        form = hashlib.sha256(msgspec.json.encode((id, asked))).digest()
+        await accounts.grant_credits(pool, email, asked.credits, _by(request, asked), form)
 
     return await _changed(request, id, pool, "grant", change)
 
@@ -154,11 +164,13 @@ async def _changed(request: AnyRequest, id: str, pool: Pool, said: str, change: 
     try:
         await change(account.email)
     except ApiError as error:
-        return await _account(request, id, pool, error.status, fault=next(iter(forms.faults(error).values())))
+        typed = await forms.texts(request)
+        return await _account(request, id, pool, error.status, tried=said, typed=typed, faults=forms.faults(error))
     return go(f"/dashboard/operator/accounts/{id}", said=said)
 
 
-async def _account(request: AnyRequest, id: str, pool: Pool, status: int = 200, fault: str = "") -> Response[str]:
+async def _account(request: AnyRequest, id: str, pool: Pool, status: int = 200, **refused: Any) -> Response[str]:
+    """The page of an account; of a form that was refused (`tried`) with what was `typed` and its `faults`."""
     account = await accounts.get(pool, id)
     return page(
         request,
@@ -171,7 +183,8 @@ async def _account(request: AnyRequest, id: str, pool: Pool, status: int = 200, 
         keys=await keys.of_account(pool, id),
         entries=await audit.of_operators(pool, id, None, RECENT),
         said=SAID.get(request.query_params.get("said", ""), ""),
-        fault=fault,
+        form=secrets.token_urlsafe(24),
+        **{"tried": "", "typed": {}, "faults": {}, **refused},
     )
 
 

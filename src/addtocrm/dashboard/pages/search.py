@@ -1,6 +1,7 @@
 """Searching people. The address says whom and which page; opening it is free: it shows how many there are, and the page
 itself where that is in the cache. A form, and nothing else, spends a credit."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from litestar.response import Redirect
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.matching.companies import is_legal_form
 from addtocrm.core.records.person import Person
 from addtocrm.crm import batch
 from addtocrm.crm.merge import OnConflict
@@ -32,11 +34,13 @@ from addtocrm.sources.titles import SENIORITIES
 
 ON_A_PAGE = 25
 TRUE = ("true", "1", "on")
+VALUE = re.compile(r'\s*(?:"([^"]+)"\s*(?=,|$)|([^,]+))')
 COUNTED = ("seniority", "department", "country", "industry")
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Whom, and which page of them; several values of a field are separated by commas."""
+    """Whom, and which page of them; several values of a field are separated by commas, and one that has a comma is in
+    quotes."""
 
     job_title: str = ""
     seniority: str = ""
@@ -56,9 +60,9 @@ FIELDS = Wanted.__struct_fields__
 
 
 class Chosen(Wanted, frozen=True):
-    """People of a page, by their places on it; nobody chosen is everybody of it."""
+    """People of a page, by their ids; nobody chosen is everybody of it."""
 
-    people: list[int] = []
+    people: list[str] = []
     list: str = ""
     on_conflict: OnConflict = "fill_empty"
 
@@ -84,7 +88,7 @@ async def show(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader
         total=total,
         counts=counts,
         found=found,
-        people=people_of(kept, Person) if kept else [],
+        people=people_of(kept) if kept else [],
         **await places(pool, account_id),
     )
 
@@ -105,7 +109,7 @@ async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups
     """A person of a page that is in the cache."""
     wanted = _given(request)
     account_id = signed_in(request).account_id
-    people = await _people(lookups, account_id, wanted, Person)
+    people = await _people(lookups, account_id, wanted)
     if not 0 <= place < len(people):
         return go(f"/dashboard/search{_address(wanted)}")
     back = f"/dashboard/search{_address(wanted)}"
@@ -113,7 +117,6 @@ async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups
         request,
         "found.html",
         fields=_fields(wanted),
-        place=place,
         person=people[place],
         back=back,
         **await places(pool, account_id),
@@ -139,7 +142,7 @@ async def preview(request: AnyRequest, pool: Pool, lookups: Lookups, live: Live)
 
 def query_of(wanted: Wanted) -> Query:
     """The search that a form asks for. Raises ApiError."""
-    companies = _values(wanted.company)
+    companies = _companies(wanted.company)
     given: dict[str, Any] = {
         "job_title": _values(wanted.job_title),
         "seniority": _values(wanted.seniority),
@@ -159,12 +162,29 @@ def query_of(wanted: Wanted) -> Query:
     return service.query_of(SearchPeople(filters=filters, limit=ON_A_PAGE, cursor=wanted.cursor))
 
 
-def people_of(page: bytes, type: Any) -> list[Any]:
-    return msgspec.json.decode(msgspec.json.decode(page, type=FoundPeople).data, type=list[type])
+def people_of(page: bytes) -> list[Person]:
+    return msgspec.json.decode(msgspec.json.decode(page, type=FoundPeople).data, type=list[Person])
 
 
 def _values(text: str) -> list[str]:
-    return [one.strip()[:200] for one in text.split(",") if one.strip()][:100]
+    """The values of a field: with commas between, and in quotes where one has a comma."""
+    given = (quoted or plain for quoted, plain in VALUE.findall(text))
+    return [one.strip()[:200] for one in given if one.strip()][:100]
+
+
+def _companies(text: str) -> list[str]:
+    """As `_values`; a legal form behind a comma is part of the name before it (`Acme, Inc.`)."""
+    found: list[str] = []
+    for one in _values(text):
+        if found and is_legal_form(one):
+            found[-1] = f"{found[-1]}, {one}"
+        else:
+            found.append(one)
+    return found
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if "," in value else value
 
 
 def _given(request: AnyRequest) -> Wanted:
@@ -184,25 +204,29 @@ def _address(wanted: Wanted, **changes: Any) -> str:
     return f"?{urlencode(given)}" if given else ""
 
 
-async def _people(lookups: Lookups, account_id: str, wanted: Wanted, type: Any) -> list[Any]:
+async def _people(lookups: Lookups, account_id: str, wanted: Wanted) -> list[Person]:
     """The people of a page that is in the cache; none where it is not."""
     kept = await lookups.kept(account_id, service.SEARCH, service.lookup_key(query_of(wanted)))
-    return people_of(kept, type) if kept else []
+    return people_of(kept) if kept else []
 
 
 async def _chosen(request: AnyRequest, lookups: Lookups, asked: Chosen) -> list[PersonInput]:
-    people = await _people(lookups, signed_in(request).account_id, asked, PersonInput)
-    chosen = [people[place] for place in asked.people if 0 <= place < len(people)] if asked.people else people
-    if not chosen:
+    people = await _people(lookups, signed_in(request).account_id, asked)
+    if not people:
         raise invalid("", "This page is not in the cache any more. Search again; the page costs 1 credit.")
-    return chosen
+    if asked.people:
+        there = {person.id: person for person in people}
+        if not there.keys() >= set(asked.people):
+            raise invalid("", "Other people are on this page by now. Open it again and choose among them.")
+        people = [there[id] for id in dict.fromkeys(asked.people)]
+    return [msgspec.convert(msgspec.to_builtins(person), PersonInput) for person in people]
 
 
 def _links(wanted: Wanted) -> dict[str, Any]:
     """The addresses of the search with something changed, from its first page on, and of the people of this page."""
 
-    def address(**changes: str) -> str:
-        return _address(wanted, **{"cursor": None, **changes})
+    def address(name: str, value: str) -> str:
+        return _address(wanted, **{"cursor": None, name: _quoted(value)})
 
     def address_of(place: int) -> str:
         return f"/dashboard/search/{place}{_address(wanted)}"

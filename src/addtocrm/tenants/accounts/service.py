@@ -5,6 +5,7 @@ from collections.abc import Collection
 from addtocrm.core import cursors
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.idempotency.service import take_form
 from addtocrm.core.ids import new_id
 from addtocrm.tenants.accounts import store
 from addtocrm.tenants.accounts.model import MOST_CREDITS, Account, Listed, Plan
@@ -110,8 +111,11 @@ async def set_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LIN
     return await find(pool, email)
 
 
-async def grant_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LINE) -> Account:
-    """Adds `credits` to what is left of this period, beside what plans bring; later months begin as before."""
+async def grant_credits(
+    pool: Pool, email: str, credits: int, by: By = COMMAND_LINE, form: bytes | None = None
+) -> Account:
+    """Adds `credits` to what is left of this period, beside what plans bring; later months begin as before. The same `form` (a fingerprint) sent
+    again by the same operator adds nothing."""
     found = await find(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         account = await store.lock(connection, found.id)
@@ -119,9 +123,10 @@ async def grant_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_L
         _check_credits(left + credits)
         if credits < 1:
             raise invalid("credits", "must be a whole number from 1 on.")
-        await store.adjust(connection, account, credits)
-        await store.add_extra(connection, account.id, credits)
-        await audit.note_operator(connection, account.id, "operator.credits_granted", by, left, left + credits)
+        if form is None or await take_form(connection, by.actor, form):
+            await store.adjust(connection, account, credits)
+            await store.add_extra(connection, account.id, credits)
+            await audit.note_operator(connection, account.id, "operator.credits_granted", by, left, left + credits)
     return await find(pool, email)
 
 

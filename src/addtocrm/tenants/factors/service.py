@@ -88,7 +88,7 @@ async def remove_app(pool: Pool, member_id: str) -> None:
 
 async def prove(pool: Pool, data_dir: Path, member_id: str, code: str) -> Way:
     """Uses up a code of the member's app, or a recovery code; gives which it was. Raises ApiError `invalid_auth`."""
-    typed = re.sub(r"[\s-]", "", code).lower()
+    typed = _typed(code)
     if APP_CODE.fullmatch(typed):
         await _take_step(pool, data_dir, member_id, await store.secret(pool, member_id, confirmed=True), typed)
         return "authenticator app"
@@ -147,9 +147,14 @@ async def delete_expired(pool: Pool) -> None:
 async def _take_step(db: Pool | Connection, data_dir: Path, member_id: str, sealed: bytes | None, code: str) -> None:
     """Uses up the time step that `code` is of, on all hosts together (RFC 6238 §5.2). Raises ApiError."""
     secret = _opened(data_dir, member_id, sealed)
-    step = _step_of(secret, code.strip()) if secret else None
+    step = _step_of(secret, _typed(code)) if secret else None
     if sealed is None or step is None or not await store.take_step(db, member_id, sealed, step):
         raise ApiError("invalid_auth", WRONG)
+
+
+def _typed(code: str) -> str:
+    """A code without the blanks and hyphens between its parts."""
+    return re.sub(r"[\s-]", "", code).lower()
 
 
 def _step_of(secret: str, code: str) -> int | None:
