@@ -172,8 +172,8 @@ def _names_told_apart(kind: Kind, values: Values, there: Values) -> bool:
 def _employers_told_apart(values: Values, there: Values) -> bool:
     """Whether the companies of two people are two though their names have one key, and no domain says that they are
     one."""
-    domains = (keys("company_domain", one) for one in (values, there))
-    return frozenset.isdisjoint(*map(frozenset, domains)) and companies.told_apart(
+    ours, theirs = keys("company_domain", values), keys("company_domain", there)
+    return ours.isdisjoint(theirs) and companies.told_apart(
         *(str(one.get("company_name") or "") for one in (values, there))
     )
 

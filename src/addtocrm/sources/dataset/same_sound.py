@@ -13,8 +13,6 @@ from addtocrm.sources.dataset.model import Kind
 from addtocrm.sources.dataset.renamed import belong
 
 SECONDS = 600.0
-NAME: dict[Kind, Sequence[str]] = {"people": ("company", "name"), "companies": ("name",)}
-"""Where the data have the company's name."""
 
 
 def by_name(key: str | None, name: str | None) -> str | None:
@@ -52,7 +50,6 @@ def _sound(identity: str | None, key: str | None) -> str | None:
 
 
 def _han(kind: Kind, data: str) -> str:
-    value: Any = msgspec.json.decode(data)
-    for name in NAME[kind]:
-        value = (value or {}).get(name)
-    return companies.han(value or "")
+    known: dict[str, Any] = msgspec.json.decode(data)
+    company: dict[str, Any] = known if kind == "companies" else known.get("company") or {}
+    return companies.han(company.get("name") or "")
