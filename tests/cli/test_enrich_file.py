@@ -175,6 +175,24 @@ def test_an_interrupted_run_pays_for_nobody_twice(server: Server, tmp_path: Path
     assert [row["enriched_last_name"] for row in rows_of(tmp_path / "leads.enriched.csv", ",")] == people
 
 
+@pytest.mark.parametrize("command", ["enrich", "verify"])
+def test_cells_beyond_the_header_stay(server: Server, tmp_path: Path, command: str) -> None:
+    prepare(server, sales=10)
+    rows = ["email,note", "none,a,EXTRA,", "none,b", "none,c,,MORE,,"]
+    (tmp_path / "leads.csv").write_text("\n".join(rows))
+    each([[command, "leads.csv"]], server.environment)
+    [made] = tmp_path.glob("leads.*ed.csv")
+    with made.open(newline="") as file:
+        first, *rest = ([*row[:4], len(row)] for row in csv.reader(file))
+    assert first[:4] == ["email", "note", "", ""]
+    assert [row[:4] for row in rest] == [
+        ["none", "a", "EXTRA", ""],
+        ["none", "b", "", ""],
+        ["none", "c", "", "MORE"],
+    ]
+    assert {row[4] for row in rest} == {first[4]}
+
+
 def test_what_cannot_be_done_is_said_at_once(server: Server, tmp_path: Path) -> None:
     (tmp_path / "leads.csv").write_text("Name;Mail\nJane Doe;jane.doe@acme.example.com\n")
     wrong = {

@@ -1,5 +1,6 @@
 """What commands write goes where it was meant to go, whoever planted what beside it."""
 
+import fcntl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -42,3 +43,18 @@ def test_no_command_writes_through_a_planted_link(server: Server, tmp_path: Path
     made = tmp_path / name
     assert made.is_file() and not made.is_symlink()
     assert made.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_killed_command_left_is_removed_by_the_next(server: Server, tmp_path: Path) -> None:
+    left, under_way, foreign, link = (
+        tmp_path / f"people.verified.csv.{name}.part" for name in ("abcdefg1", "abcdefg2", "abcdefg3", "abcdefg4")
+    )
+    for part in (left, under_way, foreign):
+        part.write_text("half")
+        part.chmod(0o644 if part == foreign else 0o600)
+    link.symlink_to(tmp_path / "people.csv")
+    with under_way.open() as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        subprocess.run([ADDTOCRM, "verify", "people.csv"], env=server.environment, cwd=tmp_path, check=True, timeout=90)
+    assert {*tmp_path.glob("*.part")} == {under_way, foreign, link}
+    assert (tmp_path / "people.verified.csv").is_file() and (tmp_path / "people.csv").is_file()

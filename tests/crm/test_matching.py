@@ -48,6 +48,19 @@ CONTACTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int | None, set[
     "e-mail of one with another URL": (person(U2, E1), [person(U1, E1)], None, {"email"}),
     "URL decides though the e-mail differs": (person(U1, E2), [person(U1, E1)], 0, set()),
     "name and company": (person(name="Jane Doe", at="Acme"), [person(U1, E1, "Jane Doe", "Acme")], 0, set()),
+    "Han characters that sound the same": (
+        person(name="王伟", at="Acme"),
+        [person(name="汪伟", at="Acme")],
+        None,
+        set(),
+    ),
+    "Han characters in the other form": (person(name="王偉", at="Acme"), [person(name="王伟", at="Acme")], 0, set()),
+    "a company in Han characters that sound the same": (
+        person(name="Wei Li", at="中信集团"),
+        [person(name="Wei Li", at="中新集团"), person(name="Wei Li", at="中信集團")],
+        1,
+        set(),
+    ),
     "name in other letters, company's legal form": (
         person(name="JANÉ  doe", at="ACME Inc."),
         [person(U1, None, "Jane Doe", "Acme")],

@@ -117,3 +117,21 @@ def test_two_people_with_one_address_are_two(account: Account) -> None:
     again = write(account, {"email": "office@shared.test", "full_name": "Dr. Ann M. Alpha"})
     assert again["contact_id"] == ann["contact_id"]
     assert write(account, {"email": "office@shared.test"})["contact_id"] == ann["contact_id"]
+
+
+def test_han_names_that_sound_the_same_are_two_people(account: Account) -> None:
+    alike = ["汪伟", "旺伟", "望伟", "王伟"]
+    ids = [write(account, {"full_name": name, "company_name": "Acme"})["contact_id"] for name in alike]
+    assert len(set(ids)) == len(alike)
+    wang = {"full_name": "王偉", "company_name": "Acme", "email": "wang@acme.example.com", "job_title": "CFO"}
+    written = write(account, wang, on_conflict="overwrite")
+    assert (written["action"], written["matched_by"], written["contact_id"]) == ("updated", "name", ids[-1])
+    listed = account.client.get("/v1/crm/contacts", params={"limit": 100}).json()["data"]
+    assert {one["id"]: one["full_name"] for one in listed} == dict(zip(ids, [*alike[:-1], "王偉"], strict=True))
+
+
+def test_companies_whose_han_names_sound_the_same_are_two(account: Account) -> None:
+    for name, domain in (("中信集团", None), ("中新集团", "zhongxin.example.com"), ("中信集團", "citic.example.com")):
+        write(account, {"full_name": "Wei Li", "company_name": name, "company_domain": domain})
+    rows = account.server.query("select name from crm_companies where account_id = $1 order by id", account.id)
+    assert [row["name"] for row in rows] == ["中信集团", "中新集团"]

@@ -31,3 +31,29 @@ def test_domain_company_name_and_spelling_belong_to_the_question(server: Server,
     assert asked(account, **jan, last_name="Müllerlook") == ("Jan Muellerlook", False)
     assert asked(account, **jan, last_name="MÜLLERLOOK") == ("Jan Muellerlook", True)
     assert asked(account, **jan, last_name="Mullerlook") is None
+
+
+def test_companies_that_sound_the_same_in_han_characters_are_two(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "companies.csv"
+    file.write_text("name,industry\n中信集团,Banking\n")
+    cli("import", "companies", str(file), environment=server.environment)
+    people = tmp_path / "people.csv"
+    people.write_text("linkedin_url,full_name,company_name\nhttps://www.linkedin.com/in/wei-look,Wei Lilook,中信集团\n")
+    cli("import", "people", str(people), environment=server.environment)
+    account = server.account(credits=1000)
+
+    def looked_up(name: str) -> tuple[str | None, int]:
+        answer = account.client.post("/v1/companies/lookup", json={"name": name}).json()
+        return answer.get("data", {}).get("name"), answer.get("credits_deducted", 0)
+
+    wei = {"first_name": "Wei", "last_name": "Lilook"}
+    until(lambda: asked(account, **wei, company_name="中信集团", refresh=True))
+    assert looked_up("中信集團") == ("中信集团", 1)
+    assert looked_up("中信集团") == ("中信集团", 0), "the same company in simplified characters"
+    assert looked_up("中新集团") == (None, 0)
+    assert asked(account, **wei, company_name="中新集团") is None
+    with file.open("a") as opened:
+        opened.write("中新集团,Property\n")
+    cli("import", "companies", str(file), environment=server.environment)
+    assert looked_up("中新集团") == ("中新集团", 1)
+    assert looked_up("中信集团") == ("中信集团", 0)

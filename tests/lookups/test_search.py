@@ -215,3 +215,20 @@ def test_a_name_written_otherwise_finds_its_person(searched: Server) -> None:
     assert (answer["data"]["full_name"], answer["data"]["confidence"]) == ("Ada Example", 0.56)
     surer = account.client.post("/v1/people/enrich", json={**asked, "first_name": "B.", "min_confidence": 0.6})
     assert surer.status_code == 404
+
+
+def test_signs_are_part_of_skills_titles_and_keywords(new_server: Any, tmp_path: Path) -> None:
+    server: Server = new_server()
+    people = [
+        (f"{name.lower()}-signs", f"{name} Example", f"{skill} Developer", "Acme Example", "DE", "", f"{skill};SQL")
+        for name, skill in (("Cy", "C"), ("Pia", "C++"), ("Sha", "C#"), ("Both", "C/C++"))
+    ]
+    cli("import", "people", str(write(tmp_path, people)), environment=server.environment)
+    account = server.account(credits=100)
+    until(lambda: search(account, filters={"skills": "SQL"}, refresh=True).json()["total"] == 4, 60)
+    for filter in ("skills", "job_title", "keywords"):
+        wanted = {"C": {"Cy", "Both"}, "C++": {"Pia", "Both"}, "c#": {"Sha"}, "Ｃ＋＋": {"Pia", "Both"}}
+        for sign, expected in wanted.items():
+            answer = search(account, filters={filter: sign})
+            assert set(names(answer)) == expected, (filter, sign)
+            assert answer.json()["cached"] is (sign == "Ｃ＋＋")

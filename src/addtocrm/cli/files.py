@@ -1,4 +1,5 @@
-"""What `addtocrm verify` and `addtocrm enrich` share: the rows of a CSV file, with columns that jobs find out."""
+"""What `addtocrm verify` and `addtocrm enrich` share: the rows of a CSV file, with columns that jobs find out. Cells
+beyond the header stay, in columns without a name."""
 
 import asyncio
 import csv
@@ -94,14 +95,14 @@ def fill(file: Path, work: Work[T], *, account: str | None, output: Path | None,
     settings = settings_module.load()
     logs.configure(settings.log_level, pretty=sys.stderr.isatty())
     with file.open("rb") as binary:
-        total = sum(1 for _ in table(binary).rows)
+        total, width = _size(table(binary))
     with database(settings) as url, file.open("rb") as binary:
         os.environ["ADDTOCRM_DATABASE_URL"] = url
         processes = [Child("jobs"), *([Child("index")] if work.searches else [])]
         for process in processes:
             process.start()
         try:
-            done = asyncio.run(_fill(settings, url, account, table(binary), work, output, total))
+            done = asyncio.run(_fill(settings, url, account, table(binary), work, output, total, width))
         finally:
             for process in processes:
                 process.stop()
@@ -114,7 +115,14 @@ def fill(file: Path, work: Work[T], *, account: str | None, output: Path | None,
 
 
 async def _fill(
-    settings: Settings, url: str, email: str | None, source: Table, work: Work[T], output: Path, total: int
+    settings: Settings,
+    url: str,
+    email: str | None,
+    source: Table,
+    work: Work[T],
+    output: Path,
+    total: int,
+    width: int,
 ) -> Done:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     done = Done(str(output))
@@ -130,8 +138,9 @@ async def _fill(
             if work.searches:
                 await followed(pool, settings.data_dir / folder.NAME)
             writer = csv.writer(out, delimiter=source.delimiter, lineterminator="\n")
-            kept = [index for index, name in enumerate(source.header) if name not in work.columns]
-            writer.writerow([*(source.header[index] for index in kept), *work.columns])
+            names = [*source.header, *[""] * (width - len(source.header))]
+            kept = [index for index, name in enumerate(names) if name not in work.columns]
+            writer.writerow([*(names[index] for index in kept), *work.columns])
             for rows in _chunks(source):
                 begun = done.rows
 
@@ -148,6 +157,17 @@ async def _fill(
     finally:
         await pool.close()
     return done
+
+
+def _size(source: Table) -> tuple[int, int]:
+    """How many rows a file has, and how many columns: beyond the header those in which a row has something."""
+    total, width = 0, len(source.header)
+    for row in source.rows:
+        total += 1
+        width = max(
+            (place for place, value in enumerate(row.values[width:], width + 1) if value.strip()), default=width
+        )
+    return total, width
 
 
 def _chunks(source: Table) -> Iterator[list[list[str]]]:

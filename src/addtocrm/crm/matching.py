@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from addtocrm.core import identifiers
 from addtocrm.core.individuals import digest, same_name
 from addtocrm.core.matching import companies
-from addtocrm.core.matching.names import may_be_one
+from addtocrm.core.matching.names import may_be_one, told_apart
 from addtocrm.crm.contract import Among, Kind, Record, Values
 
 By = Literal["contact_id", "linkedin_url", "email", "domain", "name"]
@@ -68,6 +68,8 @@ def linked(kind: Kind, values: Values, candidate: Candidate, name: By) -> bool:
     """Whether the record that `values` were written to before, known by `name`, is still theirs."""
     stronger = KEYS[kind][: KEYS[kind].index(name)] if name in KEYS[kind] else KEYS[kind]
     if _contradicts(stronger, values, candidate.values):
+        return False
+    if name == "name" and _employers_told_apart(values, candidate.values):
         return False
     if name in ("email", "name"):
         return _may_be_one(kind, values, candidate.values)
@@ -156,16 +158,31 @@ def _is_cut(whole: str, name: str) -> bool:
 def _same_name(kind: Kind, values: Values, there: Values) -> bool:
     there = _uncut(values, there)
     wanted = name_key(kind, values)
-    if not wanted or name_key(kind, there) != wanted:
+    if not wanted or name_key(kind, there) != wanted or _names_told_apart(kind, values, there):
         return False
     return kind == "company" or _same_company(values, there)
+
+
+def _names_told_apart(kind: Kind, values: Values, there: Values) -> bool:
+    """Whether names that have one key are two, as those in other Han characters are."""
+    field, are_two = ("name", companies.told_apart) if kind == "company" else ("full_name", told_apart)
+    return are_two(*(str(one.get(field) or "") for one in (values, there)))
+
+
+def _employers_told_apart(values: Values, there: Values) -> bool:
+    """Whether the companies of two people are two though their names have one key, and no domain says that they are
+    one."""
+    ours, theirs = keys("company_domain", values), keys("company_domain", there)
+    return ours.isdisjoint(theirs) and companies.told_apart(
+        *(str(one.get("company_name") or "") for one in (values, there))
+    )
 
 
 def _may_be_one(kind: Kind, values: Values, there: Values) -> bool:
     """Whether the names of two that share something else speak for one."""
     there = _uncut(values, there)
     if kind == "company":
-        return same_name(name_key(kind, values), name_key(kind, there))
+        return same_name(name_key(kind, values), name_key(kind, there)) and not _names_told_apart(kind, values, there)
     return may_be_one(*(str(one.get("full_name") or "") for one in (values, there)))
 
 
@@ -176,6 +193,8 @@ def _same_company(values: Values, there: Values) -> bool:
     ours, theirs = keys("company_domain", values), keys("company_domain", there)
     if ours and theirs:
         return not ours.isdisjoint(theirs)
+    if _employers_told_apart(values, there):
+        return False
     return bool(company_key(values)) and company_key(values) == company_key(there)
 
 

@@ -78,6 +78,11 @@ def test_names(one: str, other: str, are_same: bool) -> None:
         (company(None, "acme.test"), company("Acme"), None),
         (company(None), company(None), None),
         (company("Acme", "no domain"), company("Acme"), Grade.NAME),
+        (company("中信集团"), company("中信集團"), Grade.NAME),
+        (company("中信集团"), company("中新集团"), None),
+        (company("中信 Bank Ltd"), company("中新 Bank"), None),
+        (company("中信集团"), company("Zhongxinjituan"), Grade.NAME),
+        (company("中信集团", "acme.test"), company("中新集团", "acme.test"), Grade.SITE),
     ],
 )
 def test_two_companies(one: object, other: object, grade: Grade | None) -> None:

@@ -52,6 +52,14 @@ def test_nor_within_one_file(server: Server, tmp_path: Path) -> None:
     check_moved(server, "jo-import-b")
 
 
+def test_an_employer_whose_han_name_sounds_the_same_is_new(server: Server, tmp_path: Path) -> None:
+    who = {"linkedin_url": "linkedin.com/in/jo-import-han", "full_name": "Jo Import"}
+    imported(server, tmp_path, {**who, "company_name": "中信集团", "job_title": "CTO"})
+    assert imported(server, tmp_path, {**who, "company_name": "中新集团"})["updated"] == 1
+    person = shown(server, "jo-import-han")
+    assert (person["company"]["name"], person["job_title"]) == ("中新集团", None)
+
+
 def test_the_same_employer_keeps_what_is_known_of_it(server: Server, tmp_path: Path) -> None:
     who = {"linkedin_url": "linkedin.com/in/jo-import-c"}
     imported(server, tmp_path, {**who, **OLD})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Server, cli
+from harness import Server, cli, with_pool
 from importing import environment_of, imported, people
 
 Row = dict[str, Any]
@@ -100,3 +100,37 @@ def test_a_page_at_a_shared_host_is_no_domain(server: Server, tmp_path: Path) ->
     assert asked(ann, company_domain="timsblog.wordpress.com") == "timsblog.wordpress.com"
     page = client.post("/v1/companies/lookup", json={"domain": tom["company_domain"]})
     assert page.json()["error"]["type"] == "validation_error"
+
+
+def test_companies_whose_han_names_sound_the_same_are_two(database_url: str, tmp_path: Path) -> None:
+    names = ["中信集团", "中新集团", "中信集團"]
+    file = tmp_path / "companies.csv"
+    file.write_text("name\n" + "\n".join(names))
+    figures, _ = imported(file, environment_of(database_url, tmp_path), "companies")
+    assert figures["created"] == 2
+    rows = [{"full_name": "Wei Li", "company_name": name, "job_title": name} for name in names]
+    there, _ = taken(tmp_path, database_url, rows)
+    assert [one["job_title"] for one in there.values()] == ["中信集團", "中新集团"]
+
+
+def test_who_was_stored_by_the_sound_of_a_company_stays(database_url: str, tmp_path: Path) -> None:
+    """As an earlier version stored them: a name in Han characters, and an identity that has only its sound."""
+    environment = environment_of(database_url, tmp_path)
+    companies, wei = tmp_path / "companies.csv", {"full_name": "Wei Li", "company_name": "中信集团"}
+    companies.write_text("name,industry\n中信集团,\n")
+    imported(companies, environment, "companies")
+    taken(tmp_path, database_url, [wei])
+    before = {"companies": "na:zhongxinjituan", "people": "nc:wei li|zhongxinjituan"}
+    for table, identity in before.items():
+        with_pool(
+            database_url,
+            lambda pool, table=table, known=identity: pool.execute(f"update {table} set identity = '{known}'"),
+        )
+    companies.write_text("name,industry\n中新集团,Property\n中信集團,Banking\n")
+    figures, _ = imported(companies, environment, "companies")
+    assert (figures["created"], figures["updated"]) == (1, 1)
+    people, [(figures, _)] = taken(
+        tmp_path, database_url, [{**wei, "job_title": "CTO"}, {**wei, "company_name": "中新集团"}]
+    )
+    assert (figures["created"], figures["updated"]) == (1, 1)
+    assert people[before["people"]]["job_title"] == "CTO"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from publicsuffixlist import PublicSuffixList
 
 from addtocrm.core import identifiers
+from addtocrm.core.matching.han import han_in
 from addtocrm.core.matching.hosts import BUILDERS, NOBODYS, PAGES
 from addtocrm.core.matching.legal_forms import LEGAL
 from addtocrm.core.matching.letters import Word, joined, spellings
@@ -56,24 +57,34 @@ class Grade(IntEnum):
 
 
 class Company(NamedTuple):
-    """A company by what it is known by: sites (`site`) and names (`keys`)."""
+    """A company by what it is known by: sites (`site`), names (`keys`), and the Han characters of its name (`han`)."""
 
     sites: frozenset[str]
     keys: frozenset[str]
+    han: str = ""
 
 
 @lru_cache(maxsize=16_384)
 def company(name: str | None, *addresses: str | None) -> Company:
     """A company by its name, and its domain and website in any form; an address that is none is left out."""
     sites = frozenset(found for one in addresses if one and (found := _site_if_any(one)))
-    return Company(sites, keys(name) if name else frozenset())
+    return Company(sites, keys(name), han(name)) if name else Company(sites, frozenset())
 
 
 def compare(one: Company, other: Company) -> Grade | None:
     """What makes two companies one: sites where both have some, else names. None where they differ."""
     if one.sites and other.sites:
         return None if one.sites.isdisjoint(other.sites) else Grade.SITE
-    return None if one.keys.isdisjoint(other.keys) else Grade.NAME
+    return None if one.keys.isdisjoint(other.keys) or _other_han(one.han, other.han) else Grade.NAME
+
+
+def told_apart(one: str, other: str) -> bool:
+    """Whether two names that sound the same are two companies': both have Han characters, and these differ."""
+    return _other_han(han(one), han(other))
+
+
+def _other_han(one: str, other: str) -> bool:
+    return bool(one and other and one != other)
 
 
 def own_domain(address: str) -> str:
@@ -124,7 +135,7 @@ def keys(name: str) -> frozenset[str]:
 
     `Müller & Söhne GmbH` has, among others, the key `muellersoehne`. A name of nothing else keeps a word of it.
     """
-    plain = MARKS.sub("", BRACKETS.sub(" ", name[:LONGEST]).strip() or name[:LONGEST])
+    plain = MARKS.sub("", _beginning(name))
     words = [word for one in NOT_WORD.split(plain) if (word := spellings(one))]
     while len(words) > 1 and not words[0].isdisjoint(BEFORE):
         words = words[1:]
@@ -138,6 +149,16 @@ def is_legal_form(text: str) -> bool:
     """Whether a text says the legal form of a company and nothing else: `Inc.`, `Co., Ltd.`."""
     words = MARKS.sub("", text).lower().split()
     return bool(words) and all(word.strip(",") in LEGAL for word in words)
+
+
+def han(name: str) -> str:
+    """The Han characters of a company's name, by which names of one key are told apart."""
+    return han_in(_beginning(name))
+
+
+def _beginning(name: str) -> str:
+    """What counts of a name: its beginning, without what is in brackets."""
+    return BRACKETS.sub(" ", name[:LONGEST]).strip() or name[:LONGEST]
 
 
 def _legal_size(words: Sequence[Word]) -> int:

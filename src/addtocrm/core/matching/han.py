@@ -1,5 +1,10 @@
 """Names in Han characters."""
 
+from functools import lru_cache
+from pathlib import Path
+
+ALL_FORMS = Path(__file__).with_name("simplified.txt")
+
 TRADITIONAL = (
     "張陳劉楊趙黃吳孫馬羅鄭謝韓馮鄧蕭許葉蘇呂盧蔣賈鍾譚陸萬錢嚴賀顧龔湯強偉華國麗軍傑靜豔艷濤剛輝鵬飛雲鳳"
     "蘭紅瑩穎潔瓊寧慶榮貴寶興龍東曉衛愛義禮賢誠銘錦銳鋒鈞鐵鋼鎮長開門閔關陽雙雋韻順項頌顏風駿驍鴻鶴鷹麥齊"
@@ -18,12 +23,26 @@ SIMPLIFIED = (
 are compared as they are written."""
 
 FOLDED = str.maketrans(TRADITIONAL, SIMPLIFIED)
+"""People's identities in tables are made with these: one more would make two of who is known in both forms."""
 
 
 def han(text: str) -> str:
     """The Han characters of a text that has no other letters, in one order and the simplified form; else nothing."""
     letters = "" if text.isascii() else "".join(sorted(one for one in text.translate(FOLDED) if one.isalpha()))
     return letters if all(map(_is_han, letters)) else ""
+
+
+def han_in(text: str) -> str:
+    """The Han characters of a text, whatever it has beside them, in the simplified form."""
+    return "" if text.isascii() else "".join(filter(_is_han, text.translate(_all_forms())))
+
+
+@lru_cache(maxsize=1)
+def _all_forms() -> dict[int, int]:
+    """Each traditional character and its simplified one: those of names, and of `simplified.txt`."""
+    lines = ALL_FORMS.read_text(encoding="utf-8").splitlines()
+    pairs = [pair for line in lines if not line.startswith("#") for pair in line.split()]
+    return FOLDED | {ord(one): ord(other) for one, other in pairs}
 
 
 def _is_han(letter: str) -> bool:

@@ -59,7 +59,8 @@ KEYLESS: Mapping[Kind, str] = {
     "contact": "linkedin_url is null and email is null",
     "company": "domain is null and linkedin_url is null",
 }
-NAMESAKES = 2
+NAMESAKES = 5
+"""So many of one name's key are read: two are enough, but for those whom other Han characters tell apart."""
 
 
 class Builtin:
@@ -283,7 +284,7 @@ def _candidates(kind: Kind) -> str:
     parts = [f"{table} and ({KEYED[kind]})"]
     for named in NAMED[kind]:
         parts.append(f"(select id from ({table} and {named} order by id limit {NAMESAKES}) as n)")
-        parts.append(f"(select id from ({table} and {named} and {KEYLESS[kind]} order by id limit 1) as n)")
+        parts.append(f"(select id from ({table} and {named} and {KEYLESS[kind]} order by id limit {NAMESAKES}) as n)")
     return " union ".join(parts)
 
 

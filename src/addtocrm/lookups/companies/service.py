@@ -64,4 +64,7 @@ def query_of(asked: LookUpCompany) -> CompanyQuery:
 
 def lookup_key(query: CompanyQuery) -> str:
     """What makes two queries the same look-up."""
-    return query.domain or query.linkedin_url or "name:" + identifiers.company_key(query.name or "")
+    if key := query.domain or query.linkedin_url:
+        return key
+    name = query.name or ""
+    return "name:" + identifiers.bounded(f"{identifiers.company_key(name)} {companies.han(name)}".rstrip())

@@ -129,4 +129,7 @@ ENCODER = msgspec.json.Encoder(order="deterministic")
 def lookup_key(query: PersonQuery) -> str:
     """What makes two queries the same look-up: that the matcher reads the same in them."""
     who = asked(query)
-    return who.linkedin_url or who.email or identifiers.bounded(ENCODER.encode((who.name, who.company)).decode())
+    if key := who.linkedin_url or who.email:
+        return key
+    sites, keys, han = who.company
+    return identifiers.bounded(ENCODER.encode((who.name, (sites, keys), *([han] if han else []))).decode())

@@ -13,6 +13,7 @@ from addtocrm.core.matching.han import han
 from addtocrm.core.matching.hosts import NOBODYS
 from addtocrm.sources.dataset import columns
 from addtocrm.sources.dataset.model import RefusedError, Row
+from addtocrm.sources.dataset.same_sound import by_name
 
 LONGEST = 10_000
 MOST_COUNTED = 10**12
@@ -52,8 +53,8 @@ def person(fields: Mapping[str, Any]) -> Row:
         identity = "in:" + url.rpartition("/")[2]
     elif email_key:
         identity = f"em:{email_key}|{who}" if who else f"em:{email_key}"
-    elif who and (domain or company_key):
-        identity = f"nc:{who}|{domain or company_key}"
+    elif who and (place := domain or by_name(company_key, company_name)):
+        identity = f"nc:{who}|{place}"
     elif who:
         raise RefusedError("a name alone does not say who it is; add a company, an email or a LinkedIn URL")
     else:
@@ -100,7 +101,7 @@ def company(fields: Mapping[str, Any]) -> Row:
     elif url:
         identity = "in:" + "/".join(url.split("/")[-2:])
     elif name_key:
-        identity = "na:" + name_key
+        identity = f"na:{by_name(name_key, name)}"
     else:
         raise RefusedError("neither a domain nor a LinkedIn URL nor a name")
     nested = fields.get("location")

@@ -13,6 +13,7 @@ from addtocrm.core.individuals import Individual, digests
 from addtocrm.sources.dataset.joining import EMPLOYMENT, MOST_SHARING, changes, elsewhere, share_a_name
 from addtocrm.sources.dataset.model import Kind, Row
 from addtocrm.sources.dataset.renamed import belong, join_by_url
+from addtocrm.sources.dataset.same_sound import join_by_sound
 
 KEYS: dict[Kind, tuple[str, ...]] = {
     "people": ("email", "name_key", "company_domain", "company_key"),
@@ -146,15 +147,16 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
         f"create temporary table staging (id text, identity text, {columns}, data jsonb) on commit drop"
     )
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
-    rounds, suppressed = 1, 0
+    suppressed, joined = 0, [await join_by_sound(connection, kind, rows)]
     if kind == "people":
         suppressed = sum(len(several.get(id, (id,))) for id in await _leave_out_suppressed(connection, rows))
         staged = {identity or "": id or "" for id, identity, *_ in rows}
-        by_url, by_email = await join_by_url(connection, staged), await _join_by_email(connection)
-        if by_url or by_email:
-            rounds = await connection.fetchval(
-                "select max(rows) from (select count(*) as rows from staging group by identity) as identities"
-            )
+        joined += [await join_by_url(connection, staged), await _join_by_email(connection)]
+    rounds = 1
+    if any(joined):
+        rounds = await connection.fetchval(
+            "select coalesce(max(rows), 1) from (select count(*) as rows from staging group by identity) as identities"
+        )
     created = updated = 0
     for turn in range(1, rounds + 1):
         new, old = await _write(connection, kind, turn if rounds > 1 else None, several)
@@ -283,7 +285,8 @@ async def _end_employments(connection: Connection, source: str) -> None:
         f"""select t.id, t.data -> 'company' as before, s.data -> 'company' as now
             from {source} as s join people as t on t.identity = s.identity
             where s.data ? 'company' and t.data ? 'company'
-                and (s.company_domain, s.company_key) is distinct from (t.company_domain, t.company_key)""",
+                and (s.company_domain, s.company_key, s.data #>> '{{company,name}}')
+                    is distinct from (t.company_domain, t.company_key, t.data #>> '{{company,name}}')""",
         timeout=CHUNK_SECONDS,
     )
     decode = msgspec.json.decode

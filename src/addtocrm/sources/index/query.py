@@ -8,6 +8,7 @@ from tantivy import Occur, Query
 
 from addtocrm.core import identifiers
 from addtocrm.sources import titles
+from addtocrm.sources.index.signs import spelt_out
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -39,15 +40,17 @@ PHRASES = {
 }
 """Filters of words that stand side by side, and their field."""
 
+WITH_SIGNS = ("skills", "keywords")
+
 
 def normal(name: str, value: str) -> str:
     """A filter's text in its normal form: the words that are compared. Raises ValueError where it has none."""
     if name == "job_title":
-        found = " ".join(sorted(titles.words(value)))
+        found = " ".join(sorted(titles.words(spelt_out(value))))
     elif name == "company_name":
         found = identifiers.plain(identifiers.without_legal_form(value))
     else:
-        found = identifiers.plain(value)
+        found = identifiers.plain(spelt_out(value) if name in WITH_SIGNS else value)
     if not found:
         raise ValueError("has no word in it.")
     return found

@@ -10,9 +10,10 @@ from addtocrm.core import identifiers
 from addtocrm.core.ids import ID
 from addtocrm.core.matching import search
 from addtocrm.sources import sizes, titles
+from addtocrm.sources.index.signs import spelt_out
 from addtocrm.sources.stored import Stored, employers, filled_in, names_of
 
-VERSION = 4
+VERSION = 5
 """An index of another version is built anew."""
 
 WORDS = ("title", "department", "company", "industry", "region", "city", "skills", "keywords", "shown")
@@ -78,7 +79,7 @@ def document(id: str, data: Mapping[str, Any]) -> str:
     data = filled_in(data)
     company: Mapping[str, Any] = data.get("company") or {}
     location: Mapping[str, Any] = data.get("location") or {}
-    title = titles.words(data.get("job_title") or "")
+    title = titles.words(spelt_out(data.get("job_title") or ""))
     skills: list[str] = data.get("skills") or []
     shown = [data.get("job_title"), data.get("headline")]
     past = [text for job in data.get("experience") or () for text in (job.get("title"), job.get("company_name"))]
@@ -141,4 +142,4 @@ def _both(name: str, text: str | None) -> dict[str, str]:
 
 
 def _plain(texts: Iterable[str | None]) -> list[str]:
-    return [plain for text in texts if text and (plain := identifiers.plain(text))]
+    return [plain for text in texts if text and (plain := identifiers.plain(spelt_out(text)))]

@@ -127,10 +127,13 @@ class Dataset:
         else:
             key = identifiers.company_key(query.name or "")
             rows, confidence = await self._companies("name_key = $1", key), BY_NAME
-        if len(rows) != 1:
+        known = [(row, {**msgspec.json.decode(row["data"]), "id": row["id"]}) for row in rows]
+        if query.name:
+            known = [one for one in known if not companies.told_apart(query.name, one[1].get("name") or "")]
+        if len(known) != 1 or len(rows) > MOST_ALIKE:
             return None
-        data = {**msgspec.json.decode(rows[0]["data"]), "id": rows[0]["id"]}
-        return Match(msgspec.convert(data, Company), rows[0]["observed_at"], confidence)
+        row, data = known[0]
+        return Match(msgspec.convert(data, Company), row["observed_at"], confidence)
 
     async def known_addresses(self, domain: str) -> list[KnownAddress]:
         """People who have an address at `domain` (ASCII), at most MOST_KNOWN of them."""
@@ -152,7 +155,9 @@ class Dataset:
         return rows
 
     async def _companies(self, where: str, *values: str) -> list[asyncpg.Record]:
-        return await self._fetch(f"select id, data, observed_at from companies where {where} limit 2", *values)
+        return await self._fetch(
+            f"select id, data, observed_at from companies where {where} limit {MOST_ALIKE + 1}", *values
+        )
 
     async def _fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         try:

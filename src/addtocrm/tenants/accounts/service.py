@@ -114,8 +114,8 @@ async def set_credits(pool: Pool, email: str, credits: int, by: By = COMMAND_LIN
 async def grant_credits(
     pool: Pool, email: str, credits: int, by: By = COMMAND_LINE, form: bytes | None = None
 ) -> Account:
-    """Adds `credits` to what is left of this period, beside what plans bring; later months begin as before. The same `form` (a fingerprint) sent
-    again by the same operator adds nothing."""
+    """Adds `credits` to what is left of this period, beside what plans bring; later months begin as before. The same
+    `form` (a fingerprint) sent again by the same operator adds nothing."""
     found = await find(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         account = await store.lock(connection, found.id)
