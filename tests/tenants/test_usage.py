@@ -116,4 +116,4 @@ def test_its_cost_does_not_grow_with_the_ledger(database_url: str) -> None:
     usage = with_pool(database_url, lambda pool: service.of_account(pool, account.id))
     assert [one.credits for one in usage.by_operation] == [10_000, 10_000]
     assert many <= few + 5
-    assert many_lines <= few_lines + 15  # four statements
+    assert many_lines <= few_lines + 40  # four statements, of 18,000 lines more

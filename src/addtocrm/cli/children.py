@@ -91,7 +91,7 @@ def _let_go() -> None:
     """Closes what is the parent's: its locks and its address end with it, whatever this process is still at. The files
     in which the metrics of many workers are counted stay: prometheus_client closes them itself in a new process."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    counted_in = {_file(entry.stat()) for entry in Path(folder).iterdir()} if folder else set()
+    counted_in = [_file(entry.stat()) for entry in Path(folder).iterdir()] if folder else []
     for number in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
         with contextlib.suppress(OSError):
             if number > 2 and _file(os.fstat(number)) not in counted_in:
