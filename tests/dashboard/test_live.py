@@ -25,6 +25,7 @@ def test_pages_follow_what_goes_on(new_server: Any) -> None:
         type_a_search(server, watched)
         drop_a_file(watched)
         fetch_ahead(server, watched)
+        copy_where_that_can_be(watched)
         assert not watched.trouble
     assert account.usage()["credits"]["used"] == 5
 
@@ -114,3 +115,15 @@ def fetch_ahead(server: Any, watched: Watched) -> None:
     page.click(".side a[href='/dashboard/members']")
     expect(page.locator("h1")).to_have_text("Members")
     assert page.evaluate("performance.getEntriesByType('navigation')[0].deliveryType") == "navigational-prefetch"
+
+
+def copy_where_that_can_be(watched: Watched) -> None:
+    """Browsers have no clipboard for pages of plain HTTP."""
+    page = watched.context.new_page()
+    page.goto("/dashboard/quickstart")
+    expect(page.locator("[data-copy]").first).to_be_visible()
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined })")
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert not page.locator("[data-copy]:visible").count()
+    page.close()

@@ -1,9 +1,9 @@
 // What each page has beyond its forms and links: copying, keys, the reader's own time, dropped files, progress.
 import { follow, merge } from "./live.js";
 
-// Prepares what has just come: copying, and the reader's own time.
+// Prepares what has just come: copying, where the browser lets pages do so, and the reader's own time.
 function dress(root) {
-  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     time.title = time.textContent;
