@@ -1,5 +1,6 @@
 """The connector to Salesforce, against a server that answers as its guides say."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -540,10 +541,31 @@ class TestSalesforce(LeadScenarios, Scenarios):
     picklist = ("Tier__c", "gold")
     text_field = "Level__c"
     first_name_length = 40
+    linkedin_field = "LinkedIn_URL__c"
     secondary = c.Rule(field="Second_Email__c", from_=("other_emails",))
 
     def prepare(self, vendor: SalesforceServer) -> None:
         vendor.add_field("Level__c")
+
+    def test_who_could_be_several_that_were_just_made_is_not_made_again(
+        self, run: Any, vendor: SalesforceServer
+    ) -> None:
+        self.without_linkedin(vendor)
+
+        async def work(desk: Desk) -> None:
+            person = {**WHO, "linkedin_url": JANE["linkedin_url"]}
+            vendor.trouble(self.creates, lost=True)
+            await desk.fails("crm_unavailable", person)
+            typed = vendor._put("Contact", {"FirstName": "Jane", "LastName": "Doe"})
+            await asyncio.sleep(6.2)
+            error = await desk.fails("validation_error", person)
+            assert "has several of this name since" in error.message
+            assert typed in error.message
+            assert len(vendor.contacts()) == 2
+            named = await desk.write(person, contact_id=typed)
+            assert (named.contact_id, named.action) == (typed, "unchanged")
+
+        run(work)
 
     def no_such_id(self, id: str) -> str:
         return id[:12] + "zzz" + id[15:]

@@ -71,6 +71,7 @@ class TestZoho(LeadScenarios, Scenarios):
     time_field = "Next_Call"
 
     rotates = False
+    linkedin_field = "LinkedIn_URL"
     first_name_length = 40
     unique_company_names = True
 

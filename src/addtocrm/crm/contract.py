@@ -210,7 +210,8 @@ class CrmList(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A contact, lead or company as the CRM has it: `url` is its page there, `fields` what is not empty.
 
-    `version` is what the CRM tells changes by, for `Update.version`.
+    `version` is what the CRM tells changes by, for `Update.version`; `created_at` is when it was made (ISO 8601), None
+    where the CRM does not say.
     """
 
     kind: Kind
@@ -218,6 +219,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None
     fields: Fields
     version: str | None = None
+    created_at: str | None = None
 
 
 Term: TypeAlias = Mapping[str, tuple[str, ...]]

@@ -263,7 +263,7 @@ class Attio:
 
 
 def _record(kind: Kind, schema: Schema, row: Row) -> Record:
-    return Record(kind=kind, id=row.id.record_id, url=row.web_url, fields=read(schema, row))
+    return Record(kind=kind, id=row.id.record_id, url=row.web_url, fields=read(schema, row), created_at=row.created_at)
 
 
 def _with(record: Record, fields: Fields) -> Record:

@@ -66,5 +66,10 @@ class Reading:
         """The record; it has the values of `sent` too."""
         url = f"{self._page_url}/record/{TYPE_ID[kind]}/{item.id}" if self._page_url else None
         return Record(
-            kind=kind, id=item.id, url=url, fields={**read(item.properties), **(sent or {})}, version=item.updated_at
+            kind=kind,
+            id=item.id,
+            url=url,
+            fields={**read(item.properties), **(sent or {})},
+            version=item.updated_at,
+            created_at=item.created_at or None,
         )

@@ -184,9 +184,16 @@ class Pipedrive:
 
     def _record(self, kind: Kind, raw: Raw, more: Fields) -> Record:
         url = f"{self._page_url}/{SINGULAR[kind]}/{raw['id']}" if self._page_url else None
-        version = raw.get("update_time")
+        version, made = raw.get("update_time"), raw.get("add_time")
         fields = {**read(kind, raw), **more}
-        return Record(kind=kind, id=str(raw["id"]), url=url, fields=fields, version=version and str(version))
+        return Record(
+            kind=kind,
+            id=str(raw["id"]),
+            url=url,
+            fields=fields,
+            version=version and str(version),
+            created_at=made and str(made),
+        )
 
     async def _create(self, kind: Kind, row: Fields) -> Record:
         body = await self._body(kind, row, {}, {})

@@ -182,7 +182,14 @@ class Salesforce:
 
     def _record(self, row: dict[str, Any]) -> Record:
         kind, id = kind_of(row["Id"]) or "contact", row["Id"]
-        return Record(kind=kind, id=id, url=self._url(kind, id), fields=read(row), version=row.get("SystemModstamp"))
+        return Record(
+            kind=kind,
+            id=id,
+            url=self._url(kind, id),
+            fields=read(row),
+            version=row.get("SystemModstamp"),
+            created_at=row.get("CreatedDate"),
+        )
 
     def _url(self, kind: Kind, id: str) -> str:
         return f"{self._pages}/lightning/r/{OBJECTS[kind]}/{id}/view"

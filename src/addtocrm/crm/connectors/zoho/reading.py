@@ -92,7 +92,14 @@ class Reader:
         self.references[module] |= {name for name, value in row.items() if isinstance(value, dict)}
         self._module_of[id] = module
         url = f"{self._page_url}/tab/{module}/{id}" if self._page_url else None
-        return Record(kind=KINDS[module], id=id, url=url, fields=fields.values(row), version=version)
+        return Record(
+            kind=KINDS[module],
+            id=id,
+            url=url,
+            fields=fields.values(row),
+            version=version,
+            created_at=row.get("Created_Time"),
+        )
 
     @contextmanager
     def where_seen(self, module: str) -> Iterator[None]:
@@ -137,7 +144,7 @@ class Reader:
 
     async def _select(self, module: str, where: str, most: int) -> list[Record]:
         """Up to `most` records, the oldest first."""
-        own = {"Modified_Time", "Converted__s"} if module == "Leads" else {"Modified_Time"}
+        own = {"Created_Time", "Modified_Time", *(("Converted__s",) if module == "Leads" else ())}
         columns = (self._named(module) | own) - self._absent[module] - {"id"}
         rows: list[dict[str, Any]] = []
         more = True
