@@ -567,6 +567,41 @@ class TestSalesforce(LeadScenarios, Scenarios):
 
         run(work)
 
+    def test_a_namesake_elsewhere_whom_a_duplicate_rule_names_is_left_alone(
+        self, run: Any, vendor: SalesforceServer
+    ) -> None:
+        async def work(desk: Desk) -> None:
+            globex = vendor.put_company(name="Globex", domain="globex.example.com")
+            there = vendor.put_contact(first_name="Jane", last_name="Doe", company_id=globex)
+            before = vendor.contacts()
+            match = {"matchRecords": [{"record": {"attributes": {"type": "Contact"}, "Id": there}}]}
+            problem = {"errorCode": "DUPLICATES_DETECTED", "message": "Use one of these records?"}
+            body = [{**problem, "duplicateResult": {"matchResults": [match]}}]
+            vendor.trouble(self.creates, Answer(400, body))
+            error = await desk.fails("validation_error", JANE)
+            assert there in error.message
+            assert vendor.contacts() == before
+
+        run(work)
+
+    def test_who_was_made_meanwhile_keeps_their_employment(self, run: Any, vendor: SalesforceServer) -> None:
+        vendor.duplicate_rules = True
+
+        async def work(desk: Desk) -> None:
+            globex = vendor.put_company(name="Globex", domain="globex.example.com")
+            vendor.trouble(self.creates, after=1.0)
+            writing = asyncio.create_task(desk.write({**JANE, "phone": "+15550100100"}))
+            while not vendor.asked(self.creates):
+                await asyncio.sleep(0.01)
+            there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"], company_id=globex)
+            done = await writing
+            assert (done.contact_id, done.action, done.matched_by) == (there, "updated", "email")
+            assert {"job_title", "company_id"} & set(done.fields_written) == set()
+            [contact] = vendor.contacts()
+            assert (contact["company_id"], contact.get("job_title")) == (globex, None)
+
+        run(work)
+
     def no_such_id(self, id: str) -> str:
         return id[:12] + "zzz" + id[15:]
 

@@ -210,7 +210,7 @@ async def recall_of_others(
 
 
 async def linked(db: Connection | Pool, connection_id: str, ids: Sequence[str]) -> list[asyncpg.Record]:
-    """(record_id) of those of the records to which there is a link, of any connection to the same account of the CRM."""
+    """(record_id) of those of the records that have a link, by any connection to the same account of the CRM."""
     return await db.fetch(
         """select distinct record_id from crm_links
            where connection_id = any(array(
