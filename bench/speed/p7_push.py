@@ -14,7 +14,7 @@ PEOPLE, A_SECOND = 1_000, 5
 
 
 def figure(deployment: Deployment) -> Figure:
-    sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "crm"))
+    sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
     servers: Any = import_module("vendors.hubspot_server")
     with servers.HubSpotServer() as vendor:
         settings = {"ADDTOCRM_HUBSPOT_URL": vendor.url, "ADDTOCRM_ALLOW_PRIVATE_NETWORKS": "true"}
