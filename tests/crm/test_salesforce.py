@@ -567,6 +567,17 @@ class TestSalesforce(LeadScenarios, Scenarios):
 
         run(work)
 
+    def test_a_contact_id_has_15_or_18_characters(self, run: Any, vendor: SalesforceServer) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(first_name="Jane", last_name="Doe")
+            done = await desk.write(JANE, contact_id=there[:15])
+            assert (done.contact_id, done.action, done.matched_by) == (there, "updated", "contact_id")
+            again = await desk.write(JANE, contact_id=there)
+            assert (again.contact_id, again.action) == (there, "unchanged")
+            await desk.fails("not_found", JANE, contact_id=self.no_such_id(there)[:15])
+
+        run(work)
+
     def test_a_namesake_elsewhere_whom_a_duplicate_rule_names_is_left_alone(
         self, run: Any, vendor: SalesforceServer
     ) -> None:

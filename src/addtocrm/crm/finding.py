@@ -33,8 +33,11 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     named = {piece.contact_id for piece in pieces if piece.contact_id}
     missing = [id for id in sorted(linked_ids | named) if id not in candidates]
     fetched = await crm.connector.get(matching.among(kind), missing) if missing else {}
-    candidates |= {id: candidate(await crm.mapped(one.kind), one) for id, one in fetched.items()}
-    gone = [id for id in sorted(linked_ids) if id not in candidates]
+    asked_as = {id: one.id for id, one in fetched.items()}
+    candidates |= {one.id: candidate(await crm.mapped(one.kind), one) for one in fetched.values()}
+    for piece in pieces:
+        piece.contact_id = asked_as.get(piece.contact_id or "", piece.contact_id)
+    gone = [id for id in sorted(linked_ids) if asked_as.get(id, id) not in candidates]
     await links.drop(crm, gone)
     await _with_companies(crm, pieces, candidates)
     for piece in pieces:
