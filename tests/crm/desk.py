@@ -124,6 +124,8 @@ class AtADesk:
     linkedin_field: str | None = None
     """The contacts' field for LinkedIn URLs that the server of the tests has and an account may do without; None where
     the server has none, or no account is without."""
+    site: str | None = None
+    """What the server's `put_company` takes for a website with a path, where a company is known by its website."""
     makes_companies = False
     """Whether the CRM itself makes a company of the domain of a new person's address."""
 

@@ -194,6 +194,18 @@ class Scenarios(TroubleScenarios):
 
         run(work)
 
+    def test_a_company_is_found_by_a_website_with_a_path(self, run: Any, vendor: Any) -> None:
+        if self.site is None:
+            pytest.skip("companies have domains there")
+
+        async def work(desk: Desk) -> None:
+            vendor.put_company(name="Not Acme", domain=self.site.replace("acme.", "notacme."))
+            there = vendor.put_company(name="Acme Holding", domain=self.site)
+            assert (await desk.write(JANE)).company_id == there
+            assert len(vendor.companies()) == 2
+
+        run(work)
+
     def test_a_company_of_the_same_name_and_another_domain_is_another(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             there = vendor.put_company(name="Acme", domain="acme-other.example.org")

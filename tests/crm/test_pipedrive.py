@@ -582,6 +582,7 @@ class TestPipedrive(Scenarios):
     picklist = (key_of("Tier"), "Gold")
     text_field = key_of("Grade")
     linkedin_field = LINKEDIN
+    site = "www.acme.example.com/en"
     one_name = True
 
     seconds = 0.2

@@ -542,6 +542,7 @@ class TestSalesforce(LeadScenarios, Scenarios):
     text_field = "Level__c"
     first_name_length = 40
     linkedin_field = "LinkedIn_URL__c"
+    site = "https://www.acme.example.com/en"
     secondary = c.Rule(field="Second_Email__c", from_=("other_emails",))
 
     def prepare(self, vendor: SalesforceServer) -> None:

@@ -227,10 +227,14 @@ Term: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 class Sought(msgspec.Struct, frozen=True):
-    """Somebody, or a company, to look for: by our names, and as terms of the CRM's fields, of which one holds."""
+    """Somebody, or a company, to look for: by our names, and as terms of the CRM's fields, of which one holds.
+
+    `within` is a term too, whose texts may be any part of what a field has.
+    """
 
     values: Values
     terms: tuple[Term, ...]
+    within: Term = {}
 
 
 class Update(msgspec.Struct, frozen=True):

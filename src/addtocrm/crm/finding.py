@@ -64,7 +64,7 @@ async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate
             by = (*matching.KEYS[kind], *(("name",) if named else ()))
             terms = tuple(mapping.terms(rules, kind, piece.values, by, fields))
             if terms or crm.definition.vendor is None:
-                sought.append(Sought(piece.values, terms))
+                sought.append(Sought(piece.values, terms, mapping.within(rules, kind, piece.values)))
     if not sought:
         return []
     return [

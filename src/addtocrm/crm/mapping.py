@@ -177,6 +177,13 @@ def terms(
     return found
 
 
+def within(rules: Sequence[Rule], kind: Kind, values: Values) -> dict[str, tuple[str, ...]]:
+    """Where a company is known by a website, what to look for anywhere in it (see `contract.Sought`): its domains."""
+    fields = [rule.field for rule in rules if "website" in rule.from_ and "domain" in rule.from_]
+    domains = tuple(sorted(keys("domain", values))) if kind == "company" else ()
+    return {field: domains for field in fields[:1] if domains}
+
+
 def _named(field_of: Mapping[str, str], kind: Kind, values: Values) -> list[dict[str, tuple[str, ...]]]:
     if kind == "company":
         names = [str(values["name"])] if values.get("name") and "name" in field_of else []

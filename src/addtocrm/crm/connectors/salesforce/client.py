@@ -76,7 +76,11 @@ class Salesforce:
         queries: list[Query] = []
         for one in _among(kind):
             known = set(self._wanted(one))
-            queries += self._searches(one, (term for each in sought for term in each.terms if known.issuperset(term)))
+            queries += self._searches(
+                one,
+                (term for each in sought for term in each.terms if known.issuperset(term)),
+                (each.within for each in sought if each.within and known.issuperset(each.within)),
+            )
         rows = await self._reader.rows(queries)
         rows.sort(key=lambda row: (str(row.get("CreatedDate")), row["Id"]))
         return list({row["Id"]: self._record(row) for row in rows}.values())
@@ -173,8 +177,8 @@ class Salesforce:
         reply = await self._api.ask("GET", f"{BASE}/")
         return shaped(Resources, reply.data).identity.rpartition("/")[2][:15] if reply.status == 200 else ""
 
-    def _searches(self, kind: Kind, terms: Iterable[Term]) -> list[Query]:
-        return searches(OBJECTS[kind], self._wanted(kind), terms, NOT_CONVERTED if kind == "lead" else "")
+    def _searches(self, kind: Kind, terms: Iterable[Term], within: Iterable[Term] = ()) -> list[Query]:
+        return searches(OBJECTS[kind], self._wanted(kind), terms, NOT_CONVERTED if kind == "lead" else "", within)
 
     def _wanted(self, kind: Kind) -> tuple[str, ...]:
         names = self._reads.get(kind) or {rule.field for rule in MAPPING[kind]}

@@ -37,9 +37,14 @@ def usable(terms: Iterable[Term], columns: Set[str]) -> Iterator[Mapping[str, Se
                 yield {SECOND_EMAIL: short["Email"]}
 
 
-def wheres(terms: Iterable[Mapping[str, Sequence[str]]]) -> list[str]:
-    """The terms as the conditions of as few queries as may be, by which more than these may be found."""
+def wheres(
+    terms: Iterable[Mapping[str, Sequence[str]]], within: Iterable[Mapping[str, Sequence[str]]] = ()
+) -> list[str]:
+    """The terms, and those `within` (see `contract.Sought`), as the conditions of as few queries as may be, by which more
+    than these may be found."""
     tests = [[_tests(name, texts) for name, texts in term.items()] for term in _merged(terms)]
+    likes = {f"{name} like {_quoted(f'%{text}%')}" for term in within for name, texts in term.items() for text in texts}
+    tests += [[[like]] for like in sorted(likes)]
     fitting = [one for one in tests if all(one) and _size(one) <= MOST_CONDITIONS]
     return [_paired(map(_whole, some), "or") for some in parts(fitting, MOST_CONDITIONS, _size)]
 

@@ -135,7 +135,8 @@ class Reader:
         terms = [term for one in sought for term in coql.usable(one.terms, columns)]
         most = NAMESAKES * (len(sought) + 1)
         found: list[Record] = []
-        for where in coql.wheres(terms):
+        within = [one.within for one in sought if columns >= one.within.keys()]
+        for where in coql.wheres(terms, within):
             found += (records := await self._select(module, where, most))
             if len(records) >= most:
                 for alone in coql.wheres(term for term in terms if len(term) == 1):
