@@ -126,6 +126,8 @@ class AtADesk:
     the server has none, or no account is without."""
     site: str | None = None
     """What the server's `put_company` takes for a website with a path, where a company is known by its website."""
+    many = 150
+    """Namesakes that are more than one answer of the vendor, or what is read of several names together."""
     makes_companies = False
     """Whether the CRM itself makes a company of the domain of a new person's address."""
 

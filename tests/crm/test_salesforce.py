@@ -15,6 +15,7 @@ from vendors.salesforce_server import SalesforceServer, error
 
 from addtocrm.crm import contract as c
 from addtocrm.crm import mappings
+from addtocrm.crm.connectors.salesforce import client, soql
 from addtocrm.crm.connectors.salesforce import connector as salesforce
 from addtocrm.crm.model import MappingWrite
 
@@ -542,6 +543,7 @@ class TestSalesforce(LeadScenarios, Scenarios):
     text_field = "Level__c"
     first_name_length = 40
     linkedin_field = "LinkedIn_URL__c"
+    many = 250
     site = "https://www.acme.example.com/en"
     secondary = c.Rule(field="Second_Email__c", from_=("other_emails",))
 
@@ -565,6 +567,27 @@ class TestSalesforce(LeadScenarios, Scenarios):
             assert len(vendor.contacts()) == 2
             named = await desk.write(person, contact_id=typed)
             assert (named.contact_id, named.action) == (typed, "unchanged")
+
+        run(work)
+
+    def test_a_name_that_too_many_have_is_no_guess(
+        self, run: Any, vendor: SalesforceServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in (soql, client):
+            monkeypatch.setattr(module, "ROWS", 20)
+
+        async def work(desk: Desk) -> None:
+            for _ in range(30):
+                vendor.put_contact(first_name="Jane", last_name="Doe", email="jane@other.example.com")
+            there = vendor.put_contact(first_name="Ann", last_name="Roe", company_id=vendor.put_company(name="Acme"))
+            ann = {"full_name": "Ann Roe", "email": "ann@acme.example.com", "company": {"name": "Acme"}}
+            jane, found = await desk.write_many([JANE, ann])
+            assert "too many" in jane.message and jane.type == "validation_error"
+            assert (found.contact_id, found.matched_by) == (there, "name")
+            assert len(vendor.contacts()) == 31
+            by_keys = await desk.write(JANE, match_by=["linkedin_url", "email"])
+            assert (by_keys.action, len(vendor.contacts())) == ("created", 32)
+            assert (await desk.write(JANE)).action == "unchanged"
 
         run(work)
 

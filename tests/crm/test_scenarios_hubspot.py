@@ -16,6 +16,7 @@ from addtocrm.privacy import service as privacy
 
 class TestHubSpot(Scenarios):
     crm = "hubspot"
+    many = 1_050
     server = HubSpotServer
     creates = r"POST /crm/v3/objects/contacts(/batch/create)?$"
     writes = r"(PATCH|PUT) |POST /crm/v3/objects/contacts(/batch/(create|update))?$"

@@ -5,7 +5,7 @@ writes. It speaks in the CRM's own fields, by the names that `fields` lists, wit
 `location.city`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -237,6 +237,21 @@ class Sought(msgspec.Struct, frozen=True):
     within: Term = {}
 
 
+class Found(list[Record]):
+    """The records that a connector found. `cut` are terms of which it did not read all, those of one field by some of
+    their texts."""
+
+    def __init__(self, records: Iterable[Record] = (), cut: Sequence[Term] = ()) -> None:
+        super().__init__(records)
+        self.cut = cut
+
+    def is_cut(self, term: Term) -> bool:
+        """Whether there may be more for which the term holds."""
+        return any(
+            one.keys() == term.keys() and all(set(one[name]) <= set(term[name]) for name in one) for one in self.cut
+        )
+
+
 class Update(msgspec.Struct, frozen=True):
     """What to change in a record that was read as `record`; where `guarded` and the CRM can, only if it is still so."""
 
@@ -291,11 +306,12 @@ class Connector(Protocol):
 
     async def lists(self) -> list[CrmList]: ...
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         """Every record for which a term of one of `sought` holds, each once, the oldest first.
 
-        For contacts, leads too where the CRM has them. More than these does no harm: `matching` judges. So does not
-        having all, where there are very many of one name: two are enough to know that the name does not decide.
+        For contacts, leads too where the CRM has them. More than these does no harm: `matching` judges. Where there are
+        so many of one name that an answer is full, each name is asked for alone; of one that is still too much, the
+        oldest are given, and the term in `Found.cut`.
         """
         ...
 

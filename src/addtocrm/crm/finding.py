@@ -8,7 +8,7 @@ from typing import Any
 from addtocrm.core import times
 from addtocrm.crm import links, mapping, matching
 from addtocrm.crm.contract import CUSTOM, Kind, NotFound, Record, Rejected, Rule, Sought, Unavailable
-from addtocrm.crm.matching import Candidate, Choice
+from addtocrm.crm.matching import By, Candidate, Choice
 from addtocrm.crm.opening import Open, OpenForWriting
 from addtocrm.crm.piece import Piece
 
@@ -44,6 +44,10 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
         _choose(crm, piece, list(candidates.values()), recalled, of_others, dry_run=dry_run)
         if piece.attempted and piece.choice.found is None and piece.failure is None:
             await _take_what_was_made(crm, piece, list(candidates.values()), recalled)
+        if piece.crowded and piece.failure is None and _may_be_unread(piece, list(candidates.values())):
+            message = "has a name that too many in the CRM have to look at all of them."
+            how = " Send contact_id, or match_by without name." if piece.kind != "company" else ""
+            piece.failure = Rejected("", message + how)
 
 
 async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
@@ -57,6 +61,7 @@ async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
 async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate]:
     """The records of the CRM that could be meant, the oldest first."""
     sought: list[Sought] = []
+    named_by: list[tuple[Piece, mapping.Texts]] = []
     for each in await kinds(crm, kind):
         rules, fields = await crm.mapped(each)
         for piece in pieces:
@@ -65,11 +70,14 @@ async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate
             terms = tuple(mapping.terms(rules, kind, piece.values, by, fields))
             if terms or crm.definition.vendor is None:
                 sought.append(Sought(piece.values, terms, mapping.within(rules, kind, piece.values)))
+            if named:
+                named_by += [(piece, term) for term in mapping.terms(rules, kind, piece.values, ("name",), fields)]
     if not sought:
         return []
-    return [
-        candidate(await crm.mapped(one.kind), one) for one in await crm.connector.find(matching.among(kind), sought)
-    ]
+    found = await crm.connector.find(matching.among(kind), sought)
+    for piece, term in named_by:
+        piece.crowded = piece.crowded or found.is_cut(term)
+    return [candidate(await crm.mapped(one.kind), one) for one in found]
 
 
 async def kinds(crm: Open, kind: Kind) -> list[Kind]:
@@ -143,6 +151,13 @@ def _choose(
         piece.failure = Unavailable(retry_after=still)
 
 
+def _may_be_unread(piece: Piece, candidates: Sequence[Candidate]) -> bool:
+    """Whether a contact of the piece's name that was not read could change what it is."""
+    by_name = piece.choice.found is None or piece.choice.by == "name"
+    asked = not piece.contact_id and (piece.by is None or "name" in piece.by)
+    return by_name and asked and not matching.is_decided(piece.kind, piece.values, candidates)
+
+
 def _telling(piece: Piece) -> list[matching.Identity]:
     """What tells the piece from others of its name: keys, or the name where it has none."""
     keys = [one for one in piece.identities if one.name != "name"]
@@ -173,7 +188,7 @@ async def _take_what_was_made(
         piece.failure = Rejected("", f"{message} {how}.")
     elif own:
         [one] = own
-        by = next(each.name for each in _telling(piece) if links.attempts(recalled, [each.digest]))
+        by: By = next(each.name for each in _telling(piece) if links.attempts(recalled, [each.digest]))
         piece.choice = Choice(one, by, matching.taken(piece.kind, piece.values, candidates, one))
 
 

@@ -15,6 +15,7 @@ from addtocrm.crm.matching import CUT, KEYS, OTHERS, keys
 from addtocrm.crm.merge import PLACE, is_empty
 
 Shape = Callable[[str], str]
+Texts = dict[str, tuple[str, ...]]
 LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
 """Those of our names that have several values; a text of the CRM has them with semicolons between."""
 

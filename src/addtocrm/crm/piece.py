@@ -18,8 +18,8 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
 
     `by` is what may find it, None for all keys and the name; `contact_id` is the one record that it may be. `kept_back`
     are our names of fields that may not be written, `empty` of those to be emptied. `attempted`: the record may be one
-    that we made before; `unanswered`: it was changed, and no answer came. `record` is None only where a dry run would
-    make it.
+    that we made before; `crowded`: not all of its name were read; `unanswered`: it was changed, and no answer came.
+    `record` is None only where a dry run would make it.
     """
 
     kind: Kind
@@ -31,6 +31,7 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     empty: Sequence[str] = ()
     choice: Choice = Choice(None, None, frozenset())
     attempted: bool = False
+    crowded: bool = False
     unanswered: bool = False
     failure: Failure | ApiError | None = None
     record: Record | None = None

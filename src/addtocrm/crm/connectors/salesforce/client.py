@@ -13,7 +13,7 @@ from addtocrm.crm.connectors.salesforce.mapping import MAPPING
 from addtocrm.crm.connectors.salesforce.notes import content_of, title_of
 from addtocrm.crm.connectors.salesforce.objects import OBJECTS, kind_of
 from addtocrm.crm.connectors.salesforce.reading import Reader
-from addtocrm.crm.connectors.salesforce.soql import NAME, Query, quoted, searches
+from addtocrm.crm.connectors.salesforce.soql import NAME, ROWS, Query, quoted, searches
 from addtocrm.crm.connectors.salesforce.values import read, sent
 from addtocrm.crm.connectors.salesforce.writing import COLLECTION, Writer
 from addtocrm.crm.contract import (
@@ -23,6 +23,7 @@ from addtocrm.crm.contract import (
     Failure,
     Field,
     Fields,
+    Found,
     Kind,
     Owner,
     Record,
@@ -72,7 +73,7 @@ class Salesforce:
         me = await self._me()
         return [Owner(row["Id"], row.get("Email"), row.get("Name"), row["Id"][:15] == me) for row in rows]
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         queries: list[Query] = []
         for one in _among(kind):
             known = set(self._wanted(one))
@@ -81,9 +82,17 @@ class Salesforce:
                 (term for each in sought for term in each.terms if known.issuperset(term)),
                 (each.within for each in sought if each.within and known.issuperset(each.within)),
             )
-        rows = await self._reader.rows(queries)
+        rows: list[dict[str, Any]] = []
+        cut: list[Term] = []
+        while queries:
+            full: list[Query] = []
+            for query, found in zip(queries, await self._reader.several(queries), strict=True):
+                rows += found
+                full += [query] if len(found) >= ROWS else []
+            queries = [half for query in full for half in query.halves()]
+            cut += [term for query in full if not query.halves() for term in query.terms]
         rows.sort(key=lambda row: (str(row.get("CreatedDate")), row["Id"]))
-        return list({row["Id"]: self._record(row) for row in rows}.values())
+        return Found({row["Id"]: self._record(row) for row in rows}.values(), cut)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         asked = {id[:15]: id for id in ids if re.fullmatch(r"\w{15}(?:\w{3})?", id, re.ASCII)}

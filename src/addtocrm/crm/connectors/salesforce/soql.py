@@ -15,13 +15,13 @@ LONGEST = 40_000
 """So many characters of conditions in a query, where 100,000 may be: Salesforce adds to them before it counts."""
 LONGEST_TEXT = 4_000
 TEXTS = 100
-ROWS, ROWS_OF_A_NAME = 2000, 100
+ROWS = 2000
 OLDEST = " ORDER BY CreatedDate, Id"
 
 
 class Query(NamedTuple):
-    """Rows of the object `name` for which one of `terms` holds, if there are any, and `also` does. `within`: the texts of
-    the terms are any part of what a field has."""
+    """Rows of the object `name` for which one of `terms` holds, if there are any, and `also` does. `within`: the texts
+    of the terms are any part of what a field has."""
 
     name: str
     fields: tuple[str, ...]
@@ -34,6 +34,15 @@ class Query(NamedTuple):
         either = f"({' OR '.join(map(_part if self.within else condition, self.terms))})" if self.terms else ""
         where = " AND ".join(part for part in (self.also, either) if part)
         return f"SELECT {', '.join(self.fields)} FROM {self.name}{where and f' WHERE {where}'}{self.end}"
+
+    def halves(self) -> list["Query"]:
+        """Two queries for what this one asks; none where that is one thing."""
+        terms = self.terms
+        if len(terms) == 1 and len(terms[0]) == 1:
+            [(field, texts)] = terms[0].items()
+            terms = [{field: (text,)} for text in texts]
+        middle = len(terms) // 2
+        return [self._replace(terms=some) for some in (terms[:middle], terms[middle:])] if middle else []
 
 
 def quoted(value: str) -> str:
@@ -64,9 +73,8 @@ def searches(
     """Queries for the terms, and for those `within` (see `contract.Sought`), the oldest rows first. Names are asked for
     apart from keys: they may find very many."""
     keys, names = _joined(terms)
-    found = [(part, ROWS) for part in parts(keys, LONGEST, _size)]
-    found += [(part, min(ROWS, ROWS_OF_A_NAME * len(part))) for part in parts(names, LONGEST, _size)]
-    queries = [Query(name, fields, part, also, f"{OLDEST} LIMIT {most}") for part, most in found]
+    found = [*parts(keys, LONGEST, _size), *parts(names, LONGEST, _size)]
+    queries = [Query(name, fields, part, also, f"{OLDEST} LIMIT {ROWS}") for part in found]
     likes = parts(_joined(within)[0], LONGEST, _size)
     return queries + [Query(name, fields, part, also, f"{OLDEST} LIMIT {ROWS}", within=True) for part in likes]
 
