@@ -121,6 +121,13 @@ class AtADesk:
     """The account's own field for the owner of a contact, where the CRM has none by itself."""
     unique_company_names = False
     """Whether the CRM takes no two companies of one name."""
+    linkedin_field: str | None = None
+    """The contacts' field for LinkedIn URLs that the server of the tests has and an account may do without; None where
+    the server has none, or no account is without."""
+    site: str | None = None
+    """What the server's `put_company` takes for a website with a path, where a company is known by its website."""
+    many = 150
+    """Namesakes that are more than one answer of the vendor, or what is read of several names together."""
     makes_companies = False
     """Whether the CRM itself makes a company of the domain of a new person's address."""
 

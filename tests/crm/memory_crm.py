@@ -18,6 +18,7 @@ from addtocrm.crm.contract import (
     Failure,
     Field,
     Fields,
+    Found,
     Kind,
     NotFound,
     Owner,
@@ -111,14 +112,14 @@ class MemoryCrm:
         await self._call("lists")
         return [CrmList("l1", "Newsletter")]
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         store = await self._call("find")
         terms = [term for one in sought for term in one.terms]
-        return [
+        return Found(
             self._record(kind, id)
             for id, there in store.records[kind].items()
             if any(_holds(term, there) for term in terms)
-        ]
+        )
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         store = await self._call("get")

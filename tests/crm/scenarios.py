@@ -157,6 +157,26 @@ class Scenarios(TroubleScenarios):
 
         run(work)
 
+    def test_one_of_many_of_one_name_is_found_at_their_company(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            acme = vendor.put_company(name="Acme")
+            at_acme = {"company_id": acme, **({"company": "Acme"} if self.crm == "hubspot" else {})}
+            john = {"first_name": "John", "last_name": "Smith"}
+            for turn in range(self.many):
+                vendor.put_contact(**john, email=f"john{turn}@x.example.com")
+            there = vendor.put_contact(**john, **at_acme)
+            rare = vendor.put_contact(first_name="Rare", last_name="Person", **at_acme)
+            company = {"name": "Acme"}
+            ann = {"full_name": "Rare Person", "email": "rare@acme.example.com", "company": company}
+            named = {"full_name": "John Smith", "company": company}
+            done, other = await desk.write_many([{**named, "email": "john@acme.example.com"}, ann])
+            assert (done.contact_id, done.matched_by) == (there, "name")
+            assert (other.contact_id, other.matched_by) == (rare, "name")
+            vendor.put_contact(**john, **at_acme)
+            assert (await desk.write({**named, "email": "ceo@acme.example.com"})).action == "created"
+
+        run(work)
+
     def test_one_contact_of_twenty_writes_at_once_by_different_keys(self, run: Any, vendor: Any) -> None:
         at_acme = {**WHO, "company": JANE["company"]}
         forms = [
@@ -191,6 +211,18 @@ class Scenarios(TroubleScenarios):
             there = vendor.put_company(name="Acme Holding", domain="acme.example.com")
             assert (await desk.write(JANE)).company_id == there
             assert [one["name"] for one in vendor.companies()] == ["Acme Holding"]
+
+        run(work)
+
+    def test_a_company_is_found_by_a_website_with_a_path(self, run: Any, vendor: Any) -> None:
+        if self.site is None:
+            pytest.skip("companies have domains there")
+
+        async def work(desk: Desk) -> None:
+            vendor.put_company(name="Not Acme", domain=self.site.replace("acme.", "notacme."))
+            there = vendor.put_company(name="Acme Holding", domain=self.site)
+            assert (await desk.write(JANE)).company_id == there
+            assert len(vendor.companies()) == 2
 
         run(work)
 

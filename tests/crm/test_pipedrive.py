@@ -581,6 +581,8 @@ class TestPipedrive(Scenarios):
     writes = r"(POST|PATCH) /api/v2/persons"
     picklist = (key_of("Tier"), "Gold")
     text_field = key_of("Grade")
+    linkedin_field = LINKEDIN
+    site = "www.acme.example.com/en"
     one_name = True
 
     seconds = 0.2

@@ -1,5 +1,6 @@
 """The connector to Salesforce, against a server that answers as its guides say."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from vendors.salesforce_server import SalesforceServer, error
 
 from addtocrm.crm import contract as c
 from addtocrm.crm import mappings
+from addtocrm.crm.connectors.salesforce import client, soql
 from addtocrm.crm.connectors.salesforce import connector as salesforce
 from addtocrm.crm.model import MappingWrite
 
@@ -540,10 +542,100 @@ class TestSalesforce(LeadScenarios, Scenarios):
     picklist = ("Tier__c", "gold")
     text_field = "Level__c"
     first_name_length = 40
+    linkedin_field = "LinkedIn_URL__c"
+    many = 250
+    site = "https://www.acme.example.com/en"
     secondary = c.Rule(field="Second_Email__c", from_=("other_emails",))
 
     def prepare(self, vendor: SalesforceServer) -> None:
         vendor.add_field("Level__c")
+
+    def test_who_could_be_several_that_were_just_made_is_not_made_again(
+        self, run: Any, vendor: SalesforceServer
+    ) -> None:
+        self.without_linkedin(vendor)
+
+        async def work(desk: Desk) -> None:
+            person = {**WHO, "linkedin_url": JANE["linkedin_url"]}
+            vendor.trouble(self.creates, lost=True)
+            await desk.fails("crm_unavailable", person)
+            typed = vendor._put("Contact", {"FirstName": "Jane", "LastName": "Doe"})
+            await asyncio.sleep(6.2)
+            error = await desk.fails("validation_error", person)
+            assert "has several of this name since" in error.message
+            assert typed in error.message
+            assert len(vendor.contacts()) == 2
+            named = await desk.write(person, contact_id=typed)
+            assert (named.contact_id, named.action) == (typed, "unchanged")
+
+        run(work)
+
+    def test_a_name_that_too_many_have_is_no_guess(
+        self, run: Any, vendor: SalesforceServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in (soql, client):
+            monkeypatch.setattr(module, "ROWS", 20)
+
+        async def work(desk: Desk) -> None:
+            for _ in range(30):
+                vendor.put_contact(first_name="Jane", last_name="Doe", email="jane@other.example.com")
+            there = vendor.put_contact(first_name="Ann", last_name="Roe", company_id=vendor.put_company(name="Acme"))
+            ann = {"full_name": "Ann Roe", "email": "ann@acme.example.com", "company": {"name": "Acme"}}
+            jane, found = await desk.write_many([JANE, ann])
+            assert "too many" in jane.message and jane.type == "validation_error"
+            assert (found.contact_id, found.matched_by) == (there, "name")
+            assert len(vendor.contacts()) == 31
+            by_keys = await desk.write(JANE, match_by=["linkedin_url", "email"])
+            assert (by_keys.action, len(vendor.contacts())) == ("created", 32)
+            assert (await desk.write(JANE)).action == "unchanged"
+
+        run(work)
+
+    def test_a_contact_id_has_15_or_18_characters(self, run: Any, vendor: SalesforceServer) -> None:
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(first_name="Jane", last_name="Doe")
+            done = await desk.write(JANE, contact_id=there[:15])
+            assert (done.contact_id, done.action, done.matched_by) == (there, "updated", "contact_id")
+            again = await desk.write(JANE, contact_id=there)
+            assert (again.contact_id, again.action) == (there, "unchanged")
+            await desk.fails("not_found", JANE, contact_id=self.no_such_id(there)[:15])
+
+        run(work)
+
+    def test_a_namesake_elsewhere_whom_a_duplicate_rule_names_is_left_alone(
+        self, run: Any, vendor: SalesforceServer
+    ) -> None:
+        async def work(desk: Desk) -> None:
+            globex = vendor.put_company(name="Globex", domain="globex.example.com")
+            there = vendor.put_contact(first_name="Jane", last_name="Doe", company_id=globex)
+            before = vendor.contacts()
+            match = {"matchRecords": [{"record": {"attributes": {"type": "Contact"}, "Id": there}}]}
+            problem = {"errorCode": "DUPLICATES_DETECTED", "message": "Use one of these records?"}
+            body = [{**problem, "duplicateResult": {"matchResults": [match]}}]
+            vendor.trouble(self.creates, Answer(400, body))
+            error = await desk.fails("validation_error", JANE)
+            assert there in error.message
+            assert vendor.contacts() == before
+
+        run(work)
+
+    def test_who_was_made_meanwhile_keeps_their_employment(self, run: Any, vendor: SalesforceServer) -> None:
+        vendor.duplicate_rules = True
+
+        async def work(desk: Desk) -> None:
+            globex = vendor.put_company(name="Globex", domain="globex.example.com")
+            vendor.trouble(self.creates, after=1.0)
+            writing = asyncio.create_task(desk.write({**JANE, "phone": "+15550100100"}))
+            while not vendor.asked(self.creates):
+                await asyncio.sleep(0.01)
+            there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"], company_id=globex)
+            done = await writing
+            assert (done.contact_id, done.action, done.matched_by) == (there, "updated", "email")
+            assert {"job_title", "company_id"} & set(done.fields_written) == set()
+            [contact] = vendor.contacts()
+            assert (contact["company_id"], contact.get("job_title")) == (globex, None)
+
+        run(work)
 
     def no_such_id(self, id: str) -> str:
         return id[:12] + "zzz" + id[15:]

@@ -3,19 +3,25 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from desk import JANE, Desk, people
 from scenarios import Scenarios
 from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
 
-from addtocrm.crm import connections, known, store
+from addtocrm.core.errors import ApiError
+from addtocrm.crm import connections, known, registry, store
 from addtocrm.crm.connectors.hubspot.client import HubSpot
+from addtocrm.crm.gathering import Gatherer
+from addtocrm.crm.model import ContactWrite
+from addtocrm.crm.opening import Expected
 from addtocrm.privacy import service as privacy
 
 
 class TestHubSpot(Scenarios):
     crm = "hubspot"
+    many = 1_050
     server = HubSpotServer
     creates = r"POST /crm/v3/objects/contacts(/batch/create)?$"
     writes = r"(PATCH|PUT) |POST /crm/v3/objects/contacts(/batch/(create|update))?$"
@@ -98,3 +104,33 @@ class TestHubSpot(Scenarios):
             assert await desk.setup.pool.fetchval("select count(*) from crm_links where record_id is null") == 0
 
         run(work)
+
+    def test_one_record_at_which_the_crm_fails_stops_none_but_itself(
+        self, run: Any, vendor: HubSpotServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(registry.load(), self.crm, msgspec.structs.replace(registry.load()[self.crm], batch=4))
+
+        def failing(function: Any) -> Any:
+            def answer(request: Any, **more: Any) -> Answer:
+                made = request.path.endswith(("/contacts", "/contacts/batch/create"))
+                return Answer(500, "oops") if made and b"Poison" in request.raw else function(request, **more)
+
+            return answer
+
+        vendor._routes = [(*where, failing(function)) for *where, function in vendor._routes]
+
+        async def work(desk: Desk) -> None:
+            gatherer = Gatherer(desk.setup)
+            poison = {"full_name": "Poison Pill", "email": "pill@acme0.example.com"}
+            left = [*people(5, 1), poison]
+            for _ in range(4):
+                writes = [msgspec.convert({"person": one}, ContactWrite) for one in left]
+                puts = [gatherer.put(desk.caller, Expected(self.crm), one) for one in writes]
+                done = await asyncio.gather(*puts, return_exceptions=True)
+                left = [one for one, outcome in zip(left, done, strict=True) if isinstance(outcome, ApiError)]
+                if left == [poison]:
+                    break
+                await asyncio.sleep(8)
+            assert (left, len(vendor.contacts())) == ([poison], 5)
+
+        run(work, refused=True)

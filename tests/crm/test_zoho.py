@@ -71,6 +71,9 @@ class TestZoho(LeadScenarios, Scenarios):
     time_field = "Next_Call"
 
     rotates = False
+    linkedin_field = "LinkedIn_URL"
+    many = 350
+    site = "https://www.acme.example.com/en"
     first_name_length = 40
     unique_company_names = True
 

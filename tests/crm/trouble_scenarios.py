@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from desk import JANE, WHO, AtADesk, Desk
+from desk import JANE, WHO, WITHOUT_FULL, AtADesk, Desk
 from vendors.base import Answer
 
 from addtocrm.core.errors import ApiError
@@ -187,6 +187,41 @@ class TroubleScenarios(AtADesk):
 
         run(work)
 
+    def without_linkedin(self, vendor: Any) -> None:
+        """Takes the field for LinkedIn URLs away, where an account may do without."""
+        if self.linkedin_field:
+            vendor.remove_field(self.linkedin_field)
+
+    def test_who_has_a_url_alone_is_not_made_again(self, run: Any, vendor: Any) -> None:
+        self.without_linkedin(vendor)
+
+        async def work(desk: Desk) -> None:
+            typed = vendor.put_contact(**WITHOUT_FULL)
+            person = {**WHO, "linkedin_url": JANE["linkedin_url"]}
+            vendor.trouble(self.creates, lost=True)
+            done = await written_in_the_end(desk, person, match_by=["linkedin_url"])
+            assert (done.action, done.matched_by, len(vendor.contacts())) == ("created", "linkedin_url", 2)
+            assert done.contact_id != typed
+            assert (await desk.events()).count("crm.contact.created") == 1
+            again = await desk.write(person)
+            assert (again.action, again.contact_id) == ("unchanged", done.contact_id)
+
+        run(work)
+
+    def test_a_namesake_who_was_made_meanwhile_is_not_who_was_lost(self, run: Any, vendor: Any) -> None:
+        self.without_linkedin(vendor)
+
+        async def work(desk: Desk) -> None:
+            first, second = ({**WHO, "linkedin_url": f"https://www.linkedin.com/in/jane-{turn}"} for turn in range(2))
+            vendor.trouble(self.creates, Answer(503, {"message": "away"}))
+            await desk.fails("crm_unavailable", first)
+            other = await written_in_the_end(await desk.another(), second)
+            done = await written_in_the_end(desk, first)
+            assert (other.action, done.action, len(vendor.contacts())) == ("created", "created", 2)
+            assert done.contact_id != other.contact_id
+
+        run(work)
+
     def test_an_update_whose_answer_is_lost_is_told(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"])
@@ -210,11 +245,11 @@ class TroubleScenarios(AtADesk):
         run(work)
 
 
-async def written_in_the_end(desk: Desk, person: dict[str, Any]) -> WriteResult:
+async def written_in_the_end(desk: Desk, person: dict[str, Any], **more: Any) -> WriteResult:
     """What comes of a write that is repeated while the CRM is unavailable."""
     for _ in range(60):
         try:
-            return await desk.write(person)
+            return await desk.write(person, **more)
         except ApiError as error:
             assert error.type == "crm_unavailable"
             await asyncio.sleep(0.5)

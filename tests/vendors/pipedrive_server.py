@@ -231,7 +231,10 @@ class PipedriveServer(Vendor):
             ]
             if any(term == text if exact else term in text for text in texts):
                 items.append({"result_score": 0.5, "item": {"id": int(id), "type": entity[:-1], "name": raw["name"]}})
-        return given({"items": items[: int(query.get("limit", 100))]}, next_cursor=None)
+        limit = int(query.get("limit", 100))
+        start = int(base64.b64decode(query["cursor"])) if "cursor" in query else 0
+        after = base64.b64encode(str(start + limit).encode()).decode() if len(items) > start + limit else None
+        return given({"items": items[start : start + limit]}, next_cursor=after)
 
     @route("GET", "/api/v2/{entity}")
     def listing(self, request: Request, entity: str) -> Answer:

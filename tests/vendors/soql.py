@@ -40,7 +40,8 @@ class _Parser:
             if not match:
                 raise SoqlError(f"unexpected token: {text[at : at + 20]!r}")
             kind = match.lastgroup or ""
-            self.tokens.append((kind, _literal(match[kind]) if kind == "text" else match[kind]))
+            liked = bool(self.tokens) and str(self.tokens[-1][1]).upper() == "LIKE"
+            self.tokens.append((kind, _literal(match[kind], liked) if kind == "text" else match[kind]))
             at = match.end()
 
     def peek(self) -> str:
@@ -105,7 +106,10 @@ class _Parser:
             return inner
         path = self.word()
         self.filtered.append(path)
-        sign = self.take("=", "!=", "<", "<=", ">", ">=", "IN").upper()
+        sign = self.take("=", "!=", "<", "<=", ">", ">=", "IN", "LIKE").upper()
+        if sign == "LIKE":
+            pattern = _pattern(self.tokens.pop(0)[1])
+            return lambda get: bool(pattern.fullmatch(str(get(path) or "")))
         if sign == "IN":
             self.take("(")
             values = [self.value()]
@@ -136,9 +140,11 @@ class _Parser:
         raise SoqlError(f"no value: {value!r}")
 
 
-def _literal(quoted: str) -> str:
+def _literal(quoted: str, liked: bool) -> str:
     def plain(match: re.Match[str]) -> str:
         escape = match[1]
+        if liked and escape in ("%", "_"):
+            return match[0]
         if escape[0] == "u" and len(escape) == 5:
             return chr(int(escape[1:], 16))
         if escape.lower() not in ESCAPES:
@@ -146,6 +152,12 @@ def _literal(quoted: str) -> str:
         return ESCAPES[escape.lower()]
 
     return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", plain, quoted[1:-1], flags=re.DOTALL)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    signs = {"%": ".*", "_": "."}
+    found = re.findall(r"\\[%_]|.", text, re.DOTALL)
+    return re.compile("".join(signs.get(one) or re.escape(one[-1]) for one in found), re.I | re.S)
 
 
 def _folded(path: str, value: Any) -> Any:

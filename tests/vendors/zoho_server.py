@@ -31,6 +31,7 @@ PERSON = {
     "Owner": ("ownerlookup", 120),
     "Lead_Source": ("picklist", 120),
     "Email_Opt_Out": ("boolean", 5),
+    "Created_Time": ("datetime", 120),
     "Modified_Time": ("datetime", 120),
 }
 FIELDS: dict[str, dict[str, tuple[str, int]]] = {
@@ -65,10 +66,12 @@ FIELDS: dict[str, dict[str, tuple[str, int]]] = {
         "Billing_Country": ("text", 250),
         "Description": ("textarea", 32000),
         "Owner": ("ownerlookup", 120),
+        "Created_Time": ("datetime", 120),
         "Modified_Time": ("datetime", 120),
     },
 }
-READ_ONLY = {"Full_Name", "Modified_Time", "Converted__s"}
+READ_ONLY = {"Full_Name", "Created_Time", "Modified_Time", "Converted__s"}
+LONG_AGO = "2025-06-01T10:00:00+02:00"
 OPTIONS = {"Lead_Source": ["Advertisement", "Cold Call"], "Industry": ["ERP", "Government/Military"]}
 MANDATORY = {"Contacts": "Last_Name", "Leads": "Last_Name", "Accounts": "Account_Name"}
 OURS = {
@@ -396,7 +399,7 @@ class ZohoServer(Vendor):
         if errors:
             many = error("MULTIPLE_OR_MULTI_ERRORS", "Multiple errors in the request", {"errors": errors})
             return errors[0] if len(errors) == 1 else many
-        record = self.records[module].setdefault(id, {})
+        record = self.records[module].setdefault(id, {"Created_Time": datetime.now(UTC).isoformat(timespec="seconds")})
         record.update({name: v["id"] if isinstance(v, dict) else v for name, v in known.items()})
         record["Modified_Time"] = self.stamp()
         return self.success(id, "record added" if new else "record updated", record["Modified_Time"])
@@ -499,13 +502,14 @@ class ZohoServer(Vendor):
 
     def put_contact(self, module: str = "Contacts", **fields: Any) -> str:
         id = self.id()
-        self.records[module][id] = {}
+        self.records[module][id] = {"Created_Time": LONG_AGO}
         self.change_contact(id, **{"last_name": "-", **fields})
         return id
 
     def put_company(self, **fields: Any) -> str:
         id = self.id()
-        self.records["Accounts"][id] = {NAMES["Accounts"].get(n, n): v for n, v in fields.items()}
+        self.records["Accounts"][id] = {"Created_Time": LONG_AGO}
+        self.records["Accounts"][id] |= {NAMES["Accounts"].get(n, n): v for n, v in fields.items()}
         self.records["Accounts"][id]["Modified_Time"] = self.stamp()
         return id
 

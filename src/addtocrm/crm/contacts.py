@@ -11,7 +11,6 @@ from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import beside, credentials, finding, matching, values, writer
 from addtocrm.crm.contract import Failure, Kind, Rejected, Rule
-from addtocrm.crm.merge import left_behind, of_employment
 from addtocrm.crm.model import ContactWrite, WriteResult
 from addtocrm.crm.opening import Expected, OpenForWriting, writing
 from addtocrm.crm.piece import Piece
@@ -31,7 +30,7 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Entry(msgspec.Struct, eq=False):
-    """A person on the way: their values by our names, and those of their company. `moves`: to another employer."""
+    """A person on the way: their values by our names, and those of their company."""
 
     caller: Caller
     write: ContactWrite
@@ -40,7 +39,6 @@ class _Entry(msgspec.Struct, eq=False):
     piece: Piece
     company_piece: Piece | None = None
     company_id: str | None = None
-    moves: bool = False
     failure: Failure | ApiError | None = None
 
     @property
@@ -142,9 +140,6 @@ async def _put(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) ->
     await _find(crm, entries, dry_run)
     await _put_companies(crm, entries, dry_run)
     ready = [entry for entry in entries if not entry.lost]
-    for entry in ready:
-        if entry.moves:
-            entry.piece.empty = left_behind(entry.piece.choice.there, entry.piece.values)
     await writer.write(crm, [entry.piece for entry in ready], dry_run=dry_run)
     for entry in ready:
         if not entry.lost:
@@ -176,17 +171,14 @@ async def _hold(crm: OpenForWriting, entries: Sequence[_Entry]) -> None:
 async def _find(crm: OpenForWriting, entries: Sequence[_Entry], dry_run: bool) -> None:
     await finding.find(crm, [entry.piece for entry in entries], dry_run=dry_run)
     for entry in entries:
-        piece, write = entry.piece, entry.write
+        piece = entry.piece
         there = piece.choice.there
         if piece.choice.found is None and not piece.failure:
             await _give_default_owner(crm, entry)
         entry.company_id = str(there["company_id"]) if there.get("company_id") else None
-        if not matching.elsewhere(piece.values, there):
-            continue
-        if write.on_conflict == "fill_empty":
-            piece.kept_back = frozenset(of_employment(piece.values))
+        piece.keep_employment()
+        if piece.kept_back:
             entry.company = {}
-        entry.moves = write.on_conflict == "overwrite"
 
 
 async def _give_default_owner(crm: OpenForWriting, entry: _Entry) -> None:

@@ -5,7 +5,7 @@ writes. It speaks in the CRM's own fields, by the names that `fields` lists, wit
 `location.city`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -210,7 +210,8 @@ class CrmList(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A contact, lead or company as the CRM has it: `url` is its page there, `fields` what is not empty.
 
-    `version` is what the CRM tells changes by, for `Update.version`.
+    `version` is what the CRM tells changes by, for `Update.version`; `created_at` is when it was made (ISO 8601), None
+    where the CRM does not say.
     """
 
     kind: Kind
@@ -218,6 +219,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None
     fields: Fields
     version: str | None = None
+    created_at: str | None = None
 
 
 Term: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -225,10 +227,29 @@ Term: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 class Sought(msgspec.Struct, frozen=True):
-    """Somebody, or a company, to look for: by our names, and as terms of the CRM's fields, of which one holds."""
+    """Somebody, or a company, to look for: by our names, and as terms of the CRM's fields, of which one holds.
+
+    `within` is a term too, whose texts may be any part of what a field has.
+    """
 
     values: Values
     terms: tuple[Term, ...]
+    within: Term = {}
+
+
+class Found(list[Record]):
+    """The records that a connector found. `cut` are terms of which it did not read all, those of one field by some of
+    their texts."""
+
+    def __init__(self, records: Iterable[Record] = (), cut: Sequence[Term] = ()) -> None:
+        super().__init__(records)
+        self.cut = cut
+
+    def is_cut(self, term: Term) -> bool:
+        """Whether there may be more for which the term holds."""
+        return any(
+            one.keys() == term.keys() and all(set(one[name]) <= set(term[name]) for name in one) for one in self.cut
+        )
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -285,11 +306,12 @@ class Connector(Protocol):
 
     async def lists(self) -> list[CrmList]: ...
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         """Every record for which a term of one of `sought` holds, each once, the oldest first.
 
-        For contacts, leads too where the CRM has them. More than these does no harm: `matching` judges. So does not
-        having all, where there are very many of one name: two are enough to know that the name does not decide.
+        For contacts, leads too where the CRM has them. More than these does no harm: `matching` judges. Where there are
+        so many of one name that an answer is full, each name is asked for alone; of one that is still too much, the
+        oldest are given, and the term in `Found.cut`.
         """
         ...
 

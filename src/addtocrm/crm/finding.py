@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from addtocrm.core import times
 from addtocrm.crm import links, mapping, matching
-from addtocrm.crm.contract import CUSTOM, Kind, NotFound, Record, Rule, Sought, Unavailable
-from addtocrm.crm.matching import Candidate, Choice
+from addtocrm.crm.contract import CUSTOM, Kind, NotFound, Record, Rejected, Rule, Sought, Unavailable
+from addtocrm.crm.matching import By, Candidate, Choice
 from addtocrm.crm.opening import Open, OpenForWriting
 from addtocrm.crm.piece import Piece
+
+CREATING = timedelta(minutes=5)
+"""So long before an attempt was noted last its record may have been made, by the CRM's clock: it is noted again when no
+answer came, after the wait for the quota and the request's own 60 s (`Calls`, `Outgoing.call`)."""
 
 
 async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -> None:
@@ -20,17 +26,28 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     identities = [one for piece in pieces for one in piece.identities]
     recalled = await links.recall(crm, kind, identities)
     of_others = await links.of_others(crm, kind, identities)
+    for piece in pieces:
+        piece.attempted = not piece.contact_id and bool(_attempts(piece, recalled))
     candidates = {one.record.id: one for one in await look(crm, kind, pieces)}
     linked_ids = {link.record_id for link in (*recalled.values(), *of_others.values()) if link.record_id}
     named = {piece.contact_id for piece in pieces if piece.contact_id}
     missing = [id for id in sorted(linked_ids | named) if id not in candidates]
     fetched = await crm.connector.get(matching.among(kind), missing) if missing else {}
-    candidates |= {id: candidate(await crm.mapped(one.kind), one) for id, one in fetched.items()}
-    gone = [id for id in sorted(linked_ids) if id not in candidates]
+    asked_as = {id: one.id for id, one in fetched.items()}
+    candidates |= {one.id: candidate(await crm.mapped(one.kind), one) for one in fetched.values()}
+    for piece in pieces:
+        piece.contact_id = asked_as.get(piece.contact_id or "", piece.contact_id)
+    gone = [id for id in sorted(linked_ids) if asked_as.get(id, id) not in candidates]
     await links.drop(crm, gone)
     await _with_companies(crm, pieces, candidates)
     for piece in pieces:
         _choose(crm, piece, list(candidates.values()), recalled, of_others, dry_run=dry_run)
+        if piece.attempted and piece.choice.found is None and piece.failure is None:
+            await _take_what_was_made(crm, piece, list(candidates.values()), recalled)
+        if piece.crowded and piece.failure is None and _may_be_unread(piece, list(candidates.values())):
+            message = "has a name that too many in the CRM have to look at all of them."
+            how = " Send contact_id, or match_by without name." if piece.kind != "company" else ""
+            piece.failure = Rejected("", message + how)
 
 
 async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
@@ -44,19 +61,23 @@ async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
 async def look(crm: Open, kind: Kind, pieces: Sequence[Piece]) -> list[Candidate]:
     """The records of the CRM that could be meant, the oldest first."""
     sought: list[Sought] = []
+    named_by: list[tuple[Piece, mapping.Texts]] = []
     for each in await kinds(crm, kind):
         rules, fields = await crm.mapped(each)
         for piece in pieces:
-            named = not piece.contact_id and (piece.by is None or "name" in piece.by)
+            named = not piece.contact_id and (piece.attempted or piece.by is None or "name" in piece.by)
             by = (*matching.KEYS[kind], *(("name",) if named else ()))
             terms = tuple(mapping.terms(rules, kind, piece.values, by, fields))
             if terms or crm.definition.vendor is None:
-                sought.append(Sought(piece.values, terms))
+                sought.append(Sought(piece.values, terms, mapping.within(rules, kind, piece.values)))
+            if named:
+                named_by += [(piece, term) for term in mapping.terms(rules, kind, piece.values, ("name",), fields)]
     if not sought:
         return []
-    return [
-        candidate(await crm.mapped(one.kind), one) for one in await crm.connector.find(matching.among(kind), sought)
-    ]
+    found = await crm.connector.find(matching.among(kind), sought)
+    for piece, term in named_by:
+        piece.crowded = piece.crowded or found.is_cut(term)
+    return [candidate(await crm.mapped(one.kind), one) for one in found]
 
 
 async def kinds(crm: Open, kind: Kind) -> list[Kind]:
@@ -113,10 +134,7 @@ def _choose(
             piece.choice = Choice(found, "contact_id", matching.taken(piece.kind, piece.values, candidates, found))
         return
     known_by = [(one, recalled[one.digest]) for one in piece.identities if one.digest in recalled]
-    keyed = any(one.name != "name" for one in piece.identities)
     digests = [one.digest for one in piece.identities]
-    telling = [one.digest for one in piece.identities if one.name != "name" or not keyed]
-    piece.attempted = bool(links.attempts(recalled, telling))
     for identity, link in known_by:
         there = by_id.get(link.record_id or "")
         allowed = piece.by is None or identity.name in piece.by
@@ -131,3 +149,51 @@ def _choose(
     if piece.choice.found is None and still > 0 and not dry_run:
         # The CRM may be making the record, or its search not know of it yet.
         piece.failure = Unavailable(retry_after=still)
+
+
+def _may_be_unread(piece: Piece, candidates: Sequence[Candidate]) -> bool:
+    """Whether a contact of the piece's name that was not read could change what it is."""
+    by_name = piece.choice.found is None or piece.choice.by == "name"
+    asked = not piece.contact_id and (piece.by is None or "name" in piece.by)
+    return by_name and asked and not matching.is_decided(piece.kind, piece.values, candidates)
+
+
+def _telling(piece: Piece) -> list[matching.Identity]:
+    """What tells the piece from others of its name: keys, or the name where it has none."""
+    keys = [one for one in piece.identities if one.name != "name"]
+    return keys or piece.identities
+
+
+def _attempts(piece: Piece, recalled: Mapping[bytes, links.Link]) -> list[float]:
+    """The ages of the attempts to make the piece itself."""
+    return links.attempts(recalled, [one.digest for one in _telling(piece)])
+
+
+async def _take_what_was_made(
+    crm: OpenForWriting, piece: Piece, candidates: Sequence[Candidate], recalled: Mapping[bytes, links.Link]
+) -> None:
+    """Chooses the record that an attempt made, where the CRM has no place for what identifies the piece: the one of its
+    name since then that is nobody else's. Where it could be several, it is not made again."""
+    since = datetime.now(UTC) - timedelta(seconds=max(_attempts(piece, recalled))) - CREATING
+    made = [one for one in matching.made_of(piece.kind, piece.values, candidates) if _is_made_since(one.record, since)]
+    claimed = await links.claimed(crm, [one.record.id for one in made])
+    own = [one for one in made if one.record.id not in claimed]
+    if len(own) > 1:
+        ids = ", ".join(one.record.id for one in own[:10])
+        what = "company" if piece.kind == "company" else "contact"
+        how = "Send the contact_id of the one that is meant" if what == "contact" else "Merge them there"
+        message = (
+            f"the CRM was asked to make this {what} and did not answer, and has several of this name since: {ids}."
+        )
+        piece.failure = Rejected("", f"{message} {how}.")
+    elif own:
+        [one] = own
+        by: By = next(each.name for each in _telling(piece) if links.attempts(recalled, [each.digest]))
+        piece.choice = Choice(one, by, matching.taken(piece.kind, piece.values, candidates, one))
+
+
+def _is_made_since(record: Record, time: datetime) -> bool:
+    try:
+        return record.created_at is not None and times.parse(record.created_at) >= time
+    except ValueError:
+        return False

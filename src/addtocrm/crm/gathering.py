@@ -1,8 +1,10 @@
 """Items of jobs that go to one CRM are written together, as many at a time as it takes."""
 
 import asyncio
+import hashlib
 from collections import deque
 from contextlib import nullcontext
+from typing import Any
 
 import msgspec
 
@@ -21,6 +23,8 @@ GROUPS_AT_ONCE = 3
 BUILTIN_AT_ONCE = 4
 """Writes to the built-in CRM at a time; each holds a connection to the database."""
 GATHER_SECONDS = 0.02
+LOST_AT_MOST = 20_000
+"""So many items are known to have been lost with others; of more, the oldest are forgotten."""
 
 
 class _Item(msgspec.Struct, eq=False):
@@ -43,6 +47,9 @@ class Gatherer:
         self._queues: dict[tuple[str, Expected], _Queue] = {}
         self._builtin = asyncio.Semaphore(BUILTIN_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lost: dict[bytes, int] = {}
+        """How often an item was lost with others: each time it goes in a group of half the size, so that one record at
+        which the CRM fails stops in the end none but itself."""
 
     async def put(self, caller: Caller, expected: Expected, write: ContactWrite) -> WriteResult:
         """As `contacts.upsert`, with others. Cancelled, it gives up what has not begun, else the result."""
@@ -76,12 +83,31 @@ class Gatherer:
             await asyncio.sleep(GATHER_SECONDS)
             while queue.items:
                 most = definition.batch if definition else 1
-                group = [queue.items.popleft() for _ in range(min(len(queue.items), most))]
-                await self._write(account_id, expected, group)
+                await self._write(account_id, expected, self._group(account_id, queue.items, most))
         finally:
             queue.busy -= 1
             if not queue.items and not queue.busy:
                 self._queues.pop(key, None)
+
+    def _group(self, account_id: str, items: deque[_Item], most: int) -> list[_Item]:
+        """The next items that go together, one at least."""
+        group: list[_Item] = []
+        while items:
+            most = min(most, max(1, most >> self._lost.get(_known_as(account_id, items[0]), 0)))
+            if len(group) >= most:
+                break
+            group.append(items.popleft())
+        return group
+
+    def _learn(self, account_id: str, group: list[_Item], outcomes: list[Any]) -> None:
+        for item, outcome in zip(group, outcomes, strict=True):
+            name = _known_as(account_id, item)
+            if not isinstance(outcome, ApiError) or outcome.type != "crm_unavailable":
+                self._lost.pop(name, None)
+            elif len(group) > 1:
+                self._lost[name] = self._lost.pop(name, 0) + 1
+                if len(self._lost) > LOST_AT_MOST:
+                    del self._lost[next(iter(self._lost))]
 
     async def _write(self, account_id: str, expected: Expected, group: list[_Item]) -> None:
         asked = [item.asked for item in group]
@@ -94,5 +120,10 @@ class Gatherer:
             for item in group:
                 item.result.set_exception(error)
             return
+        self._learn(account_id, group, outcomes)
         for item, outcome in zip(group, outcomes, strict=True):
             item.result.set_result(outcome)
+
+
+def _known_as(account_id: str, item: _Item) -> bytes:
+    return hashlib.blake2b(account_id.encode() + msgspec.json.encode(item.asked.write), digest_size=16).digest()

@@ -43,6 +43,13 @@ async def of_others(crm: OpenForWriting, kind: Kind, identities: Sequence[Identi
     return {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
 
 
+async def claimed(crm: OpenForWriting, ids: Sequence[str]) -> set[str]:
+    """Those of the records that somebody is known to be, by this connection or another to the same account."""
+    recent = {link.record_id for link in crm.recent.values()}
+    rows = await store.linked(crm.pool, crm.id, ids) if crm.pool is not None and ids else []
+    return {id for id in ids if id in recent} | {row["record_id"] for row in rows}
+
+
 def attempts(known: Mapping[bytes, Link], digests: Sequence[bytes]) -> list[float]:
     """The ages of the attempts among what is known by these."""
     return [known[one].age for one in digests if one in known and known[one].record_id is None]

@@ -15,6 +15,7 @@ from addtocrm.crm.matching import CUT, KEYS, OTHERS, keys
 from addtocrm.crm.merge import PLACE, is_empty
 
 Shape = Callable[[str], str]
+Texts = dict[str, tuple[str, ...]]
 LISTS = frozenset({"other_emails", "other_phones", "skills", "technologies"})
 """Those of our names that have several values; a text of the CRM has them with semicolons between."""
 
@@ -175,6 +176,13 @@ def terms(
             for term in _named(field_of, kind, values)
         ]
     return found
+
+
+def within(rules: Sequence[Rule], kind: Kind, values: Values) -> dict[str, tuple[str, ...]]:
+    """Where a company is known by a website, what to look for anywhere in it (see `contract.Sought`): its domains."""
+    fields = [rule.field for rule in rules if "website" in rule.from_ and "domain" in rule.from_]
+    domains = tuple(sorted(keys("domain", values))) if kind == "company" else ()
+    return {field: domains for field in fields[:1] if domains}
 
 
 def _named(field_of: Mapping[str, str], kind: Kind, values: Values) -> list[dict[str, tuple[str, ...]]]:

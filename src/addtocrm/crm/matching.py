@@ -90,6 +90,25 @@ def taken(kind: Kind, values: Values, candidates: Sequence[Candidate], found: Ca
     return frozenset(one for name in KEYS[kind] for one in keys(name, values) if one in theirs)
 
 
+def is_decided(kind: Kind, values: Values, candidates: Sequence[Candidate]) -> bool:
+    """Whether younger records of the same name than `candidates`, of which there may be some, would change nothing
+    about whom a name finds: two are not one, and without keys it is the oldest that has none either."""
+    same = [one for one in candidates if _same_name(kind, values, one.values)]
+    if any(key(name, values) for name in KEYS[kind]):
+        return len(same) > 1 or (kind != "company" and not has_company(values))
+    return any(not any(key(name, one.values) for name in KEYS[kind]) for one in same)
+
+
+def made_of(kind: Kind, values: Values, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that a record made of `values` may be, also where the CRM has no place for what identifies them: their name
+    and company are the same, and nothing contradicts."""
+    return [
+        one
+        for one in candidates
+        if _same_name(kind, values, one.values) and not _contradicts(KEYS[kind], values, one.values)
+    ]
+
+
 def without(kind: Kind, values: Values, taken: Collection[str]) -> dict[str, Any]:
     """`values` without keys that are another's."""
     left = {name: value for name, value in values.items() if name not in KEYS[kind] or key(name, values) not in taken}

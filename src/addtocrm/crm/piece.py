@@ -9,7 +9,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.crm import matching
 from addtocrm.crm.contract import Failure, Kind, Record, Value
 from addtocrm.crm.matching import By, Choice, Identity
-from addtocrm.crm.merge import OnConflict
+from addtocrm.crm.merge import OnConflict, left_behind, of_employment
 from addtocrm.crm.model import Action
 
 
@@ -18,8 +18,8 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
 
     `by` is what may find it, None for all keys and the name; `contact_id` is the one record that it may be. `kept_back`
     are our names of fields that may not be written, `empty` of those to be emptied. `attempted`: the record may be one
-    that we made before; `unanswered`: it was changed, and no answer came. `record` is None only where a dry run would
-    make it.
+    that we made before; `crowded`: not all of its name were read; `unanswered`: it was changed, and no answer came.
+    `record` is None only where a dry run would make it.
     """
 
     kind: Kind
@@ -31,6 +31,7 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     empty: Sequence[str] = ()
     choice: Choice = Choice(None, None, frozenset())
     attempted: bool = False
+    crowded: bool = False
     unanswered: bool = False
     failure: Failure | ApiError | None = None
     record: Record | None = None
@@ -62,6 +63,15 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
         """The values that may be written."""
         own = matching.without(self.kind, self.values, self.choice.taken)
         return {name: value for name, value in own.items() if name not in self.kept_back}
+
+    def keep_employment(self) -> None:
+        """An employment moves together or not at all: whether it may be written to the chosen record, and what of
+        theirs goes with it (docs/crm.md, "What is written")."""
+        moves = self.kind != "company" and matching.elsewhere(self.values, self.choice.there)
+        kept = of_employment(self.values) if moves and self.on_conflict == "fill_empty" else ()
+        self.kept_back = frozenset(kept)
+        overwritten = moves and self.on_conflict == "overwrite"
+        self.empty = left_behind(self.choice.there, self.values) if overwritten else ()
 
     def also(self, field: str) -> None:
         """Counts something written beside the record's own fields."""

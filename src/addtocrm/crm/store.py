@@ -209,6 +209,20 @@ async def recall_of_others(
     )
 
 
+async def linked(db: Connection | Pool, connection_id: str, ids: Sequence[str]) -> list[asyncpg.Record]:
+    """(record_id) of those of the records that have a link, by any connection to the same account of the CRM."""
+    return await db.fetch(
+        """select distinct record_id from crm_links
+           where connection_id = any(array(
+                     select other.id from crm_connections own join crm_connections other using (crm, crm_account_id)
+                     where own.id = $1
+                 ))
+             and record_id = any($2)""",
+        connection_id,
+        ids,
+    )
+
+
 async def link(
     db: Connection | Pool,
     connection_id: str,

@@ -26,7 +26,7 @@ from addtocrm.crm.contract import (
     Value,
 )
 from addtocrm.crm.finding import candidate, find, look
-from addtocrm.crm.matching import By, Candidate, Choice
+from addtocrm.crm.matching import Candidate
 from addtocrm.crm.merge import PLACE, is_empty, writes
 from addtocrm.crm.opening import OpenForWriting
 from addtocrm.crm.piece import Piece
@@ -35,7 +35,6 @@ TRIES = 3
 """So often a record is read and written again that somebody else changes meanwhile."""
 LOOK_AGAIN_SECONDS = (0.5, 1.5, 3.0)
 """After these pauses a record is looked for that the CRM was asked to make and of which no answer came."""
-BY_NAME: By = "name"
 ALL_FAIL = (Expired, RateLimited)
 """What fails one fails all."""
 
@@ -62,6 +61,7 @@ async def write(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) 
 
 async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | None] | None:
     """What is to be sent for the piece: nothing, a new record (None) or an update; its outcome as if it were done."""
+    piece.keep_employment()
     there = piece.choice.found
     kind = there.record.kind if there else piece.kind
     rules, fields = await crm.mapped(kind)
@@ -267,12 +267,9 @@ async def _there_already(crm: OpenForWriting, piece: Piece, outcome: Failure) ->
     if there is None:
         return False
     shared = matching.taken(piece.kind, piece.free, [there], None)
-    names: list[By] = [one for one in matching.KEYS[piece.kind] if shared & matching.keys(one, there.values)]
-    name = (*names, BY_NAME)[0]
-    if piece.by is not None and name not in piece.by:
-        return False
-    if matching.linked(piece.kind, piece.values, there, name):
-        piece.choice = Choice(there, name, piece.choice.taken)
+    choice = matching.choose(piece.kind, piece.values, [there], piece.by)
+    if choice.found:
+        piece.choice = choice._replace(taken=piece.choice.taken)
         return True
     # Another person's: what of it identifies is theirs.
     piece.choice = piece.choice._replace(taken=piece.choice.taken | shared)

@@ -19,6 +19,7 @@ from addtocrm.crm.contract import (
     Failure,
     Field,
     Fields,
+    Found,
     Kind,
     NotFound,
     Owner,
@@ -108,7 +109,7 @@ class Builtin:
         rows = await self._db.fetch("select id, name from crm_lists where account_id = $1 order by id", self._account)
         return [CrmList(**row) for row in rows]
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         found: dict[str, Record] = {}
         for one in sought:
             rows = await self._db.fetch(
@@ -116,7 +117,7 @@ class Builtin:
                 *candidate_arguments(self._account, kind, one.values),
             )
             found |= {row["id"]: self._record(kind, row) for row in rows}
-        return list(found.values())
+        return Found(found.values())
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         rows = await self._db.fetch(

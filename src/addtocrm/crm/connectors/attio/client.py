@@ -73,13 +73,15 @@ class Attio:
             if one.access_level != "suspended"
         ]
 
-    async def find(self, kind: Kind, sought: Sequence[contract.Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[contract.Sought]) -> contract.Found:
         terms = {repr(term): term for one in sought for term in one.terms}.values()
         schema = await self._schema(kind, [name for term in terms for name in term])
         known = [term for term in terms if all(slug_of(name) in schema for name in term)]
-        found = await all_together(parts(known, TERMS), lambda some: self._search(kind, schema, some), TOGETHER)
+        cut: list[contract.Term] = []
+        found = await all_together(parts(known, TERMS), lambda some: self._search(kind, schema, some, cut), TOGETHER)
         rows = {row.id.record_id: row for part in found for row in part}
-        return await self._records(kind, sorted(rows.values(), key=lambda row: row.age))
+        records = await self._records(kind, sorted(rows.values(), key=lambda row: row.age))
+        return contract.Found(records, cut)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         real = [id for id in dict.fromkeys(ids) if UUID.fullmatch(id)]
@@ -223,18 +225,19 @@ class Attio:
         return self._schemas[kind]
 
     async def _search(
-        self, kind: Kind, schema: Schema, terms: Sequence[contract.Term], exact: bool = False
+        self, kind: Kind, schema: Schema, terms: Sequence[contract.Term], cut: list[contract.Term], exact: bool = False
     ) -> list[Row]:
         """What the terms find. Where that is too much for one answer, each of them has its own; a term alone has
-        NAMESAKES by its words, and as many that are written just so."""
-        limit = NAMESAKES if len(terms) == 1 else PAGE
+        NAMESAKES by its words, and PAGE that are written just so. One that has more is added to `cut`."""
+        limit = NAMESAKES if len(terms) == 1 and not exact else PAGE
         rows = await self._rows(kind, {"filter": any_of(schema, terms, exact), "sorts": OLDEST, "limit": limit})
         if len(rows) < limit:
             return rows
         if len(terms) == 1:
-            return rows if exact else rows + await self._search(kind, schema, terms, exact=True)
+            cut += terms if exact else ()
+            return rows if exact else rows + await self._search(kind, schema, terms, cut, exact=True)
         middle = len(terms) // 2
-        halves = [await self._search(kind, schema, some) for some in (terms[:middle], terms[middle:])]
+        halves = [await self._search(kind, schema, some, cut) for some in (terms[:middle], terms[middle:])]
         return halves[0] + halves[1]
 
     async def _by_id(self, kind: Kind, ids: Sequence[str]) -> list[Row]:
@@ -257,13 +260,13 @@ class Attio:
         if problem(reply).code == "uniqueness_conflict":
             rows: list[Row] = []
             if isinstance(texts := sent.get(UNIQUE[kind]), list) and texts:
-                rows = await self._search(kind, STANDARD[kind], [{UNIQUE[kind]: tuple(texts)}])
+                rows = await self._search(kind, STANDARD[kind], [{UNIQUE[kind]: tuple(texts)}], [])
             raise contract.Duplicate(next((row.id.record_id for row in rows if row.id.record_id != id), None), kind)
         return data(reply, Row, f"{kind} {id}", schema, sent)
 
 
 def _record(kind: Kind, schema: Schema, row: Row) -> Record:
-    return Record(kind=kind, id=row.id.record_id, url=row.web_url, fields=read(schema, row))
+    return Record(kind=kind, id=row.id.record_id, url=row.web_url, fields=read(schema, row), created_at=row.created_at)
 
 
 def _with(record: Record, fields: Fields) -> Record:

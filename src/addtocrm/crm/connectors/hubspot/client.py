@@ -20,7 +20,7 @@ from addtocrm.crm.connectors.hubspot.objects import (
     TYPE_ID,
     association,
 )
-from addtocrm.crm.connectors.hubspot.reading import Reading
+from addtocrm.crm.connectors.hubspot.reading import HITS, RESULTS, Reading
 from addtocrm.crm.connectors.hubspot.writing import Writing
 from addtocrm.crm.contract import (
     Access,
@@ -30,6 +30,7 @@ from addtocrm.crm.contract import (
     Failure,
     Field,
     Fields,
+    Found,
     Kind,
     NotFound,
     Owner,
@@ -85,7 +86,7 @@ class HubSpot:
                     owners.append(Owner(str(one.get("id")), one.get("email"), name or None))
         return owners
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         emails: dict[str, None] = {}
         others: list[Term] = []
         for term in (term for one in sought for term in one.terms):
@@ -95,11 +96,18 @@ class HubSpot:
                 others.append(term)
         found = await self._reading.many(kind, list(emails), "email")
         ids: dict[str, None] = {}
+        cut: list[Term] = []
         for query in search.queries(others):
-            ids |= dict.fromkeys(await self._reading.search(kind, query))
+            some, full = await self._reading.search(kind, query, HITS)
+            for term in (term for term in others if any(search.is_of(term, group) for group in full)):
+                for alone in search.queries([term]):
+                    more, still = await self._reading.search(kind, alone, RESULTS)
+                    some += more
+                    cut += [term] if still else []
+            ids |= dict.fromkeys(some)
         found |= await self._reading.many(kind, [id for id in ids if id not in found])
         oldest_first = sorted(found.values(), key=lambda one: (one.created_at, len(one.id), one.id))
-        return [self._reading.record(kind, item) for item in oldest_first]
+        return Found([self._reading.record(kind, item) for item in oldest_first], cut)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         found = await self._reading.many(kind, list(dict.fromkeys(ids)))

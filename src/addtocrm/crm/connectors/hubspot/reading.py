@@ -12,7 +12,8 @@ from addtocrm.crm.connectors.hubspot.quotas import SEARCH
 from addtocrm.crm.contract import Fields, Kind, Record, Rejected
 from addtocrm.crm.several import parts
 
-HITS = 1_000
+HITS, RESULTS = 1_000, 10_000
+"""So many are read of names that are asked for together, and of one alone: as many as a search gives in all."""
 
 
 class Reading:
@@ -37,25 +38,28 @@ class Reading:
             found |= {one.id: one for one in items}
         return found
 
-    async def search(self, kind: Kind, query: Sequence[search.Group]) -> list[str]:
-        """Ids of what is found: of a group with very many, the oldest HITS."""
+    async def search(
+        self, kind: Kind, query: Sequence[search.Group], most: int
+    ) -> tuple[list[str], list[Mapping[str, tuple[str, ...]]]]:
+        """Ids of what is found, of each group the oldest `most`, and the groups of which there are more."""
         query = [one for one in query if kind not in self._names or self._names[kind] >= set(one[1])]
         if not query:
-            return []
+            return [], []
         try:
             found = await self.page(kind, search.body(query))
         except Rejected:
             await self.properties(kind)
             if all(set(one[1]) <= self._names[kind] for one in query):
                 raise
-            return await self.search(kind, query)
+            return await self.search(kind, query, most)
         if found.total > search.PAGE_SIZE and len(query) > 1:
-            return [id for one in query for id in await self.search(kind, [one])]
+            alone = [await self.search(kind, [one], most) for one in query]
+            return [id for ids, _ in alone for id in ids], [group for _, full in alone for group in full]
         ids = [one.id for one in found.results]
-        while found.after and len(ids) < HITS:
+        while found.after and len(ids) < most:
             found = await self.page(kind, search.body(query, found.after))
             ids += [one.id for one in found.results]
-        return ids
+        return ids, [group for _, group in query] if found.after else []
 
     async def page(self, kind: Kind, body: Mapping[str, Any]) -> Page[Item]:
         """A page of what the search of `body` finds."""
@@ -66,5 +70,10 @@ class Reading:
         """The record; it has the values of `sent` too."""
         url = f"{self._page_url}/record/{TYPE_ID[kind]}/{item.id}" if self._page_url else None
         return Record(
-            kind=kind, id=item.id, url=url, fields={**read(item.properties), **(sent or {})}, version=item.updated_at
+            kind=kind,
+            id=item.id,
+            url=url,
+            fields={**read(item.properties), **(sent or {})},
+            version=item.updated_at,
+            created_at=item.created_at or None,
         )

@@ -22,6 +22,11 @@ def is_email(kind: Kind, term: Term) -> bool:
     return kind == "contact" and len(term) == 1 and not set(term) - {"email", MORE_EMAILS}
 
 
+def is_of(term: Term, group: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the group of a search asks for the term."""
+    return term.keys() == group.keys() and all({t.lower() for t in term[n]} & set(group[n]) for n in term)
+
+
 def queries(terms: Iterable[Term]) -> Iterator[Sequence[Group]]:
     """The groups of each search for the terms, those of one field first. What no search can hold is left out."""
     query: Sequence[Group] = ()

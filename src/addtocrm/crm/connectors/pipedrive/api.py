@@ -21,7 +21,7 @@ ENTITY: Mapping[str, str] = {"contact": "persons", "company": "organizations"}
 SINGULAR: Mapping[str, str] = {"contact": "person", "company": "organization"}
 LABELLED: Mapping[str, str] = {"include_option_labels": "true"}
 AT_ONCE = 4
-PAGE = 100
+PAGE, HITS = 100, 1_000
 RECENT = timedelta(minutes=5)
 
 
@@ -80,11 +80,18 @@ class Api:
         raws = await self.listed(kind, updated_since=since, limit=str(PAGE), **order)
         return {str(raw["id"]): raw for raw in raws}
 
-    async def search(self, kind: Kind, question: Question) -> list[str]:
-        """The ids of the records that are found."""
-        query = {**question.query(), "limit": str(PAGE)}
-        answer = await self.ask("GET", f"/api/v2/{ENTITY[kind]}/search", vendor=SEARCH, params=query)
-        return [str(one.item.id) for one in convert(answer.data, Hits).items]
+    async def search(self, kind: Kind, question: Question) -> tuple[list[str], bool]:
+        """The ids of the records that are found, HITS at most, and whether there are more."""
+        ids: list[str] = []
+        cursor: Mapping[str, str] = {}
+        while True:
+            query = {**question.query(), "limit": str(PAGE), **cursor}
+            answer = await self.ask("GET", f"/api/v2/{ENTITY[kind]}/search", vendor=SEARCH, params=query)
+            ids += [str(one.item.id) for one in convert(answer.data, Hits).items]
+            after = (answer.additional_data or {}).get("next_cursor")
+            if not after or len(ids) >= HITS:
+                return ids, bool(after)
+            cursor = {"cursor": after}
 
     async def read(self, kind: Kind, ids: Sequence[str]) -> list[Raw]:
         """The records by id, without those that there are not. One alone costs less than a page."""

@@ -33,6 +33,7 @@ from addtocrm.crm.contract import (
     Failure,
     Field,
     Fields,
+    Found,
     Kind,
     NotFound,
     Owner,
@@ -74,18 +75,21 @@ class Pipedrive:
         answer = await self._api.ask("GET", "/api/v2/personFields/label_ids")
         return [CrmList(str(one.id), one.label) for one in convert(answer.data, Meta).options or []]
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         terms = [term for one in sought for term in one.terms]
         if not terms:
-            return []
+            return Found()
         questions = sorted({question for term in terms for question in asked(term)})
         recent = await self._api.recent(kind)
         hits = await all_together(questions, partial(self._api.search, kind), AT_ONCE)
-        found = {id for answer in hits for id in answer}
+        found = {id for ids, _ in hits for id in ids}
+        full = {question for question, (_, more) in zip(questions, hits, strict=True) if more}
+        cut = [term for term in terms if not full.isdisjoint(asked(term))]
         fresh = [
             raw for id, raw in recent.items() if id in found or any(holds(term, read(kind, raw)) for term in terms)
         ]
-        return await self._records(kind, [*fresh, *await self._api.read(kind, sorted(found - recent.keys()))])
+        raws = [*fresh, *await self._api.read(kind, sorted(found - recent.keys()))]
+        return Found(await self._records(kind, raws), cut)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         return {record.id: record for record in await self._records(kind, await self._api.read(kind, ids))}
@@ -184,9 +188,16 @@ class Pipedrive:
 
     def _record(self, kind: Kind, raw: Raw, more: Fields) -> Record:
         url = f"{self._page_url}/{SINGULAR[kind]}/{raw['id']}" if self._page_url else None
-        version = raw.get("update_time")
+        version, made = raw.get("update_time"), raw.get("add_time")
         fields = {**read(kind, raw), **more}
-        return Record(kind=kind, id=str(raw["id"]), url=url, fields=fields, version=version and str(version))
+        return Record(
+            kind=kind,
+            id=str(raw["id"]),
+            url=url,
+            fields=fields,
+            version=version and str(version),
+            created_at=made and str(made),
+        )
 
     async def _create(self, kind: Kind, row: Fields) -> Record:
         body = await self._body(kind, row, {}, {})

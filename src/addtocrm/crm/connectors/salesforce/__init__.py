@@ -17,6 +17,8 @@ D/atlas.en-us.262.0.api_rest.meta/api_rest):
 - Notes and their links: D/atlas.en-us.api.meta/api/sforce_api_objects_contentnote.htm
 - A new field is seen by those whose profile's permission set says so (FieldPermissions):
   D/atlas.en-us.252.0.object_reference.meta/object_reference/sforce_api_objects_fieldpermissions.htm
+- An id has 15 characters, case-sensitive, or 18 of which the last 3 say the case; both are taken:
+  D/atlas.en-us.api.meta/api/field_types.htm
 - OAuth endpoints: https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_endpoints.htm
 Not confirmed: the body of a 412 (it is not read); that an unknown field in a collection refuses the whole request (it
 may also refuse the row alone); that ContentNote may stand in a composite request ("all sObject resources" may).

@@ -13,7 +13,7 @@ from addtocrm.crm.connectors.salesforce.mapping import MAPPING
 from addtocrm.crm.connectors.salesforce.notes import content_of, title_of
 from addtocrm.crm.connectors.salesforce.objects import OBJECTS, kind_of
 from addtocrm.crm.connectors.salesforce.reading import Reader
-from addtocrm.crm.connectors.salesforce.soql import NAME, Query, quoted, searches
+from addtocrm.crm.connectors.salesforce.soql import NAME, ROWS, Query, quoted, searches
 from addtocrm.crm.connectors.salesforce.values import read, sent
 from addtocrm.crm.connectors.salesforce.writing import COLLECTION, Writer
 from addtocrm.crm.contract import (
@@ -23,6 +23,7 @@ from addtocrm.crm.contract import (
     Failure,
     Field,
     Fields,
+    Found,
     Kind,
     Owner,
     Record,
@@ -72,14 +73,26 @@ class Salesforce:
         me = await self._me()
         return [Owner(row["Id"], row.get("Email"), row.get("Name"), row["Id"][:15] == me) for row in rows]
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         queries: list[Query] = []
         for one in _among(kind):
             known = set(self._wanted(one))
-            queries += self._searches(one, (term for each in sought for term in each.terms if known.issuperset(term)))
-        rows = await self._reader.rows(queries)
+            queries += self._searches(
+                one,
+                (term for each in sought for term in each.terms if known.issuperset(term)),
+                (each.within for each in sought if each.within and known.issuperset(each.within)),
+            )
+        rows: list[dict[str, Any]] = []
+        cut: list[Term] = []
+        while queries:
+            full: list[Query] = []
+            for query, found in zip(queries, await self._reader.several(queries), strict=True):
+                rows += found
+                full += [query] if len(found) >= ROWS else []
+            queries = [half for query in full for half in query.halves()]
+            cut += [term for query in full if not query.halves() for term in query.terms]
         rows.sort(key=lambda row: (str(row.get("CreatedDate")), row["Id"]))
-        return list({row["Id"]: self._record(row) for row in rows}.values())
+        return Found({row["Id"]: self._record(row) for row in rows}.values(), cut)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         asked = {id[:15]: id for id in ids if re.fullmatch(r"\w{15}(?:\w{3})?", id, re.ASCII)}
@@ -173,8 +186,8 @@ class Salesforce:
         reply = await self._api.ask("GET", f"{BASE}/")
         return shaped(Resources, reply.data).identity.rpartition("/")[2][:15] if reply.status == 200 else ""
 
-    def _searches(self, kind: Kind, terms: Iterable[Term]) -> list[Query]:
-        return searches(OBJECTS[kind], self._wanted(kind), terms, NOT_CONVERTED if kind == "lead" else "")
+    def _searches(self, kind: Kind, terms: Iterable[Term], within: Iterable[Term] = ()) -> list[Query]:
+        return searches(OBJECTS[kind], self._wanted(kind), terms, NOT_CONVERTED if kind == "lead" else "", within)
 
     def _wanted(self, kind: Kind) -> tuple[str, ...]:
         names = self._reads.get(kind) or {rule.field for rule in MAPPING[kind]}
@@ -182,7 +195,14 @@ class Salesforce:
 
     def _record(self, row: dict[str, Any]) -> Record:
         kind, id = kind_of(row["Id"]) or "contact", row["Id"]
-        return Record(kind=kind, id=id, url=self._url(kind, id), fields=read(row), version=row.get("SystemModstamp"))
+        return Record(
+            kind=kind,
+            id=id,
+            url=self._url(kind, id),
+            fields=read(row),
+            version=row.get("SystemModstamp"),
+            created_at=row.get("CreatedDate"),
+        )
 
     def _url(self, kind: Kind, id: str) -> str:
         return f"{self._pages}/lightning/r/{OBJECTS[kind]}/{id}/view"

@@ -18,27 +18,32 @@ class Reader:
         self._api = api
         self._described: dict[str, list[Described]] = {}
 
-    async def rows(self, queries: Sequence[Query], *, again: bool = True) -> list[dict[str, Any]]:
-        """The rows of all queries. A field that is not there (any more) is left out, and leads where there are none.
+    async def rows(self, queries: Sequence[Query]) -> list[dict[str, Any]]:
+        """The rows of all queries, as `several`."""
+        return [row for rows in await self.several(queries) for row in rows]
+
+    async def several(self, queries: Sequence[Query], *, again: bool = True) -> list[list[dict[str, Any]]]:
+        """The rows of each query. A field that is not there (any more) is left out, and leads where there are none.
 
         Raises a Failure where a query is refused; with `again` False also for a field that is not there.
         """
-        rows: list[dict[str, Any]] = []
-        refused: list[Query] = []
-        for part in parts(queries, QUERIES):
-            subs = [sub("GET", f"query?q={quote(str(one), safe='')}", f"q{i}") for i, one in enumerate(part)]
+        rows: list[list[dict[str, Any]]] = [[] for _ in queries]
+        known: dict[int, Query] = {}
+        for part in parts(range(len(queries)), QUERIES):
+            subs = [sub("GET", f"query?q={quote(str(queries[i]), safe='')}", f"q{i}") for i in part]
             answers = await self._api.composite(subs, idempotent=True)
-            for query, answer in zip(part, answers, strict=True):
+            for i, answer in zip(part, answers, strict=True):
                 if answer.http_status_code == 200:
-                    rows += await self._all(shaped(Page, answer.body))
+                    rows[i] = await self._all(shaped(Page, answer.body))
                     continue
                 problem = problem_of(answer.body)
                 if problem.code == "INVALID_FIELD" and again:
-                    refused.append(query)
-                elif (problem.code, query.name) != ("INVALID_TYPE", "Lead"):
-                    raise failure(problem, query.name)
-        known = [query for one in refused if (query := await self._known(one))]
-        return rows + (await self.rows(known, again=False) if known else [])
+                    known |= {i: query} if (query := await self._known(queries[i])) else {}
+                elif (problem.code, queries[i].name) != ("INVALID_TYPE", "Lead"):
+                    raise failure(problem, queries[i].name)
+        for i, found in zip(known, await self.several([*known.values()], again=False) if known else (), strict=True):
+            rows[i] = found
+        return rows
 
     async def _all(self, page: Page) -> list[dict[str, Any]]:
         rows = page.records

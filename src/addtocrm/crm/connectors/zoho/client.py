@@ -18,6 +18,7 @@ from addtocrm.crm.contract import (
     Failure,
     Field,
     Fields,
+    Found,
     Kind,
     Owner,
     Record,
@@ -74,7 +75,7 @@ class Zoho:
                 names |= dict.fromkeys(answers.text(tag, "name") for tag in await self._api.settings("tags", module))
         return [CrmList(name, name) for name in names]
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         return await self._reader.find(kind, sought)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:

@@ -27,19 +27,24 @@ def one_of(name: str, texts: Iterable[str]) -> str:
     return f"{name} in ({', '.join(map(_quoted, texts))})"
 
 
-def usable(terms: Iterable[Term], columns: Set[str]) -> Iterator[Mapping[str, Sequence[str]]]:
+def usable(terms: Iterable[Term], columns: Set[str]) -> Iterator[Term]:
     """The terms without those on other columns; an e-mail address may be the second one as well."""
     for term in terms:
-        short = {name: [text for text in texts if text and len(text) <= LONGEST_TEXT] for name, texts in term.items()}
+        short = {name: tuple(one for one in texts if one and len(one) <= LONGEST_TEXT) for name, texts in term.items()}
         if short and columns >= short.keys() and all(short.values()):
             yield short
             if list(short) == ["Email"] and SECOND_EMAIL in columns:
                 yield {SECOND_EMAIL: short["Email"]}
 
 
-def wheres(terms: Iterable[Mapping[str, Sequence[str]]]) -> list[str]:
-    """The terms as the conditions of as few queries as may be, by which more than these may be found."""
+def wheres(
+    terms: Iterable[Mapping[str, Sequence[str]]], within: Iterable[Mapping[str, Sequence[str]]] = ()
+) -> list[str]:
+    """The terms, and those `within` (see `contract.Sought`), as the conditions of as few queries as may be, by which
+    more than these may be found."""
     tests = [[_tests(name, texts) for name, texts in term.items()] for term in _merged(terms)]
+    likes = {f"{name} like {_quoted(f'%{text}%')}" for term in within for name, texts in term.items() for text in texts}
+    tests += [[[like]] for like in sorted(likes)]
     fitting = [one for one in tests if all(one) and _size(one) <= MOST_CONDITIONS]
     return [_paired(map(_whole, some), "or") for some in parts(fitting, MOST_CONDITIONS, _size)]
 

@@ -10,12 +10,12 @@ from addtocrm.crm.connectors.zoho import answers, coql, fields
 from addtocrm.crm.connectors.zoho.api import BATCH, PAGE, Api
 from addtocrm.crm.connectors.zoho.failures import NoPermission
 from addtocrm.crm.connectors.zoho.fields import KINDS, MODULES, REFERENCES
-from addtocrm.crm.contract import Access, Kind, NotFound, Record, Sought, Unavailable, UnknownField
+from addtocrm.crm.contract import Access, Found, Kind, NotFound, Record, Sought, Term, Unavailable, UnknownField
 from addtocrm.crm.several import parts
 
 ID = r"\d{1,20}"
-NAMESAKES, MATCHES = 100, 2000
-"""So many records are read of one name, and of all keys together."""
+MATCHES = 2000
+"""So many records are read of what is asked for together."""
 
 
 class Reader:
@@ -34,13 +34,14 @@ class Reader:
         self._known: dict[str, set[str]] = {module: set() for module in KINDS}
         self._module_of: dict[str, str] = {}
 
-    async def find(self, kind: Kind, sought: Sequence[Sought]) -> list[Record]:
+    async def find(self, kind: Kind, sought: Sequence[Sought]) -> Found:
         """See `Connector.find`."""
         found: dict[str, Record] = {}
+        cut: list[Term] = []
         for module in self._modules(kind):
-            records = await self._reading(module, partial(self._matching, module, sought))
+            records = await self._reading(module, partial(self._matching, module, sought, cut))
             found |= {record.id: record for record in records}
-        return sorted(found.values(), key=lambda record: (len(record.id), record.id))
+        return Found(sorted(found.values(), key=lambda record: (len(record.id), record.id)), cut)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         """See `Connector.get`."""
@@ -92,7 +93,14 @@ class Reader:
         self.references[module] |= {name for name, value in row.items() if isinstance(value, dict)}
         self._module_of[id] = module
         url = f"{self._page_url}/tab/{module}/{id}" if self._page_url else None
-        return Record(kind=KINDS[module], id=id, url=url, fields=fields.values(row), version=version)
+        return Record(
+            kind=KINDS[module],
+            id=id,
+            url=url,
+            fields=fields.values(row),
+            version=version,
+            created_at=row.get("Created_Time"),
+        )
 
     @contextmanager
     def where_seen(self, module: str) -> Iterator[None]:
@@ -122,22 +130,40 @@ class Reader:
                     self._absent[module].add(unknown.field)
         return []
 
-    async def _matching(self, module: str, sought: Sequence[Sought]) -> list[Record]:
-        """By all terms; where those of names bring too much, by the keys alone as well, so that names hide none."""
+    async def _matching(self, module: str, sought: Sequence[Sought], cut: list[Term]) -> list[Record]:
+        """By all terms; those of which not all is read are added to `cut`."""
         columns = (self._named(module) | {coql.SECOND_EMAIL}) - self._absent[module]
         terms = [term for one in sought for term in coql.usable(one.terms, columns)]
-        most = NAMESAKES * (len(sought) + 1)
-        found: list[Record] = []
-        for where in coql.wheres(terms):
-            found += (records := await self._select(module, where, most))
-            if len(records) >= most:
-                for alone in coql.wheres(term for term in terms if len(term) == 1):
-                    found += await self._select(module, alone, MATCHES)
+        within = [one.within for one in sought if columns >= one.within.keys()]
+        return await self._of_terms(module, terms, within, cut)
+
+    async def _of_terms(
+        self, module: str, terms: Sequence[Term], within: Sequence[Term], cut: list[Term]
+    ) -> list[Record]:
+        """By the terms; where that brings too much, by half of them at a time."""
+        rows: list[dict[str, Any]] = []
+        full = False
+        for where in coql.wheres(terms, within):
+            rows += (some := await self._rows(module, where, MATCHES))
+            full = full or len(some) >= MATCHES
+        found = self._records(module, rows)
+        middle = len(terms) // 2
+        if full and not middle:
+            cut += terms
+        for some in (terms[:middle], terms[middle:]) if full and middle else ():
+            found += await self._of_terms(module, some, (), cut)
         return found
 
     async def _select(self, module: str, where: str, most: int) -> list[Record]:
         """Up to `most` records, the oldest first."""
-        own = {"Modified_Time", "Converted__s"} if module == "Leads" else {"Modified_Time"}
+        return self._records(module, await self._rows(module, where, most))
+
+    def _records(self, module: str, rows: Sequence[dict[str, Any]]) -> list[Record]:
+        kept = [row for row in rows if row.get("Converted__s") is not True]
+        return [self.record(module, answers.text(row, "id"), row, row.get("Modified_Time")) for row in kept]
+
+    async def _rows(self, module: str, where: str, most: int) -> list[dict[str, Any]]:
+        own = {"Created_Time", "Modified_Time", *(("Converted__s",) if module == "Leads" else ())}
         columns = (self._named(module) | own) - self._absent[module] - {"id"}
         rows: list[dict[str, Any]] = []
         more = True
@@ -147,5 +173,4 @@ class Reader:
             rows += answers.rows(answer, "data")
             more = answers.has_more(answer)
         self._known[module] |= columns
-        kept = [row for row in rows if row.get("Converted__s") is not True]
-        return [self.record(module, answers.text(row, "id"), row, row.get("Modified_Time")) for row in kept]
+        return rows
