@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from addtocrm.core.db.locks import is_taken
+
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[Path]:
@@ -23,7 +25,8 @@ def replacing(file: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".part", dir=file.parent)
     part = Path(name)
     try:
-        _locked(handle)
+        with contextlib.suppress(OSError):  # Where files have no locks, nothing is removed either.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield part
         part.replace(file)
     finally:
@@ -36,22 +39,9 @@ def _sweep(file: Path) -> None:
     left = re.compile(rf"{re.escape(file.name)}\.[a-z0-9_]{{8}}\.part")
     for part in [one for one in file.parent.iterdir() if left.fullmatch(one.name)]:
         with contextlib.suppress(OSError):
-            handle = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                if _is_private(os.fstat(handle)) and _locked(handle):
-                    part.unlink()
-            finally:
-                os.close(handle)
+            if _is_private(part.lstat()) and not is_taken(part):
+                part.unlink()
 
 
 def _is_private(found: os.stat_result) -> bool:
     return stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.geteuid()
-
-
-def _locked(handle: int) -> bool:
-    """Whether the file is this process's until it is closed; false where it is another's, or files have no locks."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
