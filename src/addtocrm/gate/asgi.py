@@ -88,6 +88,7 @@ class Gate:
         settings = services.settings
         self._rates = (settings.rate_per_minute, settings.rate_per_hour)
         self._max_body = settings.max_body_bytes
+        self._bodies = body.Reader(self._max_body)
         self._proxies = networks(settings.trusted_proxies)
         self._metrics_token = settings.metrics_token
 
@@ -148,7 +149,7 @@ class Gate:
             return
         if route.takes_json and not body.is_json(exchange.headers.get(b"content-type", b"")):
             raise ApiError("validation_error", "Send JSON with `Content-Type: application/json`.", status=415)
-        asked = await body.read(receive, self._max_body)
+        asked = await self._bodies.read(receive)
         if method == "POST" and b"idempotency-key" in exchange.headers:
             await self._once(exchange, _pass(exchange, principal), asked, receive)
             return
@@ -175,7 +176,7 @@ class Gate:
         it is too large is left to the page, which refuses it in HTML."""
         length = exchange.headers.get(b"content-length", b"")
         if exchange.method not in BODILESS and not (length.isdigit() and int(length) > self._max_body):
-            receive = body.given(await body.read(receive, self._max_body), receive)
+            receive = body.given(await self._bodies.read(receive), receive)
         await self._route(exchange, receive, exchange.forward)
 
     async def _admit(self, exchange: Exchange) -> None:
