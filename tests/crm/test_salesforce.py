@@ -1,6 +1,7 @@
 """The connector to Salesforce, against a server that answers as its guides say."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -560,7 +561,7 @@ class TestSalesforce(LeadScenarios, Scenarios):
             vendor.trouble(self.creates, lost=True)
             await desk.fails("crm_unavailable", person)
             typed = vendor._put("Contact", {"FirstName": "Jane", "LastName": "Doe"})
-            await asyncio.sleep(6.2)
+            await desk.settled()
             error = await desk.fails("validation_error", person)
             assert "has several of this name since" in error.message
             assert typed in error.message
@@ -624,11 +625,13 @@ class TestSalesforce(LeadScenarios, Scenarios):
 
         async def work(desk: Desk) -> None:
             globex = vendor.put_company(name="Globex", domain="globex.example.com")
-            vendor.trouble(self.creates, after=1.0)
+            typed = threading.Event()
+            vendor.trouble(self.creates, late=typed)
             writing = asyncio.create_task(desk.write({**JANE, "phone": "+15550100100"}))
             while not vendor.asked(self.creates):
                 await asyncio.sleep(0.01)
             there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"], company_id=globex)
+            typed.set()
             done = await writing
             assert (done.contact_id, done.action, done.matched_by) == (there, "updated", "email")
             assert {"job_title", "company_id"} & set(done.fields_written) == set()

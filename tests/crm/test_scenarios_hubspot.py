@@ -130,7 +130,7 @@ class TestHubSpot(Scenarios):
                 left = [one for one, outcome in zip(left, done, strict=True) if isinstance(outcome, ApiError)]
                 if left == [poison]:
                     break
-                await asyncio.sleep(8)
+                await desk.settled()
             assert (left, len(vendor.contacts())) == ([poison], 5)
 
         run(work, refused=True)

@@ -51,8 +51,8 @@ class Trouble:
     """What happens to the next `times` requests whose `METHOD /path` matches `where`.
 
     `answer` is given instead of the work; with `lost`, the work is done and the connection cut without an answer;
-    with `held`, the work is done and its answer sent when that is set; with `after`, the work is begun so many seconds
-    later, and with `lost` too the connection is cut before.
+    with `held`, the work is done and its answer sent when that is set; with `late`, the work is begun when that is set,
+    and with `lost` too the connection is cut before.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Trouble:
         times: int = 1,
         lost: bool = False,
         held: threading.Event | None = None,
-        after: float = 0.0,
+        late: threading.Event | None = None,
     ) -> None:
         self.where, self.answer, self.times = re.compile(where), answer, times
-        self.lost, self.held, self.after = lost, held, after
+        self.lost, self.held, self.late = lost, held, late
 
 
 F = TypeVar("F", bound=Callable[..., Answer])
@@ -340,16 +340,16 @@ class Vendor:
                     self.troubles.remove(trouble)
         if trouble and trouble.answer:
             return _send(handler, trouble.answer)
-        if trouble and trouble.after:
+        if trouble and trouble.late:
             if trouble.lost:
                 _cut(handler)
-            time.sleep(trouble.after)
+            trouble.late.wait(300)
         with self.lock:
             answer = self._answer(request)
         if trouble and trouble.held:
-            trouble.held.wait(60)
+            trouble.held.wait(300)
         if trouble and trouble.lost:
-            return None if trouble.after else _cut(handler)
+            return None if trouble.late else _cut(handler)
         return _send(handler, answer)
 
     def _answer(self, request: Request) -> Answer:
