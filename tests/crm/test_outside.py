@@ -254,7 +254,7 @@ def test_only_a_refused_grant_ends_the_connection(
 @pytest.mark.parametrize(
     ("trouble", "type", "seconds"),
     [
-        ((429, b"{}", {"retry_after": "120"}), "crm_rate_limit", 120),
+        ((429, b"{}", {"retry_after": "1200"}), "crm_rate_limit", 1200),
         ((503, b"{}", {"retry_after": "240"}), "crm_unavailable", 240),
         ((200, b"<html>", {}), "crm_unavailable", 30),
     ],
@@ -267,7 +267,7 @@ def test_what_the_vendor_is_in_trouble_with_is_told(
         with pytest.raises(ApiError) as caught:
             await write(crm, caller, "Jane Doe")
         assert caught.value.type == type
-        assert seconds - 2 <= (caught.value.retry_after_seconds or 0) <= seconds
+        assert seconds * 0.9 <= (caught.value.retry_after_seconds or 0) <= seconds
         assert (await connections.info(crm.pool, caller.account_id)).status == "connected"
 
     run(work, FRESH)

@@ -11,7 +11,9 @@ from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
 
 from addtocrm.core.errors import ApiError
+from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm import connections, known, registry, store
+from addtocrm.crm.connectors.hubspot import connector, reading
 from addtocrm.crm.connectors.hubspot.client import HubSpot
 from addtocrm.crm.gathering import Gatherer
 from addtocrm.crm.model import ContactWrite
@@ -28,6 +30,14 @@ class TestHubSpot(Scenarios):
     picklist = ("level", "gold")
     text_field = "tier"
     time_field = "next_call"
+
+    @pytest.fixture(autouse=True)
+    def ten_times_as_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody waits long for the quotas, which `test_hubspot` is about."""
+        assert connector.vendor
+        fast = msgspec.structs.replace(connector.vendor, quota=Quota((Window(100, 1.0),)))
+        monkeypatch.setitem(registry.load(), "hubspot", msgspec.structs.replace(connector, vendor=fast))
+        monkeypatch.setattr(reading, "SEARCH", Vendor(name="hubspot-search", quota=Quota((Window(5, 0.1),))))
 
     def prepare(self, vendor: HubSpotServer) -> None:
         vendor.add_field("tier")
