@@ -101,7 +101,7 @@ def test_signing_in(vendor: AttioServer) -> None:
     )
     code = back.split("code=")[1].split("&")[0]
     form |= {"code": code, "redirect_uri": "https://a.example.com/"}
-    answer = httpx2.post(f"{vendor.url}/oauth/token", data=form).json()
+    answer = httpx2.post(f"{vendor.url}/oauth/token", data=form, timeout=120).json()
     assert set(answer) == {"access_token", "token_type"}
     assert on(vendor, lambda crm: crm.info(), token=answer["access_token"], oauth=True).name == "Lantern Works"
 
@@ -436,7 +436,7 @@ def test_a_missing_permission(vendor: AttioServer) -> None:
         on(vendor, lambda crm: crm.lists())
 
 
-def test_reads_and_writes_have_quotas_of_their_own(vendor: AttioServer) -> None:
+def test_reads_and_writes_have_quotas_of_their_own(vendor: AttioServer, patient: None) -> None:
     vendor.quota, vendor.write_quota = (100, 1), (25, 1)
     began = time.monotonic()
     results = create(vendor, *({"email_addresses": [f"p{n}@example.com"]} for n in range(30)))
@@ -445,7 +445,7 @@ def test_reads_and_writes_have_quotas_of_their_own(vendor: AttioServer) -> None:
     assert len(vendor.contacts()) == 30
 
 
-def test_a_throttled_call_waits_for_the_date(vendor: AttioServer) -> None:
+def test_a_throttled_call_waits_for_the_date(vendor: AttioServer, patient: None) -> None:
     vendor.trouble("POST .*records$", vendor.throttled())
     [made] = create(vendor, JANE)
     assert isinstance(made, Record)
@@ -552,9 +552,8 @@ class TestAttio(Scenarios):
         run(work)
 
     def test_a_push_keeps_within_the_quota(
-        self, run: Any, vendor: AttioServer, monkeypatch: pytest.MonkeyPatch
+        self, run: Any, vendor: AttioServer, turns: Turns, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        turns = Turns(monkeypatch)
         # Twice as fast as Attio allows, so that it does not take 6 seconds.
         monkeypatch.setattr(client, "WRITES", Vendor(name="attio_writes", quota=Quota((Window(25, 0.5),))))
         vendor.quota, vendor.write_quota = (100, 1), (25, 0.5)

@@ -431,8 +431,7 @@ def test_the_day_is_used_up(vendor: HubSpotServer) -> None:
     assert vendor.throttles == 1
 
 
-def test_search_has_a_quota_of_its_own(vendor: HubSpotServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Turns(monkeypatch)
+def test_search_has_a_quota_of_its_own(vendor: HubSpotServer, turns: Turns) -> None:
     vendor.search_quota = (5, 1.0)
 
     async def work(crm: Any) -> None:

@@ -434,8 +434,7 @@ def test_lists_are_labels(vendor: PipedriveServer) -> None:
 # Quotas and trouble.
 
 
-def test_burst_quota_is_waited_for(vendor: PipedriveServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Turns(monkeypatch)
+def test_burst_quota_is_waited_for(vendor: PipedriveServer, turns: Turns) -> None:
     vendor.quota = (40, 2.0)
     made = [vendor.put_contact(first_name="P", last_name=str(i)) for i in range(45)]
 
@@ -447,15 +446,14 @@ def test_burst_quota_is_waited_for(vendor: PipedriveServer, monkeypatch: pytest.
     assert turns.keep("pipedrive", *vendor.quota, asked=45)
 
 
-def test_search_has_a_quota_of_its_own(vendor: PipedriveServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Turns(monkeypatch)
+def test_search_has_a_quota_of_its_own(vendor: PipedriveServer, turns: Turns) -> None:
     id = vendor.put_contact(first_name="Jane", last_name="Doe")
     terms = [{"name": (f"Nobody {i}",)} for i in range(11)]
     assert ids(find(vendor, *terms, {"name": ("Jane Doe",)})) == [id]
     assert turns.keep("pipedrive-search", *vendor.search_quota, asked=len(vendor.asked("/search$")))
 
 
-def test_throttled_once_is_waited_for(vendor: PipedriveServer) -> None:
+def test_throttled_once_is_waited_for(vendor: PipedriveServer, patient: None) -> None:
     id = vendor.put_contact(first_name="Jane", last_name="Doe")
     vendor.trouble("GET /api/v2/persons/", vendor.throttled())
     assert do(vendor, lambda crm: crm.get("contact", [id])).keys() == {id}
@@ -614,8 +612,7 @@ class TestPipedrive(Scenarios):
 
         run(work)
 
-    def test_a_push_at_the_quota(self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        turns = Turns(monkeypatch)
+    def test_a_push_at_the_quota(self, run: Any, vendor: Any, turns: Turns) -> None:
         everybody = people(100, 3)
 
         async def work(desk: Any) -> None:

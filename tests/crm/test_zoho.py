@@ -585,7 +585,7 @@ def test_what_follows_a_batch_that_was_written_fails_in_its_place(zoho: ZohoServ
 
 def test_tokens_are_answered_as_zoho_does(zoho: ZohoServer) -> None:
     def ask(**form: str) -> httpx2.Response:
-        return httpx2.post(f"{zoho.url}/oauth/v2/token", data={**GIVEN, **form})
+        return httpx2.post(f"{zoho.url}/oauth/v2/token", data={**GIVEN, **form}, timeout=120)
 
     first = ask(grant_type="authorization_code", code=zoho.self_code()).json()
     assert first["api_domain"] == zoho.url and first["refresh_token"]
@@ -597,7 +597,7 @@ def test_tokens_are_answered_as_zoho_does(zoho: ZohoServer) -> None:
     zoho.expire()
     with pytest.raises(Expired):
         do(zoho, lambda c: c.info(), token=first["access_token"])
-    httpx2.post(f"{zoho.url}/oauth/v2/token/revoke", data={"token": first["refresh_token"]})
+    httpx2.post(f"{zoho.url}/oauth/v2/token/revoke", data={"token": first["refresh_token"]}, timeout=120)
     assert zoho.revoked == [first["refresh_token"]]
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
@@ -67,6 +68,12 @@ class Trouble:
     ) -> None:
         self.where, self.answer, self.times = re.compile(where), answer, times
         self.lost, self.held, self.late = lost, held, late
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 200
+    """Of more that connect at once, the next would try again after a second."""
 
 
 F = TypeVar("F", bound=Callable[..., Answer])
@@ -145,8 +152,7 @@ class Vendor:
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         return self
@@ -156,6 +162,13 @@ class Vendor:
         self._server.server_close()
 
     # What tests do.
+
+    def renew(self) -> None:
+        """Forgets all that it has; ids go on."""
+        with self.lock:
+            ids = self._ids
+            self.__init__()
+            self._ids = ids
 
     def trouble(self, where: str, answer: Answer | None = None, **more: Any) -> None:
         """See `Trouble`."""
@@ -436,4 +449,9 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
 
 def every(records: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Records by id, the oldest first."""
-    yield from sorted(dict(records).items(), key=lambda one: int(re.sub(r"\D", "", one[0]) or 0))
+    yield from sorted(dict(records).items(), key=lambda one: number_of(one[0]))
+
+
+@cache
+def number_of(id: str) -> int:
+    return int(re.sub(r"\D", "", id) or 0)
