@@ -21,7 +21,7 @@ import asyncpg
 import pytest
 import reaper
 from harness import Server
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from addtocrm.core.db.embedded import attach
 from addtocrm.core.db.migrate import migrate
@@ -33,7 +33,7 @@ RUN = pytest.StashKey[tuple[Path, "subprocess.Popen[bytes]"]]()
 
 
 # How long an example takes says how busy the machine is.
-settings.register_profile("tests", deadline=None)
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 

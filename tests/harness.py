@@ -91,7 +91,13 @@ class Account:
         return self.client.get("/v1/usage").json()["data"]
 
     def events(self) -> list[dict[str, Any]]:
-        """The whole feed, page by page."""
+        """The whole feed, page by page, with all that is committed: who publishes it may be held up."""
+
+        def is_published() -> bool:
+            self.client.get("/v1/events", params={"limit": 1})
+            return not self.server.query("select from events_outbox where account_id = $1 limit 1", self.id)
+
+        until(is_published)
         events: list[dict[str, Any]] = []
         cursor = None
         while True:

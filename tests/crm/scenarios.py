@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from typing import Any
 
 import msgspec
@@ -71,12 +72,14 @@ class Scenarios(TroubleScenarios):
             there = (
                 await desk.write({**WHO, "linkedin_url": JANE["linkedin_url"], "company": JANE["company"]})
             ).contact_id
-            vendor.trouble(self.writes, after=1.0)
+            typed = threading.Event()
+            vendor.trouble(self.writes, late=typed)
             asked = len(vendor.asked(self.writes))
             writing = asyncio.create_task(desk.write({**JANE, "phone": "+15550100100"}))
             while len(vendor.asked(self.writes)) == asked:
                 await asyncio.sleep(0.01)
             vendor.put_contact(first_name="Ann", last_name="Roe", email=JANE["email"])
+            typed.set()
             done = await writing
             assert (done.contact_id, done.action) == (there, "updated")
             assert {"phone", "job_title"} <= set(done.fields_written)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from opened import run
+from turns import Turns
 from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
 
@@ -413,12 +414,12 @@ def test_search_lags_behind_but_not_addresses(vendor: HubSpotServer) -> None:
 
 def test_the_ten_seconds_are_used_up(vendor: HubSpotServer) -> None:
     vendor.put_contact(email="jane@example.com")
-    vendor.quota = (1, 1.2)
+    vendor.quota = (1, 3600)
     get_twice = [{"email": ("jane@example.com",)}] * 1
     assert len(find(vendor, *get_twice)) == 1
     with pytest.raises(RateLimited) as raised:
         find(vendor, *get_twice)
-    assert 5 < raised.value.retry_after <= 10
+    assert 1 < raised.value.retry_after <= 10
     assert vendor.throttles >= 1
 
 
@@ -430,7 +431,7 @@ def test_the_day_is_used_up(vendor: HubSpotServer) -> None:
     assert vendor.throttles == 1
 
 
-def test_search_has_a_quota_of_its_own(vendor: HubSpotServer) -> None:
+def test_search_has_a_quota_of_its_own(vendor: HubSpotServer, turns: Turns) -> None:
     vendor.search_quota = (5, 1.0)
 
     async def work(crm: Any) -> None:
@@ -438,7 +439,7 @@ def test_search_has_a_quota_of_its_own(vendor: HubSpotServer) -> None:
             await crm.find("contact", [Sought({}, ({"hs_linkedin_url": (f"linkedin.com/in/p{number}",)},))])
 
     run(connector, vendor.url, work)
-    assert vendor.throttles == 0
+    assert turns.keep("hubspot-search", *vendor.search_quota, asked=11)
 
 
 @pytest.mark.parametrize(("message", "seconds"), [("Your daily limit.", 900), ("ten_secondly_rolling limit", 10)])

@@ -20,14 +20,14 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.outgoing import leases
 from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
-from addtocrm.crm import calling, connections, contacts, registry, service, setup
+from addtocrm.crm import calling, connections, contacts, registry, service, setup, store
 from addtocrm.crm.contract import Access, Definition, OAuth
 from addtocrm.crm.model import ContactWrite
 from addtocrm.crm.oauth import Tokens
 from addtocrm.events import service as events
 from addtocrm.tenants.accounts import service as accounts
 
-VENDOR = Vendor(name="outside", connections=1000, account_connections=1000, read_seconds=120, connect_seconds=60)
+VENDOR = Vendor(name="outside", connections=1000, account_connections=1000, read_seconds=500, connect_seconds=60)
 
 
 class OutsideCrm(MemoryCrm):
@@ -39,7 +39,7 @@ class OutsideCrm(MemoryCrm):
         self._calls = access.calls
 
     async def _call(self, name: str) -> Store:
-        await self._calls.ask("GET", f"/{name}", within=120)
+        await self._calls.ask("GET", f"/{name}", within=500)
         return await super()._call(name)
 
 
@@ -86,8 +86,11 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def run(database_url: str, settings: Settings) -> Iterator[Callable[..., None]]:
-    """Runs work beside the vendor, with so many hosts; the account is connected with `tokens`."""
+def run(database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Runs work beside the vendor, with so many hosts; the account is connected with `tokens`. Whoever waits for others
+    waits as long as they take."""
+    monkeypatch.setattr(calling, "SINGLE_WAIT_SECONDS", 300.0)
+    monkeypatch.setattr(store, "LOCK_SECONDS", 300)
 
     def run(work: Callable[..., Awaitable[None]], tokens: Tokens, hosts: int = 1, size: int = 4) -> None:
         async def beside() -> None:
@@ -149,15 +152,11 @@ async def refused(work: Awaitable[Any]) -> str:
     return caught.value.type
 
 
-FRESH = Tokens(access_token="access-1", refresh_token="refresh-1", expires_at=time.time() + 3600)
+FRESH = Tokens(access_token="access-1", refresh_token="refresh-1", expires_at=time.time() + 86_400)
 ENDING = msgspec.structs.replace(FRESH, expires_at=time.time() + 10)
 
 
-def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(
-    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calling, "SINGLE_WAIT_SECONDS", 300.0)
-
+def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(run: Callable[..., None]) -> None:
     async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
         vendor.released.clear()
         writers = [asyncio.create_task(write(crm, caller, f"Jane {number}")) for number in range(500)]
@@ -254,7 +253,7 @@ def test_only_a_refused_grant_ends_the_connection(
 @pytest.mark.parametrize(
     ("trouble", "type", "seconds"),
     [
-        ((429, b"{}", {"retry_after": "120"}), "crm_rate_limit", 120),
+        ((429, b"{}", {"retry_after": "1200"}), "crm_rate_limit", 1200),
         ((503, b"{}", {"retry_after": "240"}), "crm_unavailable", 240),
         ((200, b"<html>", {}), "crm_unavailable", 30),
     ],
@@ -267,7 +266,7 @@ def test_what_the_vendor_is_in_trouble_with_is_told(
         with pytest.raises(ApiError) as caught:
             await write(crm, caller, "Jane Doe")
         assert caught.value.type == type
-        assert seconds - 2 <= (caught.value.retry_after_seconds or 0) <= seconds
+        assert seconds * 0.9 <= (caught.value.retry_after_seconds or 0) <= seconds
         assert (await connections.info(crm.pool, caller.account_id)).status == "connected"
 
     run(work, FRESH)
@@ -373,8 +372,10 @@ def test_who_lost_the_lease_writes_no_note(run: Callable[..., None], monkeypatch
         writer = asyncio.create_task(refused(write(crm, caller, "Jane Doe", note="Hello")))
         while "/has_note" not in vendor.asked:
             await asyncio.sleep(0.01)
+        held = list(crm.leases._held.values())
         await crm.pool.execute("delete from leases")
-        await asyncio.sleep(1)
+        while any(lease.ends for lease in held):
+            await asyncio.sleep(0.01)
         vendor.released.set()
         assert await writer == "crm_unavailable"
         assert vendor.store.notes == []

@@ -11,7 +11,9 @@ from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
 
 from addtocrm.core.errors import ApiError
+from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm import connections, known, registry, store
+from addtocrm.crm.connectors.hubspot import connector, reading
 from addtocrm.crm.connectors.hubspot.client import HubSpot
 from addtocrm.crm.gathering import Gatherer
 from addtocrm.crm.model import ContactWrite
@@ -29,6 +31,14 @@ class TestHubSpot(Scenarios):
     text_field = "tier"
     time_field = "next_call"
 
+    @pytest.fixture(autouse=True)
+    def ten_times_as_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody waits long for the quotas, which `test_hubspot` is about."""
+        assert connector.vendor
+        fast = msgspec.structs.replace(connector.vendor, quota=Quota((Window(100, 1.0),)))
+        monkeypatch.setitem(registry.load(), "hubspot", msgspec.structs.replace(connector, vendor=fast))
+        monkeypatch.setattr(reading, "SEARCH", Vendor(name="hubspot-search", quota=Quota((Window(5, 0.1),))))
+
     def prepare(self, vendor: HubSpotServer) -> None:
         vendor.add_field("tier")
         vendor.custom["contacts"]["next_call"] = {"type": "datetime", "fieldType": "date"}
@@ -37,12 +47,11 @@ class TestHubSpot(Scenarios):
     def test_a_field_that_was_just_made_there_is_known(
         self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(known, "FRESH_SECONDS", 0.5)
+        monkeypatch.setattr(known, "FRESH_SECONDS", 0.0)
 
         async def work(desk: Desk) -> None:
             await desk.write(JANE)
             vendor.add_field("brandnew", "Gold")
-            await asyncio.sleep(0.6)
             assert (await desk.write(JANE, custom_fields={"brandnew": "gold"})).action == "updated"
             await desk.fails("validation_error", JANE, custom_fields={"no_such": "x"})
 
@@ -130,7 +139,7 @@ class TestHubSpot(Scenarios):
                 left = [one for one, outcome in zip(left, done, strict=True) if isinstance(outcome, ApiError)]
                 if left == [poison]:
                     break
-                await asyncio.sleep(8)
+                await desk.settled()
             assert (left, len(vendor.contacts())) == ([poison], 5)
 
         run(work, refused=True)

@@ -15,6 +15,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
 from addtocrm.crm import connections, contacts, opening, registry, service, setup, values
+from addtocrm.crm import store as crm_store
 from addtocrm.crm.contract import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.model import CompanyWrite, ContactWrite, NoteWrite, WriteResult
 from addtocrm.events import service as events
@@ -57,7 +58,8 @@ class World:
 
 
 @pytest.fixture
-def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+def world(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(crm_store, "LOCK_SECONDS", 300)
     store = Store()
     known = registry.load()
     known["memory"], known["second"] = definition(store), definition(store, "second")
@@ -200,7 +202,10 @@ def test_who_is_forgotten_while_a_batch_waits_is_not_written(world: World) -> No
     """The batch was begun before, and waits for another who writes the same person into the built-in CRM."""
     bob = {**JANE, "linkedin_url": "https://www.linkedin.com/in/bob", "full_name": "Bob Roe"}
     asked = [msgspec.convert({"person": one}, ContactWrite) for one in (bob, JANE)]
-    waits = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+    waits = """select exists (
+        select from pg_locks join pg_database on pg_database.oid = database
+        where datname = current_database() and locktype = 'advisory' and not granted
+    )"""
 
     async def work(world: World) -> None:
         account_id = world.caller.account_id

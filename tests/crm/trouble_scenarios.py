@@ -1,6 +1,7 @@
 """What every connector must do where the vendor is away, refuses, is busy or forgets us."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -89,12 +90,15 @@ class TroubleScenarios(AtADesk):
         run(work)
 
     @pytest.mark.parametrize("form", ["seconds", "date", "the vendor's own"])
-    def test_a_quota_that_is_used_up_says_how_long(self, run: Any, vendor: Any, form: str) -> None:
+    def test_a_quota_that_is_used_up_says_how_long(
+        self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch, form: str
+    ) -> None:
         async def work(desk: Desk) -> None:
-            date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+            monkeypatch.setattr(calling, "SINGLE_WAIT_SECONDS", 5.0)
+            date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
             body = vendor.throttled().body
             answer = {
-                "seconds": Answer(429, body, {"retry-after": "60"}),
+                "seconds": Answer(429, body, {"retry-after": "3600"}),
                 "date": Answer(429, body, {"retry-after": date}),
                 "the vendor's own": vendor.throttled(),
             }[form]
@@ -102,7 +106,7 @@ class TroubleScenarios(AtADesk):
             error = await desk.fails("crm_rate_limit", JANE)
             assert error.retry_after_seconds and error.retry_after_seconds >= 1
             if form != "the vendor's own":
-                assert 50 <= error.retry_after_seconds <= 61
+                assert 3000 <= error.retry_after_seconds <= 3600
             assert vendor.contacts() == []
 
         run(work)
@@ -135,6 +139,11 @@ class TroubleScenarios(AtADesk):
         async def work(desk: Desk) -> None:
             vendor.lag = lag
             vendor.trouble(self.creates, **trouble)
+            if "answer" in trouble:
+                await desk.fails("crm_unavailable", JANE)
+                assert vendor.contacts() == []
+                await desk.fails("crm_unavailable", JANE)
+                await desk.settled()
             done = await written_in_the_end(desk, JANE)
             assert (done.action, len(vendor.contacts())) == ("created", 1)
             assert (await desk.events()).count("crm.contact.created") == 1
@@ -147,10 +156,12 @@ class TroubleScenarios(AtADesk):
         self, run: Any, vendor: Any, person: dict[str, Any]
     ) -> None:
         async def work(desk: Desk) -> None:
-            vendor.trouble(self.creates, lost=True, after=2.0)
+            late = threading.Event()
+            vendor.trouble(self.creates, lost=True, late=late)
             error = await desk.fails("crm_unavailable", person)
             assert error.retry_after_seconds
             await desk.fails("crm_unavailable", person, host=1)
+            late.set()
             done = await written_in_the_end(desk, person)
             assert (done.action, len(vendor.contacts())) == ("created", 1)
             assert (await desk.events()).count("crm.contact.created") == 1
@@ -159,13 +170,15 @@ class TroubleScenarios(AtADesk):
 
     def test_a_create_that_is_done_after_who_asked_went_away_is_not_made_again(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
-            vendor.trouble(self.creates, after=2.0)
+            late = threading.Event()
+            vendor.trouble(self.creates, late=late)
             writing = asyncio.create_task(desk.write(WHO))
             while not vendor.asked(self.creates):
                 await asyncio.sleep(0.01)
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await desk.fails("crm_unavailable", WHO)
+            late.set()
             done = await written_in_the_end(desk, WHO)
             assert (done.action, len(vendor.contacts())) == ("created", 1)
 
@@ -199,6 +212,9 @@ class TroubleScenarios(AtADesk):
             typed = vendor.put_contact(**WITHOUT_FULL)
             person = {**WHO, "linkedin_url": JANE["linkedin_url"]}
             vendor.trouble(self.creates, lost=True)
+            if self.linkedin_field:
+                await desk.fails("crm_unavailable", person, match_by=["linkedin_url"])
+                await desk.settled()
             done = await written_in_the_end(desk, person, match_by=["linkedin_url"])
             assert (done.action, done.matched_by, len(vendor.contacts())) == ("created", "linkedin_url", 2)
             assert done.contact_id != typed
@@ -215,8 +231,10 @@ class TroubleScenarios(AtADesk):
             first, second = ({**WHO, "linkedin_url": f"https://www.linkedin.com/in/jane-{turn}"} for turn in range(2))
             vendor.trouble(self.creates, Answer(503, {"message": "away"}))
             await desk.fails("crm_unavailable", first)
-            other = await written_in_the_end(await desk.another(), second)
-            done = await written_in_the_end(desk, first)
+            another = await desk.another()
+            await another.fails("crm_unavailable", second)
+            await desk.settled()
+            other, done = await another.write(second), await desk.write(first)
             assert (other.action, done.action, len(vendor.contacts())) == ("created", "created", 2)
             assert done.contact_id != other.contact_id
 
@@ -234,11 +252,14 @@ class TroubleScenarios(AtADesk):
 
     def test_who_could_be_somebody_just_lost_waits_for_them(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
-            vendor.trouble(self.creates, lost=True, after=2.0)
+            late = threading.Event()
+            vendor.trouble(self.creates, lost=True, late=late)
             await desk.fails("crm_unavailable", JANE)
             by_url = {name: JANE[name] for name in ("full_name", "linkedin_url", "company")}
             await desk.fails("crm_unavailable", {**by_url, "linkedin_url": "https://www.linkedin.com/in/jane-2"})
             by_name = {name: JANE[name] for name in ("full_name", "company")}
+            await desk.fails("crm_unavailable", by_name)
+            late.set()
             done = await written_in_the_end(desk, by_name)
             assert (done.action, len(vendor.contacts())) == ("created", 1)
 
@@ -247,10 +268,10 @@ class TroubleScenarios(AtADesk):
 
 async def written_in_the_end(desk: Desk, person: dict[str, Any], **more: Any) -> WriteResult:
     """What comes of a write that is repeated while the CRM is unavailable."""
-    for _ in range(60):
+    for _ in range(600):
         try:
             return await desk.write(person, **more)
         except ApiError as error:
             assert error.type == "crm_unavailable"
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.1)
     raise AssertionError("it was never written")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
@@ -51,8 +52,8 @@ class Trouble:
     """What happens to the next `times` requests whose `METHOD /path` matches `where`.
 
     `answer` is given instead of the work; with `lost`, the work is done and the connection cut without an answer;
-    with `held`, the work is done and its answer sent when that is set; with `after`, the work is begun so many seconds
-    later, and with `lost` too the connection is cut before.
+    with `held`, the work is done and its answer sent when that is set; with `late`, the work is begun when that is set,
+    and with `lost` too the connection is cut before.
     """
 
     def __init__(
@@ -63,10 +64,16 @@ class Trouble:
         times: int = 1,
         lost: bool = False,
         held: threading.Event | None = None,
-        after: float = 0.0,
+        late: threading.Event | None = None,
     ) -> None:
         self.where, self.answer, self.times = re.compile(where), answer, times
-        self.lost, self.held, self.after = lost, held, after
+        self.lost, self.held, self.late = lost, held, late
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 200
+    """Of more that connect at once, the next would try again after a second."""
 
 
 F = TypeVar("F", bound=Callable[..., Answer])
@@ -145,8 +152,7 @@ class Vendor:
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         return self
@@ -156,6 +162,13 @@ class Vendor:
         self._server.server_close()
 
     # What tests do.
+
+    def renew(self) -> None:
+        """Forgets all that it has; ids go on."""
+        with self.lock:
+            ids = self._ids
+            self.__init__()
+            self._ids = ids
 
     def trouble(self, where: str, answer: Answer | None = None, **more: Any) -> None:
         """See `Trouble`."""
@@ -340,16 +353,16 @@ class Vendor:
                     self.troubles.remove(trouble)
         if trouble and trouble.answer:
             return _send(handler, trouble.answer)
-        if trouble and trouble.after:
+        if trouble and trouble.late:
             if trouble.lost:
                 _cut(handler)
-            time.sleep(trouble.after)
+            trouble.late.wait(300)
         with self.lock:
             answer = self._answer(request)
         if trouble and trouble.held:
-            trouble.held.wait(60)
+            trouble.held.wait(300)
         if trouble and trouble.lost:
-            return None if trouble.after else _cut(handler)
+            return None if trouble.late else _cut(handler)
         return _send(handler, answer)
 
     def _answer(self, request: Request) -> Answer:
@@ -436,4 +449,9 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
 
 def every(records: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Records by id, the oldest first."""
-    yield from sorted(dict(records).items(), key=lambda one: int(re.sub(r"\D", "", one[0]) or 0))
+    yield from sorted(dict(records).items(), key=lambda one: number_of(one[0]))
+
+
+@cache
+def number_of(id: str) -> int:
+    return int(re.sub(r"\D", "", id) or 0)
