@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = (
@@ -58,25 +58,41 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+MILLISECONDS = 120_000
+"""How long is waited for what must come: a busy machine stands still for seconds."""
+expect.set_options(timeout=MILLISECONDS)
+
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 """The rules of axe that another colour scheme can break."""
 
 
 class Watched:
-    """A page of which it is kept what went wrong on it."""
+    """A page of which it is kept what went wrong on it, but for what has one of the `expected` texts."""
 
     def __init__(self, browser: Browser, base_url: str, **options: Any) -> None:
         self.context = browser.new_context(base_url=base_url, **options)
+        self.context.set_default_timeout(MILLISECONDS)
         self.page: Page = self.context.new_page()
-        self.trouble: list[str] = []
-        self.page.on("console", lambda said: self.trouble.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.expected: tuple[str, ...] = ()
+        self._trouble: list[str] = []
+        self.page.on(
+            "console",
+            lambda said: self._trouble.append(f"{said.text} {said.location['url']}") if said.type == "error" else None,
+        )
+        self.page.on("pageerror", lambda error: self._trouble.append(str(error)))
         self.page.on(
             "request",
             lambda asked: (
-                None if asked.url.startswith((base_url, "data:")) else self.trouble.append(f"asks {asked.url}")
+                None if asked.url.startswith((base_url, "data:")) else self._trouble.append(f"asks {asked.url}")
             ),
         )
+
+    @property
+    def trouble(self) -> list[str]:
+        return [one for one in self._trouble if not any(text in one for text in self.expected)]
+
+    def forget_trouble(self) -> None:
+        self._trouble.clear()
 
     def check(self, *schemes: Literal["light", "dark"]) -> None:
         """No violation of WCAG as axe knows it, in light and dark; no sideways scrolling; nothing else wrong."""

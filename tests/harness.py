@@ -31,15 +31,22 @@ ADDTOCRM = str(Path(sys.executable).with_name("addtocrm"))
 ALL_SCOPES = ["enrich", "write", "lists", "read"]
 NUMBERS = itertools.count(1)
 PORTS = (10_000, 32_000)
+TAKEN: list[socket.socket] = []
+"""What keeps other test processes of the machine from choosing a port of this one: names that end with it."""
 
 
 def free_port(ip: str = "127.0.0.1") -> int:
-    """A port that nobody is given by chance until it is listened on: none that connections go out from."""
+    """A port that nobody is given by chance until it is listened on: none that connections go out from, nor one that
+    another test has chosen."""
     while True:
         port = random.SystemRandom().randrange(*PORTS)
+        name = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe, contextlib.suppress(OSError):
+            name.bind(f"\0addtocrm-tests-{port}")
             probe.bind((ip, port))
+            TAKEN.append(name)
             return port
+        name.close()
 
 
 def with_pool(url: str, work: Callable[[Pool], Awaitable[T]]) -> T:
@@ -91,13 +98,8 @@ class Account:
         return self.client.get("/v1/usage").json()["data"]
 
     def events(self) -> list[dict[str, Any]]:
-        """The whole feed, page by page, with all that is committed: who publishes it may be held up."""
-
-        def is_published() -> bool:
-            self.client.get("/v1/events", params={"limit": 1})
-            return not self.server.query("select from events_outbox where account_id = $1 limit 1", self.id)
-
-        until(is_published)
+        """The whole feed, page by page, with all that there is by now."""
+        self.server.published()
         events: list[dict[str, Any]] = []
         cursor = None
         while True:
@@ -205,6 +207,11 @@ class Server:
 
         with_pool(self.database_url, insert)
 
+    def published(self) -> None:
+        """Waits until what has happened is in the feed: a reader has what is there where another holds it for long."""
+        if outbox := [row["id"] for row in self.query("select id from events_outbox")]:
+            until(lambda: not self.query("select from events_outbox where id = any($1)", outbox))
+
     def query(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         return with_pool(self.database_url, lambda pool: pool.fetch(sql, *values))
 
@@ -267,10 +274,11 @@ def child_process(server: Server, name: Name) -> int | None:
     """The process id of a child of the server, while it lives."""
     assert server.process is not None
     for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
-        for child in thread.read_text().split():
-            with contextlib.suppress(OSError):
-                if Path(f"/proc/{child}/cmdline").read_text().startswith(title(name)):
-                    return int(child)
+        with contextlib.suppress(OSError):  # Threads and processes may end meanwhile.
+            for child in thread.read_text().split():
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{child}/cmdline").read_text().startswith(title(name)):
+                        return int(child)
     return None
 
 

@@ -75,6 +75,12 @@ class SmtpServer:
     def recipients(self) -> list[str]:
         return [line[9:-1] for line in self.lines if line.upper().startswith("RCPT TO:")]
 
+    async def left(self) -> None:
+        """Waits until all connections have ended."""
+        async with asyncio.timeout(90):
+            while self.open:
+                await asyncio.sleep(0.01)
+
     async def start(self, ip: str, port: int = 0) -> int:
         self._server = await asyncio.start_server(self._serve, ip, port)
         return self._server.sockets[0].getsockname()[1]

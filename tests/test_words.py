@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ BESIDE = {
 FORBIDDEN = {re.compile(rf"(?<![\w/.-])(?:{pattern})", re.IGNORECASE): word for pattern, word in BESIDE.items()}
 
 
+@cache
 def spoken(path: Path) -> list[str]:
     """The texts of a file that people read."""
     text = path.read_text("utf-8")

@@ -1,5 +1,6 @@
 """`addtocrm enrich FILE.csv`: the same rows with what is known of each person, without a running server."""
 
+import asyncio
 import csv
 import json
 import signal
@@ -146,22 +147,53 @@ def test_columns_of_any_name_and_what_a_match_must_have(server: Server, tmp_path
     assert charges(server) == 2
 
 
+HOLD_UP = """
+create sequence charged;
+create function wait_after_some() returns trigger language plpgsql as $$
+begin
+    if nextval('charged') > 300 then
+        perform pg_advisory_xact_lock_shared(1);
+    end if;
+    return new;
+end $$;
+create trigger wait_after_some before insert on ledger for each row execute function wait_after_some()
+"""
+
+
+def interrupted(server: Server, begin: Callable[[], "subprocess.Popen[bytes]"]) -> "subprocess.Popen[bytes]":
+    """Begins the command, and interrupts it when some are paid, before all can be."""
+
+    async def run(pool: Any) -> "subprocess.Popen[bytes]":
+        async with pool.acquire() as holder:
+            await holder.execute("select pg_advisory_lock(1)")
+            await holder.execute(HOLD_UP)
+            process = begin()
+            await asyncio.to_thread(until, lambda: charges(server))
+            process.send_signal(signal.SIGINT)
+            await asyncio.to_thread(until, lambda: server.query("select from jobs where cancelled_by is not null"))
+        return process
+
+    return with_pool(server.database_url, run)
+
+
 def test_an_interrupted_run_pays_for_nobody_twice(server: Server, tmp_path: Path) -> None:
     people = [f"person-{number}" for number in range(1000)]
     server.add_people(*people)
     with_pool(server.database_url, lambda pool: accounts.create(pool, SALES, "pro", 10_000))
     file = tmp_path / "leads.csv"
     file.write_text("linkedin\n" + "".join(f"linkedin.com/in/{one}\n" for one in people))
-    process = subprocess.Popen(
-        [ADDTOCRM, "enrich", str(file)],
-        env=server.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    until(lambda: charges(server))
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=90)
+
+    def begin() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [ADDTOCRM, "enrich", str(file)],
+            env=server.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+    process = interrupted(server, begin)
+    _, said = process.communicate(timeout=400)
     assert process.returncode == 128 + signal.SIGINT and b"Traceback" not in said
     paid = charges(server)
     assert 0 < paid < len(people)

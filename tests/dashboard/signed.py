@@ -2,6 +2,8 @@
 
 import itertools
 import re
+from collections.abc import Callable
+from ipaddress import IPv4Address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +15,7 @@ from addtocrm.tenants.members import service as members
 from addtocrm.tenants.members.model import Link, Role
 from addtocrm.tenants.sessions import service as sessions
 
-ADDRESSES = itertools.count(1)
+ADDRESSES = itertools.count(int(IPv4Address("198.18.0.1")))
 PASSWORD = "a long password"
 HASHES: list[str] = []
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
@@ -32,7 +34,7 @@ class Visitor:
     def __init__(self, server: Server, address: str | None = None) -> None:
         self.server = server
         self.client: httpx.Client = server.client()
-        self.client.headers["x-forwarded-for"] = address or f"203.0.113.{next(ADDRESSES) % 250}"
+        self.client.headers["x-forwarded-for"] = address or str(IPv4Address(next(ADDRESSES)))
 
     def get(self, path: str) -> httpx.Response:
         return self.client.get(f"/dashboard{path}")
@@ -54,6 +56,16 @@ class Visitor:
     def follow(self, link: str) -> httpx.Response:
         parts = urlsplit(link)
         return self.client.get(f"{parts.path}?{parts.query}")
+
+
+def until_refused(attempt: Callable[[], httpx.Response], an_hour: int) -> list[httpx.Response]:
+    """All answers up to the one that says it was one try too many, of so many `an_hour`; that may end meanwhile."""
+    answers: list[httpx.Response] = []
+    while len(answers) <= 2 * an_hour:
+        answers.append(attempt())
+        if answers[-1].status_code == 429:
+            return answers
+    raise AssertionError(f"{len(answers)} tries were allowed")
 
 
 def token_of(server: Server, account_id: str, role: Role) -> str:

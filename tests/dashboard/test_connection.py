@@ -50,15 +50,12 @@ def test_from_the_vendors_sign_in_to_a_contact_there(beside: Server, vendor: Pip
 
 
 def story(watched: Watched, vendor: PipedriveServer) -> None:
-    page = watched.page
-
-    def look() -> None:
-        watched.trouble = [one for one in watched.trouble if vendor.url not in one and "Failed to load" not in one]
-        watched.check()
-
+    page, look = watched.page, watched.check
+    watched.expected = (vendor.url, "Failed to load")
     page.goto("/dashboard/enrich")
     page.fill("#people", "https://www.linkedin.com/in/ann-lee-example")
     page.click("main button:has-text('Enrich')")
+    expect(page.get_by_role("heading", name="Test ann-lee-example")).to_be_visible()
     page.goto("/dashboard/connection")
     look()
     page.click("text=Connect Pipedrive")

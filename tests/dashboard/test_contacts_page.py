@@ -24,14 +24,14 @@ JANE: dict[str, Any] = {
 JOHN: dict[str, Any] = {"full_name": "John O'Neil", "email": "john@other.example.net", "company_name": "Other"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def account(server: Server) -> Account:
     account = server.account()
     account.connect_builtin()
     return account
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def visitor(server: Server, account: Account) -> Visitor:
     return member(server, account.id, "member")
 

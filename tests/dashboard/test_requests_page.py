@@ -18,6 +18,7 @@ def test_from_a_request_to_what_it_led_to(server: Server) -> None:
     missing = account.client.get("/v1/lists/lst_none").headers["x-request-id"]
     job = account.client.post("/v1/batch/emails-verify", json={"items": ["no address"]})
     text = until(lambda: (t := owner.get("/requests").text).count("/dashboard/requests/") >= 4 and t)
+    server.published()
     assert text.index("/v1/lists/{id}") < text.index("/v1/people/enrich") and "0, cached" in text
     failed = owner.get("/requests?result=failed").text
     assert missing in failed and fresh not in failed and "not_found" in failed
@@ -35,7 +36,8 @@ def test_from_a_request_to_what_it_led_to(server: Server) -> None:
     assert f"/dashboard/requests/{asked}" in owner.get(f"/jobs/{job_id}").text
     assert f"/dashboard/jobs/{job_id}" in owner.get(f"/requests/{asked}").text
     owner.post("/lists", name="Made here")
-    here = re.findall(r"/dashboard/requests/([0-9a-f-]{36})", owner.get("/events?type=list.created").text)[0]
+    made = until(lambda: re.search(r"/dashboard/requests/([0-9a-f-]{36})", owner.get("/events?type=list.created").text))
+    here = made[1]
     assert "done in the dashboard" in owner.get(f"/requests/{here}").text
     keys = owner.get("/keys").text
     others = owner.get("/events?actor=operator").text

@@ -8,6 +8,16 @@ from harness import Server
 from world import WorldBeside
 
 
+@pytest.fixture(scope="package", autouse=True)
+def unhurried() -> Iterator[None]:
+    """A mail server in the test's own process is not silent because all of that stood still for some seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("smtp.CONNECT_SECONDS", "smtp.COMMAND_SECONDS", "smtp.GOODBYE_SECONDS", "engine.DNS_SECONDS"):
+            patch.setattr(f"addtocrm.mail.{name}", 60.0)
+        patch.setattr("addtocrm.mail.smtp.FLIGHT_SECONDS", 10.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def mail() -> Iterator[WorldBeside]:
     world = WorldBeside()

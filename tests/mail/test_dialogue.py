@@ -95,7 +95,7 @@ async def test_banners(world: World, banner: str, reason: str) -> None:
 @in_world
 async def test_a_silent_server_ends_with_the_budget(world: World) -> None:
     await world.server("mute.test", silent=True)
-    one = await world.engine().verify("jane@mute.test", budget_seconds=5)
+    one = await world.engine().verify("jane@mute.test", budget_seconds=8)
     assert (one.result, one.reason, one.smtp.connected) == ("unknown", "timeout", True)
 
 
@@ -108,7 +108,7 @@ async def test_a_dripping_server_ends_with_the_budget(world: World) -> None:
             await asyncio.sleep(0.05)
 
     await world.server("slow.test", banner=drip)
-    one = await world.engine().verify("jane@slow.test", budget_seconds=5)
+    one = await world.engine().verify("jane@slow.test", budget_seconds=8)
     assert (one.result, one.reason) == ("unknown", "timeout")
 
 

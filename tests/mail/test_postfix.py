@@ -73,7 +73,14 @@ def against_postfix(folder: Path, **options: str) -> tuple[dict[str, Verificatio
 
     with running(folder, IP, **options) as port:
         results = asyncio.run(body(port))
+        until(lambda: all_have_left(folder))
     return results, (folder / "maillog").read_text()
+
+
+def all_have_left(folder: Path) -> bool:
+    """Whether Postfix has noted the end of every connection."""
+    log = (folder / "maillog").read_text()
+    return log.count(": connect from") == log.count(": disconnect from")
 
 
 def against_scripted(folder: Path) -> tuple[dict[str, Verification], str]:
@@ -128,6 +135,7 @@ if HAS_POSTFIX:
                 until(lambda: account.client.get(f"/v1/jobs/{job['id']}").json()["data"]["status"] == "completed")
                 page = account.client.get(f"/v1/jobs/{job['id']}/results").json()["data"]
                 assert {one["data"]["reason"] for one in page} == {"no_such_user"}
+                until(lambda: all_have_left(folder))
             log = (folder / "maillog").read_text()
             assert log.count("quit=1") == log.count(": disconnect from") <= len(found) + 3
             assert "data=" not in log

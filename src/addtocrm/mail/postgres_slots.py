@@ -1,6 +1,7 @@
 """The politeness limits, shared by all processes and hosts that use one database."""
 
 import asyncio
+import contextlib
 import random
 import zlib
 from collections.abc import AsyncGenerator, Coroutine
@@ -65,7 +66,8 @@ class PostgresSlots:
     async def close(self) -> None:
         await asyncio.gather(*self._releases, return_exceptions=True)
         if self._connection is not None:
-            await self._connection.close(timeout=1)
+            with contextlib.suppress(*DATABASE_FAILURES):  # It is cut off then.
+                await self._connection.close(timeout=1)
 
     async def _one_of_each(self, *choices: list[Lock]) -> list[Lock]:
         """Waits until one lock of each kind is ours; none is held meanwhile."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import ADDTOCRM, with_pool
+from harness import ADDTOCRM, until, with_pool
 
 from addtocrm.core.db.pool import Pool
 
@@ -25,7 +25,7 @@ def environment_of(database_url: str, folder: Path) -> dict[str, str]:
 def attempt(file: Path, environment: dict[str, str], kind: str = "people") -> "subprocess.CompletedProcess[str]":
     """One run of the command, however it ends; never with a traceback."""
     command: list[str | Path] = [ADDTOCRM, "import", kind, file, "--json"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in (0, 1), done.stderr
     return done
@@ -73,6 +73,25 @@ def held_up(url: str, work: Callable[[], Any]) -> Any:
             return await asyncio.to_thread(work)
 
     return with_pool(url, run)
+
+
+def killed_after_a_chunk(file: Path, environment: dict[str, str], url: str) -> None:
+    """Imports the file until its first chunk is merged and the next one waits for its turn, and kills that."""
+
+    async def run(pool: Pool) -> None:
+        merging = "select pg_advisory_lock($1, $2)"
+        async with pool.acquire() as before, pool.acquire() as after:
+            await before.execute(merging, *MERGE_LOCK)
+            first = await asyncio.to_thread(begin, file, environment)
+            await asyncio.to_thread(until, lambda: waiting(url) == 1)
+            next_turn = asyncio.create_task(after.execute(merging, *MERGE_LOCK))
+            await asyncio.to_thread(until, lambda: waiting(url) == 2)
+            await before.execute("select pg_advisory_unlock($1, $2)", *MERGE_LOCK)
+            await next_turn
+            first.kill()
+            await asyncio.to_thread(first.communicate)
+
+    with_pool(url, run)
 
 
 def waiting(url: str) -> int:

@@ -51,7 +51,7 @@ def read(file: Path) -> None:
 
 
 @pytest.mark.parametrize("form", SEEDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.binary(max_size=400), seed=st.integers(0, 2**32))
 def test_changed_files(form: str, data: bytes, seed: int, tmp_path: Path) -> None:
     """A valid file of which some bytes are others, cut or repeated; and bytes at random."""
@@ -66,7 +66,7 @@ def test_changed_files(form: str, data: bytes, seed: int, tmp_path: Path) -> Non
         read(file)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(
     st.lists(
         st.dictionaries(

@@ -1,14 +1,11 @@
 """What an import counts: every row of the file once, also where several are about one person or company."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import cli, until, with_pool
-from importing import MERGE_LOCK, begin, environment_of, imported, waiting
-
-from addtocrm.core.db.pool import Pool
+from harness import cli
+from importing import environment_of, imported, killed_after_a_chunk
 
 FIGURES = ("created", "updated", "unchanged", "suppressed", "refused")
 
@@ -94,20 +91,7 @@ def test_rows_far_apart_and_after_a_kill(environment: dict[str, str], database_u
     titles = [f"in/p{n},,,,CEO," for n in range(8_000)]
     file = written(tmp_path / "people.csv", HEADER, *names, *titles, *titles, ",nobody,,,,")
 
-    async def killed_after_a_chunk(pool: Pool) -> None:
-        merging = "select pg_advisory_lock($1, $2)"
-        async with pool.acquire() as before, pool.acquire() as after:
-            await before.execute(merging, *MERGE_LOCK)
-            first = await asyncio.to_thread(begin, file, environment)
-            await asyncio.to_thread(until, lambda: waiting(database_url) == 1)
-            next_turn = asyncio.create_task(after.execute(merging, *MERGE_LOCK))
-            await asyncio.to_thread(until, lambda: waiting(database_url) == 2)
-            await before.execute("select pg_advisory_unlock($1, $2)", *MERGE_LOCK)
-            await next_turn
-            first.kill()
-            await asyncio.to_thread(first.communicate)
-
-    with_pool(database_url, killed_after_a_chunk)
+    killed_after_a_chunk(file, environment, database_url)
     result, _ = imported(file, environment)
     assert result["resumed_from"] == 10_000
     assert figures(result) == (8_000, 8_000, 8_000, 0, 1)

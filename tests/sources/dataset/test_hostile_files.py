@@ -1,6 +1,7 @@
 """Files that nobody would write on purpose: a row is refused with its reason, a file with a sentence."""
 
 import os
+import random
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -176,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(environment: dict
     (tmp_path / "text.parquet").write_text(HEADER)
     (tmp_path / "text.csv.gz").write_text(HEADER)
     (tmp_path / "noise.csv.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(6) + b"\xff" * 100)
-    (tmp_path / "noise.csv").write_bytes(os.urandom(5000))
+    (tmp_path / "noise.csv").write_bytes(random.Random(1).randbytes(5000))
     (tmp_path / "empty.csv").touch()
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "empty.parquet").touch()

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from addtocrm.core.db.pool import Pool
-from addtocrm.core.ids import new_id
 
 FIRST = ["Jane", "Björn", "Zoë", "José", "Anna-Maria", "Wei", "Олена", "Kwame", "Siân", "Ravi"]
 LAST = ["Doe", "Müller", "O'Neil", "García López", "van der Berg", "Šimek", "Okafor", "Łukaszewski", "Iyer", "Smith"]
@@ -197,7 +196,7 @@ class Crowd:
 
 def crowd(rng: random.Random, size: int) -> dict[str, Row]:
     """So many people, by id."""
-    return {id: person(rng, id) for id in (new_id("per") for _ in range(size))}
+    return {id: person(rng, id) for id in (f"per_{rng.getrandbits(128):032x}" for _ in range(size))}
 
 
 async def put(pool: Pool, people: Mapping[str, dict[str, Any]]) -> None:
