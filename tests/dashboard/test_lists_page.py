@@ -29,6 +29,8 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     account.connect_builtin()
     visitor = member(server, account.id, "member")
     list_id = account.client.post("/v1/lists", json={"name": "Fair"}).json()["data"]["id"]
+    made = visitor.post("/lists", name="Typed", description="x" * 2001)
+    assert made.status_code == 400 and 'value="Typed"' in made.text and "x" * 2001 in made.text
     page = put(visitor, list_id, FILE).text
     assert "2 people added, 1 on the list already, 3 rows refused" in page
     told = dict(re.findall(r'<td class="number">(\d+)</td><td>([^<]+)</td>', page))

@@ -55,7 +55,8 @@ async def create(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     try:
         asked = await forms.read(request, Named)
     except ApiError as error:
-        return await _all(request, pool, error.status, faults=forms.faults(error))
+        typed = await forms.texts(request)
+        return await _all(request, pool, error.status, typed=typed, faults=forms.faults(error))
     made = await service.create(pool, caller_of(request), NewList(asked.name, asked.description))
     return go(f"/dashboard/lists/{made.id}", said="made")
 
@@ -168,7 +169,7 @@ async def _all(request: AnyRequest, pool: Pool, status: int = 200, **values: Any
         request,
         "lists.html",
         status,
-        **{"faults": {}, "said": _said(request), "lists": known, "cursor": after, **values},
+        **{"typed": {}, "faults": {}, "said": _said(request), "lists": known, "cursor": after, **values},
     )
 
 
