@@ -16,12 +16,11 @@ from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
-from addtocrm.dashboard.words import about, plain
+from addtocrm.dashboard.words import CHANGED, about, plain
 
 ON_A_PAGE = 50
 SAID = {"saved": "Saved.", "noted": "The note is saved."}
 PATH: dict[Among, str] = {"contact": "/dashboard/contacts", "company": "/dashboard/companies"}
-CHANGED = "Somebody changed this meanwhile, so nothing is saved. Beside each field that differs is what it is now."
 
 
 class Noted(msgspec.Struct, frozen=True):

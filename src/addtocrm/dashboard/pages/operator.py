@@ -175,7 +175,14 @@ async def _jobs(request: AnyRequest, pool: Pool, status: int = 200, **refused: A
     asked = request.query_params
     only_open = asked.get("state") == "open"
     found, cursor = await jobs.all_jobs(pool, asked.get("cursor"), ON_A_PAGE, only_open=only_open)
-    shown = {"jobs": found, "cursor": cursor, "only_open": only_open, "tried": "", "typed": "", "faults": {}}
+    shown: dict[str, Any] = {
+        "jobs": found,
+        "cursor": cursor,
+        "only_open": only_open,
+        "tried": "",
+        "typed": "",
+        "faults": {},
+    }
     return page(request, "operator_jobs.html", status, **{**shown, **refused})
 
 
