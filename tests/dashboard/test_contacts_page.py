@@ -77,7 +77,7 @@ def test_the_address_in_an_answer_opens_here(account: Account, visitor: Visitor)
     account.client.post("/v1/crm/tasks", json={"contact_id": made["contact_id"], "title": "Call back"})
     page = visitor.client.get(made["url"]).text
     assert "Met at the fair." in page and "Call back" in page
-    assert visitor.post(f"/contacts/{made['contact_id']}/notes", on="/lists", text="From here").status_code == 303
+    assert visitor.post(f"/contacts/{made['contact_id']}/notes", on="/lists", note="From here").status_code == 303
     assert "From here" in visitor.client.get(made["url"]).text
     company = visitor.get(f"/companies/{made['company_id']}").text
     assert "Jane Müller" in company and "acme.example.com" in company
@@ -115,6 +115,20 @@ def test_a_field_that_cannot_be_is_refused_by_its_name(account: Account, visitor
     path = f"/companies/{company.json()['data']['company_id']}"
     assert visitor.post(path, **{**form_of(visitor, path), "domain": "lee.example.com"}).status_code == 303
     assert "lee.example.com" in visitor.get(path).text
+
+
+def test_a_note_that_is_refused_can_be_sent_again(account: Account, visitor: Visitor) -> None:
+    id = add(account, JANE)["contact_id"]
+    path = f"/contacts/{id}/notes"
+    for note, said in (("x" * 65_537, "Note is longer than 65,536 characters."), ("  ", "Note is empty.")):
+        refused = visitor.post(path, on="/lists", note=note)
+        assert (
+            refused.status_code == 400
+            and said in refused.text
+            and f"required>{note.strip()}</textarea>" in refused.text
+        )
+        assert f'action="/dashboard{path}"' in refused.text and f'action="/dashboard/contacts/{id}"' in refused.text
+    assert "No notes yet." in refused.text
 
 
 def test_a_search_for_one_of_many_is_quick(server: Server) -> None:

@@ -114,7 +114,7 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
         (f"/lists/{list_id}/members/{added['members'][0]['id']}/note", {"note": "Theirs"}),
         (f"/lists/{list_id}/push", {"expected_crm": "builtin"}),
         (f"/contacts/{contact}", {"full_name": "Theirs"}),
-        (f"/contacts/{contact}/notes", {"text": "Theirs"}),
+        (f"/contacts/{contact}/notes", {"note": "Theirs"}),
         (f"/companies/{company}", {"name": "Theirs"}),
         (f"/jobs/{job}/cancel", {}),
         (f"/jobs/{job}/start", {}),

@@ -56,8 +56,9 @@ def test_one_person_from_the_form_to_the_crm(server: Server) -> None:
     assert not account.client.get("/v1/crm/contacts").json()["data"]
     again = preview.removesuffix("/1")
     assert owner.post(f"{again}/write", on=preview, expected_crm="hubspot").status_code == 400
-    long = owner.post(f"{again}/write", on=preview, expected_crm="builtin", note="x" * 65_537)
+    long = owner.post(f"{again}/write", on=preview, expected_crm="builtin", position=1, note="x" * 65_537)
     assert long.status_code == 400 and "Note is longer than 65,536 characters." in long.text
+    assert f">{'x' * 65_537}</textarea>" in long.text
     written = owner.get(
         landed(owner.post(f"{again}/write", on=preview, expected_crm="builtin", note="Met in Oslo"))
     ).text
@@ -100,7 +101,7 @@ def test_several_people_say_first_what_they_cost(server: Server) -> None:
 
 
 def sent(visitor: Visitor, to: str, content: bytes) -> httpx.Response:
-    form = {"csrf": visitor.csrf(to)}
+    form = {"csrf": visitor.csrf(to), "refresh": "true"}
     return visitor.client.post(f"/dashboard{to}", data=form, files={"file": ("people.csv", content)})
 
 
@@ -112,6 +113,7 @@ def test_a_file_that_says_nothing_is_refused_with_its_columns(server: Server, to
         assert answer.status_code == 400 and "The file is not text. Save it as CSV, with a column of" in answer.text
     for header in ("Vorname;Nachname;Firma", "Colour,Size"):
         answer = sent(owner, to, f"{header}\nJane;Doe;Acme\n".encode())
+        assert 'name="refresh" value="true" checked>' in answer.text
         columns = ", ".join(re.split("[;,]", header))
         assert answer.status_code == 400 and f"Its columns are: {columns}." in answer.text
 

@@ -29,6 +29,8 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     account.connect_builtin()
     visitor = member(server, account.id, "member")
     list_id = account.client.post("/v1/lists", json={"name": "Fair"}).json()["data"]["id"]
+    made = visitor.post("/lists", name="Typed", description="x" * 2001)
+    assert made.status_code == 400 and 'value="Typed"' in made.text and "x" * 2001 in made.text
     page = put(visitor, list_id, FILE).text
     assert "2 people added, 1 on the list already, 3 rows refused" in page
     told = dict(re.findall(r'<td class="number">(\d+)</td><td>([^<]+)</td>', page))
@@ -88,6 +90,49 @@ def test_people_go_on_the_list_that_was_just_made(server: Server) -> None:
     assert choices[0] == "Just made" and len(choices) == 101 and made in page
 
 
+def test_what_somebody_changed_meanwhile_is_not_overwritten(server: Server) -> None:
+    account = server.account()
+    visitor = member(server, account.id, "member")
+    id = account.client.post("/v1/lists", json={"name": "Fair"}).json()["data"]["id"]
+    put(visitor, id, "email\nann@acme.example.com\n")
+    ann = account.client.get(f"/v1/lists/{id}/members").json()["data"][0]["id"]
+    note = f"/lists/{id}/members/{ann}/note"
+    path = f"/lists/{id}"
+
+    def versions() -> list[str]:
+        return re.findall(r'name="version" value="([^"]+)"', visitor.get(path).text)
+
+    of_note, of_list = versions()
+    assert visitor.post(note, on=path, note="Mine", version=of_note).status_code == 303
+    late = visitor.post(note, on=path, note="Late", version=of_note)
+    assert late.status_code == 409 and "Now: Mine" in late.text and ">Late</textarea>" in late.text
+    assert visitor.post(path, on=path, name="Mine", version=of_list).status_code == 303
+    late = visitor.post(path, on=path, name="Late", version=of_list)
+    assert late.status_code == 409 and "Now: Mine" in late.text and 'value="Late"' in late.text
+    assert account.client.get(f"/v1/lists/{id}").json()["data"]["name"] == "Mine"
+    of_note, of_list = versions()
+    assert visitor.post(path, on=path, name="Late", version=of_list).status_code == 303
+    assert visitor.post(note, on=path, note="Late", version=of_note).status_code == 303
+
+
+def test_an_import_that_fails_adds_nobody(server: Server) -> None:
+    account = server.account()
+    visitor = member(server, account.id, "member")
+    id = account.client.post("/v1/lists", json={"name": "Fair"}).json()["data"]["id"]
+    rows = "email\n" + "".join(f"fails{number}@acme.example.com\n" for number in range(1000))
+    other = account.client.post("/v1/lists", json={"name": "Other"}).json()["data"]["id"]
+    server.query(
+        """insert into list_members (id, list_id, identity, person)
+           values ('mem_' || $1, $1, 'em:fails999@acme.example.com', '{}') returning id""",
+        other,
+    )
+    server.query("create unique index fails on list_members (identity) where identity = 'em:fails999@acme.example.com'")
+    assert put(visitor, id, rows).status_code == 500
+    assert account.client.get(f"/v1/lists/{id}").json()["data"]["members"] == 0
+    server.query("drop index fails")
+    assert "1,000 people added" in put(visitor, id, rows).text
+
+
 def test_a_file_that_is_none_is_refused(server: Server) -> None:
     account = server.account()
     visitor = member(server, account.id, "member")
@@ -95,6 +140,8 @@ def test_a_file_that_is_none_is_refused(server: Server) -> None:
     for content in (b"", b"\0\xff\xfe\x80", b"colour,size\nred,1\n", b"PK\x03\x04" + bytes(2000)):
         answer = put(visitor, list_id, content)
         assert answer.status_code == 400 and 'role="alert"' in answer.text
+    large = put(visitor, list_id, b"email\n" + b"x" * 5 * 2**20)
+    assert large.status_code == 413 and "larger than the 4 MiB" in large.text
     rows = "email\n" + "".join(f"person{number}@acme.example.com\n" for number in range(10_001))
     page = put(visitor, list_id, rows).text
     assert "10,000 people added" in page and "1 row refused" in page

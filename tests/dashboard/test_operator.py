@@ -107,7 +107,9 @@ def test_an_operator_sees_jobs_and_health(server: Server) -> None:
     job = account.client.post("/v1/batch/emails-verify", json={"items": ["no address"]}).json()["data"]["id"]
     until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["status"] == "completed")
     server.query("update jobs set status = 'queued', due_at = now() + interval '1 day' where id = $1 returning id", job)
-    assert job in runs.get("/operator/jobs?state=open").text
+    assert f'action="/dashboard/operator/jobs/{job}/cancel?state=open"' in runs.get("/operator/jobs?state=open").text
+    refused = runs.post(f"/operator/jobs/{job}/cancel?state=open", on="/operator/jobs", reason="a <bad> reason" * 40)
+    assert refused.status_code == 400 and "a &lt;bad&gt; reason" * 40 in refused.text and "Say why" in refused.text
     assert runs.post(f"/operator/jobs/{job}/cancel", on="/operator/jobs", reason="stuck").status_code == 303
     until(lambda: account.client.get(f"/v1/jobs/{job}").json()["data"]["status"] == "cancelled")
     assert runs.post("/operator/jobs/job_none/cancel", on="/operator", reason="stuck").status_code == 404

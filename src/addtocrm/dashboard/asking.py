@@ -45,8 +45,10 @@ class Asking(msgspec.Struct, frozen=True):
     submit: Callable[[Pool, Caller, list[Any], Cost | None], Awaitable[Job]]
 
 
-def form(request: AnyRequest, asking: Asking, status: int = 200, lines: str = "", fault: str = "") -> Response[str]:
-    return page(request, asking.template, status, lines=lines, fault=fault, most=MOST)
+def form(
+    request: AnyRequest, asking: Asking, status: int = 200, asked: Pasted | None = None, fault: str = ""
+) -> Response[str]:
+    return page(request, asking.template, status, asked=asked or Pasted(), fault=fault, most=MOST)
 
 
 async def ask(
@@ -58,7 +60,7 @@ async def ask(
     try:
         items, keys = await asyncio.to_thread(_read, asking, asked, file)
     except ApiError as error:
-        return form(request, asking, error.status, asked.lines, plain(error.message))
+        return form(request, asking, error.status, asked, plain(error.message))
     caller = caller_of(request)
     if len(items) == 1:
         return await shown(request, pool, live, await asking.submit(pool, caller, items, None))

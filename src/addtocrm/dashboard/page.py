@@ -116,7 +116,9 @@ def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response
         case 405:
             known = ApiError("validation_error", "This page does not take that. Go back and try again.", status=405)
         case 413:
-            known = ApiError("validation_error", "That is too large. Send less at a time.", status=413)
+            most = request.app.state.settings.max_body_bytes / 2**20
+            text = f"That is larger than the {most:,.4g} MiB that this server takes at a time. Send it in parts."
+            known = ApiError("validation_error", text, status=413)
         case _:
             known = ApiError("validation_error", "The form cannot be understood. Go back and try again.")
     return answer_error(request, known)

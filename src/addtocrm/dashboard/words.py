@@ -68,6 +68,7 @@ FIELDS = {
 }
 ABOUT_A_FIELD = re.compile(r"`([^`]+)`(:?) (.*)", re.DOTALL)
 OF_THE_API = re.compile(r"[;,:] [^;,:.]*/v1/[a-z/]+[^.]*")
+CHANGED = "Somebody changed this meanwhile, so nothing is saved. Beside each field that differs is what it is now."
 NOBODY = "This does not say who is meant. Give a LinkedIn URL, an email address, or a name, a comma and the company."
 
 

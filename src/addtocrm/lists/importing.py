@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import msgspec
 
 from addtocrm.core.caller import Caller
-from addtocrm.core.db.pool import Pool
+from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, Detail, invalid
 from addtocrm.crm.model import PersonInput
 from addtocrm.lists import service
@@ -56,9 +55,18 @@ class Imported(msgspec.Struct):
 
 
 async def import_csv(pool: Pool, caller: Caller, id: str, file: bytes) -> Imported:
-    """Puts the people of a file on a list. Raises ApiError `not_found`, and for a file without a column that says who
-    is meant."""
+    """Puts the people of a file on a list, all at once or, where that fails, nobody. Raises ApiError `not_found`, and
+    for a file without a column that says who is meant."""
     await service.get(pool, caller.account_id, id)
+    people, done = await asyncio.to_thread(_read, file)
+    async with pool.acquire() as connection, connection.transaction():
+        for first in range(0, len(people), AT_ONCE):
+            await _add(connection, caller, id, people[first : first + AT_ONCE], done)
+    return done
+
+
+def _read(file: bytes) -> tuple[list[tuple[int, PersonInput]], Imported]:
+    """The people of a file, each with its line, and what of it is refused; in a thread, for there may be many."""
     read = columns.table_of(file)
     places = rows.places_of(read.header)
     if not any(places[what] is not None for what in ("linkedin", "email", "name", "first-name", "last-name")):
@@ -67,33 +75,22 @@ async def import_csv(pool: Pool, caller: Caller, id: str, file: bytes) -> Import
     known = {FIELDS[what]: (place, rows.LONGEST[what]) for what, place in places.items()}
     known |= {name: (columns.place(read.header, name, None, usual), 200) for name, usual in MORE.items()}
     done = Imported()
-    taken = _bounded(read.rows, done)
-
-    def following() -> list[tuple[int, PersonInput]] | None:
-        """The people of the next rows; None where there are none."""
-        people: list[tuple[int, PersonInput]] = []
-        some = list(islice(taken, AT_ONCE))
-        for row in some:
-            if row.error:
-                done.refuse(row.number, f"{row.error[:1].upper()}{row.error[1:]}.")
-                continue
-            given: dict[str, Any] = {
-                name: text
-                for name, (place, longest) in known.items()
-                if (text := columns.text(row.values, place, longest))
-            }
-            person = PersonInput(**given)
-            try:
-                service.check(person)
-            except ApiError as error:
-                done.refuse(row.number, _reason(error.details[0]))
-            else:
-                people.append((row.number, person))
-        return people if some else None
-
-    while (people := await asyncio.to_thread(following)) is not None:
-        await _add(pool, caller, id, people, done)
-    return done
+    people: list[tuple[int, PersonInput]] = []
+    for row in _bounded(read.rows, done):
+        if row.error:
+            done.refuse(row.number, f"{row.error[:1].upper()}{row.error[1:]}.")
+            continue
+        given: dict[str, Any] = {
+            name: text for name, (place, longest) in known.items() if (text := columns.text(row.values, place, longest))
+        }
+        person = PersonInput(**given)
+        try:
+            service.check(person)
+        except ApiError as error:
+            done.refuse(row.number, _reason(error.details[0]))
+        else:
+            people.append((row.number, person))
+    return people, done
 
 
 def _bounded(lines: Iterator[Line], done: Imported) -> Iterator[Line]:
@@ -104,11 +101,13 @@ def _bounded(lines: Iterator[Line], done: Imported) -> Iterator[Line]:
         yield line
 
 
-async def _add(pool: Pool, caller: Caller, id: str, people: list[tuple[int, PersonInput]], done: Imported) -> None:
+async def _add(
+    connection: Connection, caller: Caller, id: str, people: list[tuple[int, PersonInput]], done: Imported
+) -> None:
     """Adds all but those who asked to be forgotten."""
     while people:
         try:
-            added = await service.add(pool, caller, id, [person for _, person in people])
+            added = await service.add_within(connection, caller, id, [person for _, person in people])
         except ApiError as error:
             place = error.details[0].path.removeprefix("people[").partition("]")[0] if error.details else ""
             if not place.isdigit():

@@ -1,6 +1,7 @@
 """The rules of lists: the same person is on a list once."""
 
 from collections.abc import AsyncIterator, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 import asyncpg
@@ -29,6 +30,10 @@ PUSH = "lists.push"
 NOBODY = individual(None, ())
 FORGOTTEN = "asked to be forgotten; nobody was added."
 PAGE = 500
+
+
+class Changed(Exception):
+    """Somebody changed it meanwhile; nothing was written."""
 
 
 async def create(pool: Pool, caller: Caller, new: NewList) -> PeopleList:
@@ -61,10 +66,13 @@ async def get(pool: Pool, account_id: str, id: str) -> PeopleList:
     return await _get(pool, account_id, id)
 
 
-async def change(pool: Pool, caller: Caller, id: str, changed: ChangedList) -> PeopleList:
-    """Renames a list or describes it. Raises ApiError `not_found`."""
+async def change(pool: Pool, caller: Caller, id: str, changed: ChangedList, version: str | None = None) -> PeopleList:
+    """Renames a list or describes it. Raises ApiError `not_found`, and Changed where a `version` is given, the list's
+    `updated_at`, and it is not of that any more."""
     async with pool.acquire() as connection, connection.transaction():
         row = await _lock(connection, caller.account_id, id)
+        if version is not None and version != rfc3339(row["updated_at"]):
+            raise Changed
         name = row["name"] if changed.name is UNSET else changed.name.strip()
         description = row["description"] if changed.description is UNSET else changed.description
         if (name, description) != (row["name"], row["description"]):
@@ -113,46 +121,61 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
     """
     if before := done_before(caller.once, AddedMembers):
         return before
-    entries = [_entry(person, f"people[{position}]") for position, person in enumerate(people)]
-    about = [digests([one.who]) for one in entries]
     async with pool.acquire() as connection, connection.transaction():
-        await _lock(connection, caller.account_id, id)
-        place = await first_suppressed(connection, about)
-        if place is not None:
-            raise invalid(f"people[{place}]", FORGOTTEN)
-        emails = [one.email for one in entries if one.email]
-        known = await store.known(connection, id, [one.identity for one in entries], emails)
-        index = _Index(known)
-        fresh: list[tuple[str, str, str | None, str, list[bytes]]] = []
-        places: list[str] = []
-        for entry, person, subjects in zip(entries, people, about, strict=True):
-            member_id = index.find(entry)
-            if member_id is None:
-                member_id = new_id("mem")
-                index.put(member_id, entry)
-                fresh.append((member_id, entry.identity, entry.email, _encode(person), subjects))
-            places.append(member_id)
-        rows = [*known, *(await store.add(connection, id, fresh) if fresh else [])]
-        shown = {row["id"]: _member(row) for row in rows}
-        told: list[tuple[EventType, dict[str, str]]] = [
-            ("list.member.added", {"list_id": id, "member_id": member_id}) for member_id, *_ in fresh
-        ]
-        if told:
-            await events.append_many(connection, caller.account_id, caller.actor, caller.request_id, told)
-        added = AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
+        added = await add_within(connection, caller, id, people)
         await keep(connection, caller.once, added)
     return added
 
 
-async def annotate(pool: Pool, caller: Caller, id: str, member_id: str, note: str | None) -> Member:
-    """Notes something about a member, in place of what was noted. Raises ApiError `not_found`."""
+async def add_within(connection: Connection, caller: Caller, id: str, people: Sequence[PersonInput]) -> AddedMembers:
+    """As `add`, in the transaction of `connection`, in which nothing was done where it raises."""
+    entries = [_entry(person, f"people[{position}]") for position, person in enumerate(people)]
+    about = [digests([one.who]) for one in entries]
+    await _lock(connection, caller.account_id, id)
+    place = await first_suppressed(connection, about)
+    if place is not None:
+        raise invalid(f"people[{place}]", FORGOTTEN)
+    emails = [one.email for one in entries if one.email]
+    known = await store.known(connection, id, [one.identity for one in entries], emails)
+    index = _Index(known)
+    fresh: list[tuple[str, str, str | None, str, list[bytes]]] = []
+    places: list[str] = []
+    for entry, person, subjects in zip(entries, people, about, strict=True):
+        member_id = index.find(entry)
+        if member_id is None:
+            member_id = new_id("mem")
+            index.put(member_id, entry)
+            fresh.append((member_id, entry.identity, entry.email, _encode(person), subjects))
+        places.append(member_id)
+    rows = [*known, *(await store.add(connection, id, fresh) if fresh else [])]
+    shown = {row["id"]: _member(row) for row in rows}
+    told: list[tuple[EventType, dict[str, str]]] = [
+        ("list.member.added", {"list_id": id, "member_id": member_id}) for member_id, *_ in fresh
+    ]
+    if told:
+        await events.append_many(connection, caller.account_id, caller.actor, caller.request_id, told)
+    return AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
+
+
+async def annotate(
+    pool: Pool, caller: Caller, id: str, member_id: str, note: str | None, version: str | None = None
+) -> Member:
+    """Notes something about a member, in place of what was noted. Raises ApiError `not_found`, and Changed where a
+    `version` is given and the note there is not of that any more."""
     text = (note or "").replace("\0", "").strip() or None
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, caller.account_id, id)
+        if version is not None and version != version_of(await store.note(connection, id, member_id)):
+            raise Changed
         row = await store.annotate(connection, id, member_id, text, mentions(text) or None)
         if row is None:
             raise _no_member(member_id)
         return _member(row)
+
+
+def version_of(note: str | None) -> str:
+    """What tells one note from another."""
+    return sha256((note or "").encode()).hexdigest()[:16]
 
 
 def check(person: PersonInput) -> None:

@@ -40,7 +40,7 @@ async def choices(pool: Pool, account_id: str) -> list[asyncpg.Record]:
 async def lock(connection: Connection, account_id: str, id: str) -> asyncpg.Record | None:
     """The list, its row locked: changes of one list follow each other."""
     return await connection.fetchrow(
-        "select id, name, description from lists where account_id = $1 and id = $2 for no key update",
+        "select id, name, description, updated_at from lists where account_id = $1 and id = $2 for no key update",
         account_id,
         id,
     )
@@ -100,6 +100,10 @@ async def members(pool: Pool | Connection, list_id: str, after: str, limit: int)
         after,
         limit,
     )
+
+
+async def note(connection: Connection, list_id: str, member_id: str) -> str | None:
+    return await connection.fetchval("select note from list_members where list_id = $1 and id = $2", list_id, member_id)
 
 
 async def annotate(

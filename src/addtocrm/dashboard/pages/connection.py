@@ -1,5 +1,6 @@
 """The CRM that everything is written to: its state, a test of it, its defaults, and going to another one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -69,7 +70,7 @@ async def connect(request: AnyRequest, crm: Setup) -> Response[str] | Redirect:
             return go("/dashboard/connection", said="connected")
         begun = await connections.begin(crm, caller.account_id, asked.crm, session_id=session_id, **told)
     except ApiError as error:
-        return await _connecting(request, crm, asked.crm, error.status, fault=plain(error.message))
+        return await _connecting(request, crm, asked.crm, error.status, plain(error.message), options)
     return page(request, "authorize.html", address=begun.authorize_url, label=definition.label)
 
 
@@ -126,18 +127,20 @@ async def save_defaults(request: AnyRequest, crm: Setup) -> Response[str] | Redi
     try:
         await defaults.put(crm, signed_in(request).account_id, asked.owner, asked.list)
     except ApiError as error:
-        return await _defaults(request, crm, error.status, fault=plain(error.message))
+        return await _defaults(request, crm, error.status, plain(error.message), asked)
     return go("/dashboard/connection", said="defaults")
 
 
-async def _defaults(request: AnyRequest, crm: Setup, status: int = 200, fault: str = "") -> Response[str]:
+async def _defaults(
+    request: AnyRequest, crm: Setup, status: int = 200, fault: str = "", chosen: NewDefaults | None = None
+) -> Response[str]:
     account_id = signed_in(request).account_id
     active = await connections.info(crm.pool, account_id)
     try:
         there = await defaults.get(crm, account_id)
     except ApiError as error:
         there, status, fault = Defaults(None, None, [], []), error.status, plain(error.message)
-    return page(request, "defaults.html", status, crm=active, defaults=there, fault=fault)
+    return page(request, "defaults.html", status, crm=active, defaults=there, chosen=chosen or there, fault=fault)
 
 
 async def _asked(request: AnyRequest, crm: Setup, id: str, template: str) -> Response[str]:
@@ -155,7 +158,14 @@ async def _asked(request: AnyRequest, crm: Setup, id: str, template: str) -> Res
     )
 
 
-async def _connecting(request: AnyRequest, crm: Setup, name: str, status: int = 200, fault: str = "") -> Response[str]:
+async def _connecting(
+    request: AnyRequest,
+    crm: Setup,
+    name: str,
+    status: int = 200,
+    fault: str = "",
+    chosen: Mapping[str, str] = {},
+) -> Response[str]:
     definition = registry.load().get(name)
     if definition is None:
         raise ApiError("not_found", "There is no such CRM.")
@@ -167,6 +177,7 @@ async def _connecting(request: AnyRequest, crm: Setup, name: str, status: int = 
         "active": connections.active_of(known),
         "writers": await _writers(crm.pool, signed_in(request).account_id),
         "fault": fault,
+        "chosen": chosen,
     }
     return page(request, "connect.html", status, **shown)
 

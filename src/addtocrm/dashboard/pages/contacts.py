@@ -1,30 +1,30 @@
 """The contacts and companies of the built-in CRM; of another one, where they are."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect
+from msgspec import Meta
 
-from addtocrm.core.errors import ApiError, invalid
+from addtocrm.core.errors import ApiError
 from addtocrm.crm import book, connections, service
 from addtocrm.crm.contract import Among
-from addtocrm.crm.model import NoteWrite
+from addtocrm.crm.model import NoteText, NoteWrite
 from addtocrm.crm.setup import Setup
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
-from addtocrm.dashboard.words import about, plain
+from addtocrm.dashboard.words import CHANGED, about, plain
 
 ON_A_PAGE = 50
 SAID = {"saved": "Saved.", "noted": "The note is saved."}
 PATH: dict[Among, str] = {"contact": "/dashboard/contacts", "company": "/dashboard/companies"}
-CHANGED = "Somebody changed this meanwhile, so nothing is saved. Beside each field that differs is what it is now."
 
 
 class Noted(msgspec.Struct, frozen=True):
-    text: str = ""
+    note: Annotated[NoteText, Meta(pattern=r"\S")]
 
 
 @get("/contacts", opt=needs())
@@ -58,12 +58,14 @@ async def edit_company(request: AnyRequest, id: str, crm: Setup) -> Response[str
 
 
 @post("/contacts/{id:str}/notes", opt=needs(), status_code=200)
-async def add_note(request: AnyRequest, id: str, crm: Setup) -> Redirect:
-    text = (await forms.read(request, Noted)).text.strip()
-    if not text or len(text) > 65_536:
-        raise invalid("", "A note has 1 to 65,536 characters. Go back and change it.")
+async def add_note(request: AnyRequest, id: str, crm: Setup) -> Response[str] | Redirect:
     await book.one(crm.pool, signed_in(request).account_id, "contact", id)
-    await service.add_note(crm, caller_of(request), NoteWrite(contact_id=id, text=text, expected_crm="builtin"))
+    try:
+        text = (await forms.read(request, Noted)).note.strip()
+        await service.add_note(crm, caller_of(request), NoteWrite(contact_id=id, text=text, expected_crm="builtin"))
+    except ApiError as error:
+        typed = (await forms.texts(request)).get("note", "")
+        return await _one(request, crm, "contact", id, error.status, note=typed, fault=plain(error.message))
     return go(f"/dashboard/contacts/{id}", said="noted")
 
 
@@ -110,6 +112,7 @@ async def _one(
     entry = await book.one(crm.pool, account_id, kind, id)
     shown: dict[str, Any] = {
         "kind": kind,
+        "here": f"{PATH[kind]}/{id}",
         "entry": entry,
         "edited": book.EDITED[kind],
         "crm": connections.active_of(await connections.all_of(crm.pool, account_id)),
@@ -117,6 +120,7 @@ async def _one(
         "fault": "",
         "faults": {},
         "changed": False,
+        "note": "",
         "said": SAID.get(request.query_params.get("said", ""), ""),
     }
     if kind == "contact":

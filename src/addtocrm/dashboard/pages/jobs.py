@@ -19,6 +19,7 @@ from addtocrm.dashboard.live import Live
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.places import places
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
+from addtocrm.dashboard.words import plain
 from addtocrm.jobs import service
 from addtocrm.jobs.model import Job, JobResult
 from addtocrm.jobs.table import table
@@ -30,10 +31,15 @@ from addtocrm.mail.model import Verification
 ON_A_PAGE = 50
 
 
-class Previewing(msgspec.Struct, frozen=True):
-    """Whom to look at before they are written: the one at `position`, or all whom the job found."""
+class Placed(msgspec.Struct, frozen=True):
+    """The item at `position`, or all of the job."""
 
     position: int | None = None
+
+
+class Previewing(Placed, frozen=True):
+    """Whom to look at before they are written."""
+
     on_conflict: OnConflict = "fill_empty"
 
 
@@ -42,9 +48,8 @@ class Writing(msgspec.Struct, frozen=True):
     note: NoteText | None = None
 
 
-class Saving(msgspec.Struct, frozen=True):
+class Saving(Placed, frozen=True):
     list: str = ""
-    position: int | None = None
 
 
 @get("/jobs", opt=needs())
@@ -75,6 +80,13 @@ async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
 
 @get("/jobs/{id:str}/{position:int}", opt=needs())
 async def show_one(request: AnyRequest, id: str, position: int, pool: Pool) -> Response[str] | Redirect:
+    return await _one(request, id, position, pool)
+
+
+async def _one(
+    request: AnyRequest, id: str, position: int, pool: Pool, status: int = 200, note: str = "", fault: str = ""
+) -> Response[str] | Redirect:
+    """The page of an item; of a form on it that was refused with its `note` and what is wrong."""
     account_id = signed_in(request).account_id
     job = await service.get(pool, account_id, id)
     one = await service.result(pool, account_id, id, position)
@@ -93,6 +105,7 @@ async def show_one(request: AnyRequest, id: str, position: int, pool: Pool) -> R
         return page(
             request,
             "written.html",
+            status,
             job=job,
             one=one,
             result=result,
@@ -100,6 +113,8 @@ async def show_one(request: AnyRequest, id: str, position: int, pool: Pool) -> R
             name=asked.get("full_name") or asked.get("email") or asked.get("linkedin_url") or "",
             label=connections.definition_named(result.crm).label,
             is_preview=_is_preview(job, one),
+            note=note,
+            fault=fault,
         )
     return page(request, "item.html", job=job, one=one)
 
@@ -163,15 +178,22 @@ async def preview(request: AnyRequest, id: str, pool: Pool, live: Live) -> Redir
 
 
 @post("/jobs/{id:str}/write", opt=needs(), status_code=200)
-async def write(request: AnyRequest, id: str, pool: Pool, live: Live) -> Redirect:
+async def write(request: AnyRequest, id: str, pool: Pool, live: Live) -> Response[str] | Redirect:
     """Writes what a preview showed, to the CRM that it named."""
-    asked = await forms.read(request, Writing)
     job = await service.get(pool, signed_in(request).account_id, id)
     if job.kind != batch.KIND:
         raise ApiError("not_found", "This job is not a preview. Choose “Add to CRM…” on its page.")
-    made = await batch.submit_after(
-        pool, caller_of(request), job, dry_run=False, expected_crm=asked.expected_crm, note=asked.note
-    )
+    try:
+        asked = await forms.read(request, Writing)
+        made = await batch.submit_after(
+            pool, caller_of(request), job, dry_run=False, expected_crm=asked.expected_crm, note=asked.note
+        )
+    except ApiError as error:
+        position = (await forms.read(request, Placed)).position
+        if position is None:
+            raise
+        typed = (await forms.texts(request)).get("note", "")
+        return await _one(request, id, position, pool, error.status, typed, plain(error.message))
     return await shown(request, pool, live, made)
 
 

@@ -15,7 +15,7 @@ from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
-from addtocrm.dashboard.words import plain
+from addtocrm.dashboard.words import CHANGED, plain
 from addtocrm.lists import importing, service
 from addtocrm.lists.model import ChangedList, Description, ListName, NewList, Note, Push
 from addtocrm.lists.table import table
@@ -36,6 +36,10 @@ class Named(msgspec.Struct, frozen=True):
     description: Description | None = None
 
 
+class Renamed(Named, frozen=True):
+    version: str | None = None
+
+
 class Pushing(msgspec.Struct, frozen=True):
     expected_crm: str
     on_conflict: OnConflict = "fill_empty"
@@ -43,6 +47,7 @@ class Pushing(msgspec.Struct, frozen=True):
 
 class Noted(msgspec.Struct, frozen=True):
     note: Note | None = None
+    version: str | None = None
 
 
 @get("/lists", opt=needs())
@@ -55,7 +60,8 @@ async def create(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     try:
         asked = await forms.read(request, Named)
     except ApiError as error:
-        return await _all(request, pool, error.status, faults=forms.faults(error))
+        typed = await forms.texts(request)
+        return await _all(request, pool, error.status, typed=typed, faults=forms.faults(error))
     made = await service.create(pool, caller_of(request), NewList(asked.name, asked.description))
     return go(f"/dashboard/lists/{made.id}", said="made")
 
@@ -82,6 +88,8 @@ async def _one(request: AnyRequest, pool: Pool, id: str, status: int = 200, **va
         "typed": {"name": found.name, "description": found.description or ""},
         "faults": {},
         "fault": "",
+        "changed": False,
+        "version_of": service.version_of,
     }
     return page(request, "list.html", status, **{**shown, **values})
 
@@ -113,21 +121,27 @@ async def export(request: AnyRequest, id: str, pool: Pool) -> Stream:
 async def annotate(request: AnyRequest, id: str, member_id: str, pool: Pool) -> Response[str] | Redirect:
     try:
         asked = await forms.read(request, Noted)
+        await service.annotate(pool, caller_of(request), id, member_id, asked.note, asked.version)
     except ApiError as error:
-        typed = (await forms.texts(request)).get("note", "")
-        return await _one(request, pool, id, error.status, notes={member_id: typed}, fault=error.message)
-    await service.annotate(pool, caller_of(request), id, member_id, asked.note)
+        notes = {member_id: (await forms.texts(request)).get("note", "")}
+        return await _one(request, pool, id, error.status, notes=notes, fault=error.message)
+    except service.Changed:
+        notes = {member_id: (await forms.texts(request)).get("note", "")}
+        return await _one(request, pool, id, 409, notes=notes, fault=CHANGED, changed=True)
     return go(f"/dashboard/lists/{id}", said="noted")
 
 
 @post("/lists/{id:str}", opt=needs(), status_code=200)
 async def change(request: AnyRequest, id: str, pool: Pool) -> Response[str] | Redirect:
     try:
-        asked = await forms.read(request, Named)
+        asked = await forms.read(request, Renamed)
+        changed = ChangedList(asked.name, asked.description)
+        await service.change(pool, caller_of(request), id, changed, asked.version)
     except ApiError as error:
         typed = await forms.texts(request)
         return await _one(request, pool, id, error.status, typed=typed, faults=forms.faults(error))
-    await service.change(pool, caller_of(request), id, ChangedList(asked.name, asked.description))
+    except service.Changed:
+        return await _one(request, pool, id, 409, typed=await forms.texts(request), fault=CHANGED, changed=True)
     return go(f"/dashboard/lists/{id}", said="saved")
 
 
@@ -168,7 +182,7 @@ async def _all(request: AnyRequest, pool: Pool, status: int = 200, **values: Any
         request,
         "lists.html",
         status,
-        **{"faults": {}, "said": _said(request), "lists": known, "cursor": after, **values},
+        **{"typed": {}, "faults": {}, "said": _said(request), "lists": known, "cursor": after, **values},
     )
 
 

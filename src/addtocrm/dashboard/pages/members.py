@@ -68,7 +68,7 @@ async def invite(request: AnyRequest, pool: Pool) -> Response[str]:
     try:
         token = await service.invite(pool, signed_in(request).account_id, asked.email, asked.role)
     except ApiError as error:
-        return await _page(request, pool, error.status, email=asked.email, faults=forms.faults(error))
+        return await _page(request, pool, error.status, email=asked.email, role=asked.role, faults=forms.faults(error))
     await _note(request, pool, "member.invited", email=asked.email, role=asked.role)
     settings = request.app.state.settings
     link = address_for(settings.base_url, "invite", token)
@@ -161,6 +161,7 @@ async def _page(request: AnyRequest, pool: Pool, status: int = 200, **values: An
         "roles": [role for role in ROLES if at_least(signed_in(request).role, role)],
         "allows": ALLOWS,
         "email": "",
+        "role": "member",
         "faults": {},
         "link": "",
         "invited": "",

@@ -119,16 +119,17 @@ async def unsuspend(request: AnyRequest, id: str, pool: Pool) -> Response[str] |
 
 @get("/operator/jobs", opt=runs())
 async def show_jobs(request: AnyRequest, pool: Pool) -> Response[str]:
-    asked = request.query_params
-    only_open = asked.get("state") == "open"
-    found, cursor = await jobs.all_jobs(pool, asked.get("cursor"), ON_A_PAGE, only_open=only_open)
-    return page(request, "operator_jobs.html", jobs=found, cursor=cursor, only_open=only_open)
+    return await _jobs(request, pool)
 
 
 @post("/operator/jobs/{id:str}/cancel", opt=runs(recent=True), status_code=200)
-async def cancel(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+async def cancel(request: AnyRequest, id: str, pool: Pool) -> Response[str] | Redirect:
     """The job ends as if its account had cancelled it; the audit trail says who did."""
-    by = _by(request, await forms.read(request, Because))
+    try:
+        by = _by(request, await forms.read(request, Because))
+    except ApiError as error:
+        typed = (await forms.texts(request)).get("reason", "")
+        return await _jobs(request, pool, error.status, tried=id, typed=typed, faults=forms.faults(error))
     account_id = await jobs.owner(pool, id)
     before = (await jobs.get(pool, account_id, id)).status
     after = (await jobs.cancel(pool, Caller(account_id, "operator", caller_of(request).request_id), id)).status
@@ -167,6 +168,22 @@ async def _changed(request: AnyRequest, id: str, pool: Pool, said: str, change: 
         typed = await forms.texts(request)
         return await _account(request, id, pool, error.status, tried=said, typed=typed, faults=forms.faults(error))
     return go(f"/dashboard/operator/accounts/{id}", said=said)
+
+
+async def _jobs(request: AnyRequest, pool: Pool, status: int = 200, **refused: Any) -> Response[str]:
+    """The page of jobs; of one whose cancelling was refused (`tried`) with the reason as `typed` and its `faults`."""
+    asked = request.query_params
+    only_open = asked.get("state") == "open"
+    found, cursor = await jobs.all_jobs(pool, asked.get("cursor"), ON_A_PAGE, only_open=only_open)
+    shown: dict[str, Any] = {
+        "jobs": found,
+        "cursor": cursor,
+        "only_open": only_open,
+        "tried": "",
+        "typed": "",
+        "faults": {},
+    }
+    return page(request, "operator_jobs.html", status, **{**shown, **refused})
 
 
 async def _account(request: AnyRequest, id: str, pool: Pool, status: int = 200, **refused: Any) -> Response[str]:
