@@ -3,6 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
+from addtocrm.core import identifiers
+
 ALL_FORMS = Path(__file__).with_name("simplified.txt")
 
 TRADITIONAL = (
@@ -35,6 +37,11 @@ def han(text: str) -> str:
 def han_in(text: str) -> str:
     """The Han characters of a text, whatever it has beside them, in the simplified form."""
     return "" if text.isascii() else "".join(filter(_is_han, text.translate(_all_forms())))
+
+
+def heard(key: str, characters: str) -> str:
+    """The key of a name, which says how it sounds, and the Han characters that tell it from others of that sound."""
+    return identifiers.bounded(" ".join(filter(None, (key, characters))))
 
 
 @lru_cache(maxsize=1)
