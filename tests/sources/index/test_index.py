@@ -21,7 +21,9 @@ from addtocrm.sources.index.follow import Follower
 from addtocrm.sources.index.query import Filter, Wanted, normal
 from addtocrm.sources.index.reader import NotReady, Place, Reader
 
-PEOPLE, SEARCHES = 20_000, 200
+PEOPLE = int(os.environ.get("ADDTOCRM_TESTS_PEOPLE", "20000"))
+SEARCHES = int(os.environ.get("ADDTOCRM_TESTS_SEARCHES", "200"))
+"""The long run has 100,000 people and 500 searches, and takes `--timeout 7200`."""
 WHOLE = ("seniority", "company_domain", "company_size", "country")
 
 
