@@ -59,7 +59,7 @@ def normal(name: str, value: str) -> str:
 
 def matching(schema: tantivy.Schema, wanted: Wanted) -> Query:
     """The query for everybody who is wanted."""
-    parts: list[tuple[Occur, Query]] = [(Occur.Must, Query.all_query())]
+    parts: list[tuple[Occur, Query]] = []
     for name, values in wanted.filters.items():
         if values.include:
             parts.append((Occur.Must, _any(schema, name, values.include)))
@@ -68,6 +68,8 @@ def matching(schema: tantivy.Schema, wanted: Wanted) -> Query:
     for name, flag in (("has_email", wanted.has_email), ("has_phone", wanted.has_phone)):
         if flag is not None:
             parts.append((Occur.Must if flag else Occur.MustNot, Query.term_query(schema, name, True)))
+    if all(occur is Occur.MustNot for occur, _ in parts):
+        parts.append((Occur.Must, Query.all_query()))
     return Query.boolean_query(parts)
 
 
