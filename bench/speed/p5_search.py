@@ -88,16 +88,15 @@ def _alone(index: tantivy.Index) -> Callable[[dict[str, Any]], None]:
 
     def search(body: dict[str, Any]) -> None:
         asked = query_of(msgspec.convert(body, SearchPeople))
-        found = 0
-        for tier in tiers(fields, asked.wanted):
-            found += len(
-                searcher.search(
-                    tier, asked.limit + 1, count=False, order_by_field="place", order=tantivy.Order.Asc
-                ).hits
-            )
+        found, parts = 0, tiers(fields, asked.wanted)
+        for part in parts:
+            size = asked.limit + 1 - found
+            page: Any = searcher.search(part, size, count=True, order_by_field="place", order=tantivy.Order.Asc)
+            found += len(page.hits)
             if found > asked.limit:
                 break
-        searcher.search(matching(fields, asked.wanted), 1, count=True)
+        if part is not parts[-1]:
+            searcher.search(matching(fields, asked.wanted), 1, count=True)
 
     return search
 

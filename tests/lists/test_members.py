@@ -40,6 +40,33 @@ def test_two_with_one_address_are_two_where_their_names_differ(server: Server) -
     assert count(account, id) == 3
 
 
+def test_han_names_of_one_sound_are_two_members_and_those_of_one_name_are_one(server: Server) -> None:
+    account = server.account()
+    id = new_list(account)
+    at = "office@han.example.com"
+    wang, same_sound = ({"full_name": name, "company_name": "Acme"} for name in ("王伟", "汪伟"))
+    li, elsewhere = ({"full_name": "Li Wei", "company_name": name} for name in ("中信集团", "中新集团"))
+    for_mail, other_mail = ({"full_name": name, "email": at} for name in ("王伟", "汪伟"))
+    two = [wang, same_sound, li, elsewhere, for_mail, other_mail]
+    assert add(account, id, *two)["added"] == 6
+    again = add(account, id, *two)
+    assert again["added"] == 0
+    assert [member["person"]["full_name"] for member in again["members"]] == [one["full_name"] for one in two]
+    traditional = [{**wang, "full_name": "王偉"}, {**li, "company_name": "中信集團"}, {**for_mail, "full_name": "王偉"}]
+    in_latin = [{**li, "company_name": "Zhongxinjituan"}, {**wang, "full_name": "Wangwei"}]
+    assert add(account, id, *traditional, *in_latin)["added"] == 0
+
+
+def test_an_address_says_who_is_one_as_everywhere(server: Server) -> None:
+    account = server.account()
+    id = new_list(account)
+    names = ["Bob Doe", "Robert Doe", "Mr Roe", "Mrs Roe", "John Loe", "J. Loe"]
+    answer = add(account, id, *({"email": "family@one.example.com", "full_name": name} for name in names))
+    listed = account.client.get(f"/v1/lists/{id}/members").json()["data"]
+    assert [one["person"]["full_name"] for one in listed] == ["Bob Doe", "Mr Roe", "Mrs Roe", "John Loe", "J. Loe"]
+    assert answer["added"] == 5
+
+
 def test_one_address_in_its_forms_is_one_member(server: Server) -> None:
     account = server.account()
     id = new_list(account)

@@ -217,6 +217,32 @@ def test_a_name_written_otherwise_finds_its_person(searched: Server) -> None:
     assert surer.status_code == 404
 
 
+def test_a_company_in_han_characters_is_not_another_of_that_sound(new_server: Any, tmp_path: Path) -> None:
+    server: Server = new_server()
+    companies = {"Xin": "中信", "Tuan": "中信 集團", "New": "中新", "Latin": "Zhongxin"}
+    people = [
+        (f"{name.lower()}-han", f"{name} Example", "Clerk", company, "CN", "", "SQL")
+        for name, company in companies.items()
+    ]
+    cli("import", "people", str(write(tmp_path, people)), environment=server.environment)
+    account = server.account(credits=100)
+    until(lambda: search(account, filters={"skills": "SQL"}, refresh=True).json()["total"] == 4, 60)
+    found = {
+        one: set(names(search(account, filters={"company_name": one})))
+        for one in ("中信", "中新", "zhongxin", "中信集团")
+    }
+    assert found == {
+        "中信": {"Xin", "Tuan", "Latin"},
+        "中新": {"New", "Latin"},
+        "zhongxin": {"Xin", "Tuan", "New", "Latin"},
+        "中信集团": set(),
+    }
+    assert set(names(search(account, filters={"company_name": {"exclude": "中信"}}))) == {"New"}
+    again = search(account, filters={"company_name": "中信 集團 Ltd."})
+    assert (set(names(again)), again.json()["cached"]) == ({"Tuan"}, False)
+    assert search(account, filters={"company_name": "中信 集团"}).json()["cached"] is True
+
+
 def test_signs_are_part_of_skills_titles_and_keywords(new_server: Any, tmp_path: Path) -> None:
     server: Server = new_server()
     people = [

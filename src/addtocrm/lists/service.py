@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
-from typing import NamedTuple
 
 import asyncpg
 import msgspec
 from msgspec import UNSET
 
-from addtocrm.core import cursors, identifiers
+from addtocrm.core import cursors
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.core.ids import new_id
-from addtocrm.core.individuals import Individual, digests, individual, same, spoken_of
+from addtocrm.core.individuals import digests
 from addtocrm.core.times import rfc3339
 from addtocrm.crm.batch import expected
 from addtocrm.crm.model import PersonInput
@@ -24,10 +23,10 @@ from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lists import store
 from addtocrm.lists.model import AddedMembers, ChangedList, ListChoice, Member, NewList, PeopleList, Push, PushOptions
+from addtocrm.lists.who import Members, entry_of
 from addtocrm.privacy.service import first_suppressed, mentions
 
 PUSH = "lists.push"
-NOBODY = individual(None, ())
 FORGOTTEN = "asked to be forgotten; nobody was added."
 PAGE = 500
 
@@ -112,10 +111,7 @@ async def all_members(pool: Pool, account_id: str, id: str) -> AsyncIterator[lis
 
 
 async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]) -> AddedMembers:
-    """Puts people on a list; who is on it stays as they are.
-
-    The same person: the same LinkedIn URL, else (where one of the two has none) the same email address unless they
-    have other names, else the same name at the same company.
+    """Puts people on a list; who is on it (`who`) stays as they are.
 
     Raises ApiError `not_found`, `validation_error` (with the person's place).
     """
@@ -129,23 +125,23 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
 
 async def add_within(connection: Connection, caller: Caller, id: str, people: Sequence[PersonInput]) -> AddedMembers:
     """As `add`, in the transaction of `connection`, in which nothing was done where it raises."""
-    entries = [_entry(person, f"people[{position}]") for position, person in enumerate(people)]
+    entries = [entry_of(person, f"people[{position}]") for position, person in enumerate(people)]
     about = [digests([one.who]) for one in entries]
     await _lock(connection, caller.account_id, id)
     place = await first_suppressed(connection, about)
     if place is not None:
         raise invalid(f"people[{place}]", FORGOTTEN)
     emails = [one.email for one in entries if one.email]
-    known = await store.known(connection, id, [one.identity for one in entries], emails)
-    index = _Index(known)
+    identities = [identity for one in entries for identity in (one.identity, one.exact)]
+    known = await store.known(connection, id, identities, emails)
+    there = Members(known)
     fresh: list[tuple[str, str, str | None, str, list[bytes]]] = []
     places: list[str] = []
     for entry, person, subjects in zip(entries, people, about, strict=True):
-        member_id = index.find(entry)
+        member_id = there.find(entry)
         if member_id is None:
             member_id = new_id("mem")
-            index.put(member_id, entry)
-            fresh.append((member_id, entry.identity, entry.email, _encode(person), subjects))
+            fresh.append((member_id, there.put(member_id, entry), entry.email, _encode(person), subjects))
         places.append(member_id)
     rows = [*known, *(await store.add(connection, id, fresh) if fresh else [])]
     shown = {row["id"]: _member(row) for row in rows}
@@ -180,7 +176,7 @@ def version_of(note: str | None) -> str:
 
 def check(person: PersonInput) -> None:
     """Raises ApiError where a list has nothing to know a person by."""
-    _entry(person, "")
+    entry_of(person, "")
 
 
 async def remove(pool: Pool, caller: Caller, id: str, member_id: str) -> None:
@@ -202,66 +198,6 @@ async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
     kept = PushOptions(options.on_conflict, options.owner, options.list, target.crm, target.connection)
     async with pool.acquire() as connection, connection.transaction():
         return await jobs.create_selected(connection, caller, PUSH, "lists", kept, store.MEMBERS_TO_PUSH, id)
-
-
-class _Entry(NamedTuple):
-    """Somebody as a list knows them: by `identity`, else by `email` where they are the `same` person."""
-
-    identity: str
-    email: str | None
-    who: Individual
-
-
-class _Index:
-    """Who is on a list, by identity and by email address."""
-
-    def __init__(self, rows: Sequence[asyncpg.Record]) -> None:
-        self._by_identity: dict[str, str] = {}
-        self._by_email: dict[str, list[tuple[str, Individual]]] = {}
-        for row in rows:
-            who = next(spoken_of(msgspec.json.decode(row["person"])), NOBODY)
-            self.put(row["id"], _Entry(row["identity"], row["email"], who))
-
-    def put(self, member_id: str, entry: _Entry) -> None:
-        self._by_identity[entry.identity] = member_id
-        if entry.email:
-            self._by_email.setdefault(entry.email, []).append((member_id, entry.who))
-
-    def find(self, entry: _Entry) -> str | None:
-        if entry.identity in self._by_identity:
-            return self._by_identity[entry.identity]
-        candidates = [member_id for member_id, who in self._by_email.get(entry.email or "", []) if same(who, entry.who)]
-        return candidates[0] if len(candidates) == 1 else None
-
-
-def _entry(person: PersonInput, path: str) -> _Entry:
-    """A person as a list knows them. Raises ApiError where there is nothing to know them by."""
-    field = "linkedin_url"
-    try:
-        url = identifiers.person_url(person.linkedin_url) if person.linkedin_url else None
-        field = "email"
-        email = identifiers.email_key(person.email) if person.email else None
-    except ValueError as error:
-        raise invalid(f"{path}.{field}", str(error)) from None
-    full_name = person.full_name or f"{person.first_name or ''} {person.last_name or ''}"
-    who = individual(url, [email, *(entry.email for entry in person.emails or ())], full_name)
-    if url:
-        return _Entry("in:" + url.rpartition("/")[2], email, who)
-    if email:
-        return _Entry(f"em:{email}|{who.name}" if who.name else f"em:{email}", email, who)
-    if not who.name:
-        raise invalid(path, "needs a LinkedIn URL, an email or a name.")
-    company = person.company
-    where = person.company_domain or (company and company.domain)
-    name_of = person.company_name or (company and company.name) or ""
-    return _Entry(f"nc:{who.name}|{_domain(where) if where else identifiers.company_key(name_of)}", None, who)
-
-
-def _domain(text: str) -> str:
-    try:
-        return identifiers.domain(text)
-    except ValueError:
-        return text.lower()
 
 
 def _encode(person: PersonInput) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +21,9 @@ from addtocrm.sources.index.follow import Follower
 from addtocrm.sources.index.query import Filter, Wanted, normal
 from addtocrm.sources.index.reader import NotReady, Place, Reader
 
-PEOPLE, SEARCHES = 6_000, 200
+PEOPLE = int(os.environ.get("ADDTOCRM_TESTS_PEOPLE", "6000"))
+SEARCHES = int(os.environ.get("ADDTOCRM_TESTS_SEARCHES", "200"))
+"""The long run has 100,000 people and 500 searches, and takes `--timeout 7200`."""
 WHOLE = ("seniority", "company_domain", "company_size", "country")
 
 

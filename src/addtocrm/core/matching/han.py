@@ -1,8 +1,13 @@
 """Names in Han characters."""
 
+import re
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+from addtocrm.core import identifiers
+
+NOT_WORD = re.compile(r"[\W_]+")
 ALL_FORMS = Path(__file__).with_name("simplified.txt")
 
 TRADITIONAL = (
@@ -35,6 +40,22 @@ def han(text: str) -> str:
 def han_in(text: str) -> str:
     """The Han characters of a text, whatever it has beside them, in the simplified form."""
     return "" if text.isascii() else "".join(filter(_is_han, text.translate(_all_forms())))
+
+
+def words(text: str) -> str:
+    """The words of a text that has Han characters: those with such in them in the simplified form, the others as
+    `identifiers.plain` has them. Of a text that has none, nothing."""
+    if not han_in(text):
+        return ""
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(_all_forms())
+    return " ".join(
+        filter(None, (word if han_in(word) else identifiers.plain(word) for word in NOT_WORD.split(folded)))
+    )
+
+
+def heard(key: str, characters: str) -> str:
+    """The key of a name, which says how it sounds, and the Han characters that tell it from others of that sound."""
+    return identifiers.bounded(" ".join(filter(None, (key, characters))))
 
 
 @lru_cache(maxsize=1)

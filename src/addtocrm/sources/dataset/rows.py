@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from addtocrm.core import countries, identifiers
 from addtocrm.core.matching import companies
-from addtocrm.core.matching.han import han
+from addtocrm.core.matching.han import han, heard
 from addtocrm.core.matching.hosts import NOBODYS
 from addtocrm.sources.dataset import columns
 from addtocrm.sources.dataset.model import RefusedError, Row
@@ -47,7 +47,7 @@ def person(fields: Mapping[str, Any]) -> Row:
     # A name in its own script is shown; the parts in Latin letters are what a caller can type.
     name_key = identifiers.name_key(f"{first} {last}" if first and last else full or "") or None
     # Han names that sound the same are not the same.
-    who = identifiers.bounded(" ".join(filter(None, (name_key, han(full or "")))))
+    who = heard(name_key or "", han(full or ""))
     company_key = (identifiers.company_key(company_name) or None) if company_name else None
     if url:
         identity = "in:" + url.rpartition("/")[2]

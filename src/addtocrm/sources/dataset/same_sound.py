@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from addtocrm.core import identifiers
 from addtocrm.core.db.pool import Connection
 from addtocrm.core.matching import companies
+from addtocrm.core.matching.han import heard
 from addtocrm.sources.dataset.model import Kind
 from addtocrm.sources.dataset.renamed import belong
 
@@ -17,7 +17,7 @@ SECONDS = 600.0
 
 def by_name(key: str | None, name: str | None) -> str | None:
     """What an identity has of a company that is known by its name: its key, and its Han characters."""
-    return identifiers.bounded(" ".join(filter(None, (key, companies.han(name or ""))))) if key else None
+    return heard(key, companies.han(name or "")) if key else None
 
 
 async def join_by_sound(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]]) -> bool:

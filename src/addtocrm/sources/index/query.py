@@ -7,6 +7,7 @@ import tantivy
 from tantivy import Occur, Query
 
 from addtocrm.core import identifiers
+from addtocrm.core.matching import han
 from addtocrm.sources import titles
 from addtocrm.sources.index.signs import spelt_out
 
@@ -31,7 +32,6 @@ TERMS = {"seniority": "seniority", "company_domain": "domain", "company_size": "
 
 PHRASES = {
     "department": "department",
-    "company_name": "company",
     "industry": "industry",
     "region": "region",
     "city": "city",
@@ -48,7 +48,8 @@ def normal(name: str, value: str) -> str:
     if name == "job_title":
         found = " ".join(sorted(titles.words(spelt_out(value))))
     elif name == "company_name":
-        found = identifiers.plain(identifiers.without_legal_form(value))
+        text = identifiers.without_legal_form(value)
+        found = han.words(text) or identifiers.plain(text)
     else:
         found = identifiers.plain(spelt_out(value) if name in WITH_SIGNS else value)
     if not found:
@@ -58,7 +59,7 @@ def normal(name: str, value: str) -> str:
 
 def matching(schema: tantivy.Schema, wanted: Wanted) -> Query:
     """The query for everybody who is wanted."""
-    parts: list[tuple[Occur, Query]] = [(Occur.Must, Query.all_query())]
+    parts: list[tuple[Occur, Query]] = []
     for name, values in wanted.filters.items():
         if values.include:
             parts.append((Occur.Must, _any(schema, name, values.include)))
@@ -67,6 +68,8 @@ def matching(schema: tantivy.Schema, wanted: Wanted) -> Query:
     for name, flag in (("has_email", wanted.has_email), ("has_phone", wanted.has_phone)):
         if flag is not None:
             parts.append((Occur.Must if flag else Occur.MustNot, Query.term_query(schema, name, True)))
+    if all(occur is Occur.MustNot for occur, _ in parts):
+        parts.append((Occur.Must, Query.all_query()))
     return Query.boolean_query(parts)
 
 
@@ -91,9 +94,20 @@ def tiers(schema: tantivy.Schema, wanted: Wanted) -> list[Query]:
 def _any(schema: tantivy.Schema, name: str, values: Sequence[str]) -> Query:
     if name in TERMS:
         return Query.term_set_query(schema, TERMS[name], list(values))
+    if name == "company_name":
+        return _one_of([_company(schema, value) for value in values])
     if name == "job_title":
         return _one_of([_all(schema, "title", value) for value in values])
     return _one_of([_phrase(schema, PHRASES[name], value) for value in values])
+
+
+def _company(schema: tantivy.Schema, name: str) -> Query:
+    """A company's name: by how it sounds, but where both have Han characters these decide."""
+    heard = _phrase(schema, "company", identifiers.plain(name))
+    if name.isascii():
+        return heard
+    in_latin = [(Occur.Must, heard), (Occur.MustNot, Query.term_query(schema, "has_company_han", True))]
+    return _one_of([_phrase(schema, "company_han", name), Query.boolean_query(in_latin)])
 
 
 def _one_of(queries: list[Query]) -> Query:

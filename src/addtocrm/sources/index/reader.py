@@ -75,14 +75,16 @@ class Reader:
     ) -> Hits:
         found: list[tuple[int, str]] = []
         parts = tiers(self._schema, wanted)
-        start = after.tier if after else 0
+        start, counted, are_all = after.tier if after else 0, 0, after is None
         for tier in range(start, len(parts)):
             last = after.place if after and tier == start else None
-            places = self._tier(searcher, parts[tier], limit + 1 - len(found), last)
+            places, count = self._tier(searcher, parts[tier], limit + 1 - len(found), last)
             found += [(tier, place) for place in places]
+            counted += count
             if len(found) > limit:
+                are_all = are_all and tier == len(parts) - 1
                 break
-        in_all = self._count(searcher, wanted)
+        in_all = counted if are_all else self._count(searcher, wanted)
         ended = Place(*found[limit - 1]) if len(found) > limit else None
         return Hits([place[1:] for _, place in found[:limit]], in_all, ended, generation)
 
@@ -127,18 +129,18 @@ class Reader:
         groups = (Query.term_set_query(self._schema, "name_words", words) for words in way)
         return Query.boolean_query([(Occur.Must, group) for group in groups])
 
-    def _tier(self, searcher: tantivy.Searcher, query: Query, limit: int, last: str | None) -> list[str]:
-        """The places that follow `last`."""
+    def _tier(self, searcher: tantivy.Searcher, query: Query, limit: int, last: str | None) -> tuple[list[str], int]:
+        """The places that follow `last`, and of how many they are; without `last`, of all."""
         if last is not None:
             near, _ = schema.order(last[1:], len(schema.COMPLETE) - int(last[0], 16))
             from_there = Query.range_query(self._schema, "near", FieldType.Unsigned, near, None)
             query = Query.boolean_query([(Occur.Must, query), (Occur.Must, from_there)])
         size = limit if last is None else limit + ALIKE
         while True:
-            hits = searcher.search(query, size, count=False, order_by_field="place", order=Order.Asc).hits
-            places = [str(place) for place, _ in hits if last is None or str(place) > last]
-            if len(places) >= limit or len(hits) < size:
-                return places[:limit]
+            found: Any = searcher.search(query, size, count=True, order_by_field="place", order=Order.Asc)
+            places = [str(place) for place, _ in found.hits if last is None or str(place) > last]
+            if len(places) >= limit or len(found.hits) < size:
+                return places[:limit], found.count
             size *= 4
 
     def _ask(self, question: Callable[[tantivy.Searcher], T]) -> T:

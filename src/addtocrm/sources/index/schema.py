@@ -8,21 +8,21 @@ import tantivy
 
 from addtocrm.core import identifiers
 from addtocrm.core.ids import ID
-from addtocrm.core.matching import search
+from addtocrm.core.matching import han, search
 from addtocrm.sources import sizes, titles
 from addtocrm.sources.index.signs import spelt_out
 from addtocrm.sources.stored import Stored, employers, filled_in, names_of
 
-VERSION = 5
+VERSION = 6
 """An index of another version is built anew."""
 
-WORDS = ("title", "department", "company", "industry", "region", "city", "skills", "keywords", "shown")
+WORDS = ("title", "department", "company", "company_han", "industry", "region", "city", "skills", "keywords", "shown")
 """Fields of words; of several texts each is a row of words of its own."""
 
 TERMS = ("seniority", "domain", "size", "country", "name_words", "sites", "company_keys")
 """Fields of one whole value."""
 
-FLAGS = ("has_email", "has_phone")
+FLAGS = ("has_email", "has_phone", "has_company_han")
 
 FACETS = {
     "seniority": "seniority",
@@ -83,6 +83,7 @@ def document(id: str, data: Mapping[str, Any]) -> str:
     skills: list[str] = data.get("skills") or []
     shown = [data.get("job_title"), data.get("headline")]
     past = [text for job in data.get("experience") or () for text in (job.get("title"), job.get("company_name"))]
+    company_han = han.words(company.get("name") or "")
     near, place = order(id, complete)
     fields: dict[str, Any] = {
         "id": id,
@@ -93,6 +94,8 @@ def document(id: str, data: Mapping[str, Any]) -> str:
         "seniority": titles.level(data.get("seniority") or ""),
         **_both("department", data.get("department")),
         **_both("company", company.get("name")),
+        "company_han": company_han,
+        "has_company_han": True if company_han else None,
         "domain": company.get("domain"),
         **_both("industry", company.get("industry")),
         "size": sizes.size(company.get("size") or ""),
