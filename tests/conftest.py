@@ -20,8 +20,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import reaper
-from harness import Server
-from hypothesis import settings
+from harness import Server, until
+from hypothesis import HealthCheck, settings
 
 from addtocrm.core.db.embedded import attach
 from addtocrm.core.db.migrate import migrate
@@ -32,8 +32,8 @@ ROOM = 8 * 2**30
 RUN = pytest.StashKey[tuple[Path, "subprocess.Popen[bytes]"]]()
 
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("tests", deadline=None)
+# How long an example takes says how busy the machine is; and what passes one day is to pass the next.
+settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 
@@ -116,7 +116,15 @@ def _drop(url: str) -> None:
 
 
 def _administer(url: str, statement: str) -> None:
-    asyncio.run(_execute(_with_path(url, "postgres"), statement))
+    """Tried again where somebody is in the database still: PostgreSQL waits five seconds for them to leave."""
+
+    def done() -> bool:
+        with contextlib.suppress(asyncpg.ObjectInUseError):
+            asyncio.run(_execute(_with_path(url, "postgres"), statement))
+            return True
+        return False
+
+    until(done)
 
 
 def _with_path(url: str, name: str) -> str:

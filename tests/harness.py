@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,15 +32,21 @@ ADDTOCRM = str(Path(sys.executable).with_name("addtocrm"))
 ALL_SCOPES = ["enrich", "write", "lists", "read"]
 NUMBERS = itertools.count(1)
 PORTS = (10_000, 32_000)
+OURS: deque[socket.socket] = deque(maxlen=200)
+"""What says to the other test processes of the machine that a port is taken, also before it is listened on."""
 
 
 def free_port(ip: str = "127.0.0.1") -> int:
-    """A port that nobody is given by chance until it is listened on: none that connections go out from."""
+    """A port that nobody else is given until it is listened on: none that connections go out from."""
     while True:
         port = random.SystemRandom().randrange(*PORTS)
+        mark = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe, contextlib.suppress(OSError):
+            mark.bind(f"\0addtocrm-tests-{port}")
             probe.bind((ip, port))
+            OURS.append(mark)
             return port
+        mark.close()
 
 
 def with_pool(url: str, work: Callable[[Pool], Awaitable[T]]) -> T:
@@ -91,7 +98,10 @@ class Account:
         return self.client.get("/v1/usage").json()["data"]
 
     def events(self) -> list[dict[str, Any]]:
-        """The whole feed, page by page."""
+        """The whole feed, page by page, once all that was committed is in it: who reads waits only so long for others
+        who publish."""
+        waiting = "select from events_outbox where account_id = $1"
+        until(lambda: self.client.get("/v1/events?limit=1") and not self.server.query(waiting, self.id))
         events: list[dict[str, Any]] = []
         cursor = None
         while True:
@@ -260,11 +270,14 @@ def stopped(server: Server) -> Iterator[Server]:
 def child_process(server: Server, name: Name) -> int | None:
     """The process id of a child of the server, while it lives."""
     assert server.process is not None
+    children: list[str] = []
     for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
-        for child in thread.read_text().split():
-            with contextlib.suppress(OSError):
-                if Path(f"/proc/{child}/cmdline").read_text().startswith(title(name)):
-                    return int(child)
+        with contextlib.suppress(OSError):
+            children += thread.read_text().split()
+    for child in children:
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{child}/cmdline").read_text().startswith(title(name)):
+                return int(child)
     return None
 
 
