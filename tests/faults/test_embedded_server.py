@@ -64,6 +64,13 @@ def postmaster_pid(folder: Path) -> int:
     return int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])
 
 
+def is_another(folder: Path, killed: int) -> bool:
+    """Whether the database runs anew since its process was killed."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        return postmaster_pid(folder) != killed
+    return False
+
+
 def is_ready(server: Server) -> bool:
     with contextlib.suppress(httpx.TransportError):
         assert server.client().get("/healthz").status_code == 200
@@ -78,13 +85,13 @@ def all_well(server: Server, slug: str) -> None:
     assert until(lambda: account.enrich(slug).status_code == 200)
     items = {"items": [f"linkedin.com/in/{slug}"]}
     id = account.client.post("/v1/batch/people-enrich", json=items).json()["data"]["id"]
-    until(lambda: account.client.get(f"/v1/jobs/{id}").json()["data"]["status"] == "completed", 30)
+    until(lambda: account.client.get(f"/v1/jobs/{id}").json()["data"]["status"] == "completed")
     assert account.usage()["credits"]["remaining"] == 99
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
-def test_a_second_server_at_the_port_ends_with_a_sentence(new_server: NewServer, host: str) -> None:
-    first = new_server()
+def test_a_second_server_at_the_port_ends_with_a_sentence(server: Server, new_server: NewServer, host: str) -> None:
+    first = server
     second = at_port_of(first, new_server(start=False), host)
     said = refused(second)
     assert str(first.port) in said
@@ -111,7 +118,7 @@ def test_of_two_that_start_at_once_one_serves(new_server: NewServer) -> None:
         for server in (one, other)
     ]
     try:
-        until(lambda: any(process.poll() is not None for process in started), 60)
+        until(lambda: any(process.poll() is not None for process in started))
         (ended,) = [process for process in started if process.poll() is not None]
         (lives,) = [process for process in started if process is not ended]
         assert ended.returncode == 1
@@ -121,7 +128,7 @@ def test_of_two_that_start_at_once_one_serves(new_server: NewServer) -> None:
     finally:
         for process in started:
             process.terminate()
-            process.wait(40)
+            process.wait(150)
 
 
 def test_a_folder_has_one_server_and_any_number_of_commands(new_embedded: NewServer, folder: Path) -> None:
@@ -143,9 +150,7 @@ def test_the_database_is_started_again_whenever_it_is_killed(new_embedded: NewSe
     for number in range(3):
         killed = postmaster_pid(folder)
         os.kill(killed, signal.SIGKILL)
-        until(lambda: not is_ready(server))
-        until(lambda: is_ready(server), 60)
-        assert postmaster_pid(folder) != killed
+        until(lambda killed=killed: is_another(folder, killed) and is_ready(server))
         all_well(server, f"again-{number}-example")
 
 
@@ -175,8 +180,8 @@ def test_jobs_lose_no_item_when_the_database_is_killed_under_them(new_embedded: 
             until(lambda: figures()["status"] == "completed", 120)
             assert (figures()["succeeded"], figures()["failed"]) == (len(items), 0)
             until(lambda: account.usage()["credits"]["held"] == 0)
-        said = {json.loads(line)["event"] for line in server.log.read_text().splitlines()}
-        assert not said & {"process_ended", "job_item_failed", "job_stumbled"}
+        said = server.log.read_text()
+        assert not any(f'"event":"{one}"' in said for one in ("process_ended", "job_item_failed", "job_stumbled"))
     finally:
         server.kill()
         world.close()
@@ -186,12 +191,15 @@ def test_a_killed_session_does_no_harm(new_embedded: NewServer, folder: Path) ->
     """As the kernel's killer of processes does: PostgreSQL ends all sessions and begins anew by itself."""
     server = new_embedded().start()
     sessions = [
-        session
-        for session in psutil.Process(postmaster_pid(folder)).children()
-        if "postgres: addtocrm: postgres" in " ".join(session.cmdline())
+        row["pid"]
+        for row in server.query(
+            """select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
+               order by backend_start"""
+        )
     ]
-    sessions[0].kill()
-    until(lambda: is_ready(server), 60)
+    os.kill(sessions[0], signal.SIGKILL)
+    until(lambda: not any(map(psutil.pid_exists, sessions)))
+    until(lambda: is_ready(server))
     all_well(server, "session-example")
 
 
@@ -201,9 +209,10 @@ def test_a_session_that_outlives_its_server_is_no_hindrance(new_embedded: NewSer
     with subprocess.Popen([postmaster.binaries() / "psql", server.database_url, "-c", busy]) as session:
         running = "select pid from pg_stat_activity where query = $1"
         until(lambda: server.query(running, busy))
-        os.kill(postmaster_pid(folder), signal.SIGKILL)
-        session.wait(60)
-    until(lambda: is_ready(server), 60)
+        killed = postmaster_pid(folder)
+        os.kill(killed, signal.SIGKILL)
+        session.wait(300)
+    until(lambda: is_another(folder, killed) and is_ready(server))
     all_well(server, "outlived-example")
 
 

@@ -84,7 +84,7 @@ async def post_all_and_kill(server: Server, account: Account, asked: dict[str, t
             asyncio.create_task(client.post(path, json=body, headers={"idempotency-key": path}))
             for path, (_, body) in asked.items()
         ]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(stopped := await control.fetch(STOPPED)) < len(asked):
                 assert not any(task.done() for task in sent), [task.result().text for task in sent if task.done()]
                 await asyncio.sleep(0.05)
@@ -148,7 +148,7 @@ async def making_a_list(server: Server, account: Account, locked: str) -> AsyncI
     await control.execute(f"lock table {locked} in exclusive mode")
     async with server.async_client(account.token) as client:
         sent = asyncio.create_task(client.post("/v1/lists", json={"name": "Once"}, headers={"idempotency-key": "k"}))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not await control.fetchval(WAITS_FOR, locked):
                 await asyncio.sleep(0.05)
         yield sent, control, transaction
@@ -165,7 +165,8 @@ def test_killed_before_the_commit(new_server: Any) -> None:
             await asyncio.to_thread(server.kill)
             await asyncio.gather(sent, return_exceptions=True)
             await control.execute(
-                """select pg_terminate_backend(pid, 5000) from pg_locks where not granted and locktype = 'relation'"""
+                """select pg_terminate_backend(pid, 5000) from pg_locks where not granted and locktype = 'relation'
+                   and database = (select oid from pg_database where datname = current_database())"""
             )
             await transaction.rollback()
 

@@ -159,7 +159,7 @@ def test_limits_count_down_and_refuse(new_server: Any) -> None:
 def cut_off(server: Server, token: str, method: str, path: str, body: bytes, *, answered: bool) -> bytes:
     """Sends a request whose body breaks off; gives the answer, where one is waited for."""
     head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         connection.sendall(head.encode() + body)
         if not answered:
             return b""
@@ -192,7 +192,7 @@ def test_half_a_body_keeps_neither_its_connection_nor_the_end_of_the_server(new_
     assert account.client.get("/v1/usage").status_code == 200
     head = f"POST /v1/lists HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {account.token}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=100) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         connection.sendall(head.encode() + b'{"na')
         assert connection.recv(65536).startswith(b"HTTP/1.1 400")
         assert not list(iter(lambda: connection.recv(65536), b""))

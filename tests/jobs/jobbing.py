@@ -1,8 +1,11 @@
 """Jobs as a caller has them: made, waited for, and counted."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from harness import Account, until
+import asyncpg
+from harness import Account, Server, until
 
 ENDED = ("completed", "failed", "cancelled")
 
@@ -44,12 +47,60 @@ def job(account: Account, id: str) -> dict[str, Any]:
     return account.client.get(f"/v1/jobs/{id}").json()["data"]
 
 
-def ended(account: Account, id: str, seconds: float = 60) -> dict[str, Any]:
+def ended(account: Account, id: str, seconds: float = 90) -> dict[str, Any]:
     return until(lambda: (one := job(account, id))["status"] in ENDED and one, seconds)
 
 
 def results(account: Account, id: str) -> list[dict[str, Any]]:
     return account.client.get(f"/v1/jobs/{id}/results", params={"limit": 1000}).json()["data"]
+
+
+def keep_open(server: Server) -> None:
+    """Every tenth item of the jobs to come is not due for an hour: however fast the others are done, none of these jobs
+    ends by itself before `let_end`."""
+    server.query(
+        """create function keep_open() returns trigger language plpgsql as $$
+           begin new.not_before = now() + interval '1 hour'; return new; end $$"""
+    )
+    server.query(
+        """create trigger keep_open before insert on job_items for each row when (new.position % 10 = 0)
+           execute function keep_open()"""
+    )
+
+
+def let_end(server: Server, account: Account, *ids: str) -> None:
+    """Lets the jobs go on, also one that a process puts back just now, and waits for their ends."""
+    server.query("update job_items set not_before = now() where status = 'pending'")
+
+    def look() -> bool:
+        server.query("update jobs set due_at = now() where status = 'running' and instance is null and due_at > now()")
+        return all(job(account, id)["status"] in ENDED for id in ids)
+
+    until(look, 240)
+
+
+@asynccontextmanager
+async def writes_held(server: Server, beyond: int) -> AsyncIterator[None]:
+    """While this lasts, no contact of `list_of` beyond that number is written."""
+    connection = await asyncpg.connect(server.database_url)
+    await connection.execute(
+        f"""create function held_up() returns trigger language plpgsql as $$
+            begin perform pg_advisory_xact_lock_shared(78, 0); return new; end $$;
+            create trigger held_up before insert on crm_contacts for each row
+            when (split_part(new.full_name, ' ', 2)::int > {beyond}) execute function held_up()"""
+    )
+    await connection.execute("select pg_advisory_lock(78, 0)")
+    try:
+        yield
+    finally:
+        await connection.close()
+
+
+def until_held(server: Server) -> None:
+    """Waits until a write is held up by `writes_held`."""
+    waits = """select from pg_locks where locktype = 'advisory' and classid = 78 and not granted
+               and database = (select oid from pg_database where datname = current_database())"""
+    until(lambda: server.query(waits))
 
 
 def until_done(account: Account, id: str, items: int = 1) -> None:

@@ -1,5 +1,6 @@
 """A job goes on after any end of any process, and is taken over from a dead host."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,7 +9,20 @@ from typing import Any
 
 import pytest
 from harness import Server, jobs_process, until, with_pool
-from jobbing import charges, counted, ended, enrich, push, shown, until_done, verify
+from jobbing import (
+    charges,
+    counted,
+    ended,
+    enrich,
+    job,
+    keep_open,
+    let_end,
+    push,
+    shown,
+    until_done,
+    verify,
+    writes_held,
+)
 from world import WorldBeside
 
 
@@ -21,6 +35,7 @@ def test_every_job_goes_on_after_any_end(new_server: Any, mail: WorldBeside, end
     server.add_people(*slugs)
     account = server.account(credits=10_000)
     account.connect_builtin()
+    keep_open(server)
     batch, pushed = enrich(account, [f"linkedin.com/in/{slug}" for slug in slugs]), push(account, 600)
     verified = verify(account, people)
     for id in (batch, pushed, verified):
@@ -32,8 +47,9 @@ def test_every_job_goes_on_after_any_end(new_server: Any, mail: WorldBeside, end
         assert server.stop() == 0 if number == signal.SIGTERM else server.kill() is None
         assert [row["status"] for row in server.query("select status from jobs")] == ["running"] * 3
         server.start()
+    let_end(server, account, batch, pushed, verified)
     for id, items in ((batch, 800), (pushed, 600), (verified, 60)):
-        figures = ended(account, id)
+        figures = job(account, id)
         assert (figures["status"], figures["total"], figures["succeeded"]) == ("completed", items, items)
         assert shown(figures) == counted(account, id)
     contacts = server.query("select count(*)::int as n from crm_contacts where account_id = $1", account.id)
@@ -46,16 +62,20 @@ def test_jobs_of_another_host_are_taken_over(new_server: Any) -> None:
     """Two hosts carry the jobs of one account; the one that dies loses none."""
     first: Server = new_server()
     second: Server = new_server(first.database_url)
-    slugs = [f"hosts-{number}-example" for number in range(100)]
-    first.add_people(*slugs)
-    account = first.account(credits=100_000)
-    items = [{"linkedin_url": f"linkedin.com/in/{slug}", "refresh": True} for slug in slugs]
-    ids = [enrich(account, items) for _ in range(40)]
+    account = first.account()
+    account.connect_builtin()
     carriers = "select count(distinct instance)::int as n from jobs where status = 'running'"
-    until(lambda: first.query(carriers)[0]["n"] == 2)
-    second.kill()
-    for id in ids:
-        assert ended(account, id, 120)["succeeded"] == 100
+
+    async def submit_and_kill() -> list[str]:
+        async with writes_held(first, beyond=0):
+            ids = [await asyncio.to_thread(push, account, 3) for _ in range(40)]
+            await asyncio.to_thread(until, lambda: first.query(carriers)[0]["n"] == 2)
+            second.kill()
+            return ids
+
+    for id in asyncio.run(submit_and_kill()):
+        assert ended(account, id)["succeeded"] == 3
+    assert first.query("select count(*)::int as n from crm_contacts")[0]["n"] == 3
 
 
 def test_a_job_of_an_earlier_version_goes_on(new_server: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -12,15 +13,28 @@ from world import WorldBeside
 
 from addtocrm.core.ids import new_id
 
+WAITS_FOR_RESULTS = """select exists (select from pg_locks where not granted and relation = 'results'::regclass
+    and database = (select oid from pg_database where datname = current_database()))"""
 
-def cancelled(url: str, statement: str) -> None:
-    """Holds the jobs' table until a statement that waits for it was cancelled."""
+
+def cancelled(url: str, statement: str, begin: Callable[[], None] | None = None) -> None:
+    """Holds the jobs' table until a statement that waits for it was cancelled. What `begin` begins gets to no result
+    before the table is held."""
 
     async def run() -> None:
-        holder, canceller = await asyncpg.connect(url), await asyncpg.connect(url)
-        deadline = time.monotonic() + 60
+        holder, canceller, keeper = [await asyncpg.connect(url) for _ in range(3)]
+        deadline = time.monotonic() + 90
+        kept = keeper.transaction()
+        await kept.start()
+        if begin:
+            await keeper.execute("lock table results in access exclusive mode")
+            await asyncio.to_thread(begin)
+            while not await canceller.fetchval(WAITS_FOR_RESULTS):
+                assert time.monotonic() < deadline, "it was never begun"
+                await asyncio.sleep(0.05)
         async with holder.transaction():
             await holder.execute("lock table jobs in access exclusive mode")
+            await kept.commit()
             while not await canceller.fetchval(
                 """select count(pg_cancel_backend(pid)) from pg_stat_activity
                    where wait_event_type = 'Lock' and datname = current_database() and query like $1""",
@@ -28,8 +42,8 @@ def cancelled(url: str, statement: str) -> None:
             ):
                 assert time.monotonic() < deadline, "it was never begun"
                 await asyncio.sleep(0.05)
-        await holder.close()
-        await canceller.close()
+        for connection in (holder, canceller, keeper):
+            await connection.close()
 
     asyncio.run(run())
 
@@ -52,12 +66,12 @@ def test_the_loop_of_jobs_outlives_a_failed_statement(new_server: Any, mail: Wor
 
 
 def test_an_outcome_outlives_a_failed_statement(new_server: Any, mail: WorldBeside) -> None:
-    mail.server("unsettled.test", mailboxes={"p@unsettled.test"}, delay=0.5)
+    mail.server("unsettled.test", mailboxes={"p@unsettled.test"})
     server: Server = new_server(**mail.environment)
     account = server.account(credits=100)
-    id = verify(account, ["p@unsettled.test"])
-    until(lambda: server.query("select from holds where account_id = $1", account.id))
-    cancelled(server.database_url, "with ended as")
+    ids: list[str] = []
+    cancelled(server.database_url, "with ended as", lambda: ids.append(verify(account, ["p@unsettled.test"])))
+    (id,) = ids
     figures = ended(account, id)
     assert (figures["succeeded"], figures["credits_deducted"], charges(account)) == (1, 1, 1), results(account, id)
 

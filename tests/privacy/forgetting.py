@@ -41,7 +41,7 @@ class World:
 
     def batch(self, kind: str, *items: Any) -> str:
         id = self.post(f"/v1/batch/{kind}", {"items": list(items)}).json()["data"]["id"]
-        until(lambda: self.account.client.get(f"/v1/jobs/{id}").json()["data"]["status"] == "completed", 30)
+        until(lambda: self.account.client.get(f"/v1/jobs/{id}").json()["data"]["status"] == "completed")
         return id
 
     def mentions(self, *texts: str) -> dict[str, int]:

@@ -30,10 +30,10 @@ def test_an_address_at_a_unicode_domain_in_every_form(world: World) -> None:
 
     assert world.forget(spellings[1])["identifiers"] == 2
 
-    until(lambda: not world.mentions("uwe@", "uwe-weltweit"), 5)
+    until(lambda: not world.mentions("uwe@", "uwe-weltweit"))
     assert len(world.members(list_id)) == 1
     for one in spellings:
-        until(lambda one=one: world.post("/v1/emails/verify", {"email": one}).status_code == 404, 2)
+        until(lambda one=one: world.post("/v1/emails/verify", {"email": one}).status_code == 404)
         assert world.post("/v1/people/enrich", {"email": one}).status_code == 404
         assert world.post(f"/v1/lists/{list_id}/members", {"people": [{"email": one}]}).status_code == 400
         assert (
@@ -68,11 +68,11 @@ def test_a_profile_in_every_form(world: World, said: int) -> None:
 
     world.forget(said_as[said])
 
-    until(lambda: not world.mentions(slug, quote(slug), nfd(slug), quote(nfd(slug))), 5)
+    until(lambda: not world.mentions(slug, quote(slug), nfd(slug), quote(nfd(slug))))
     assert [world.members(id) for id in ids] == [[]] * len(ids)
     assert world.account.client.get("/v1/crm/contacts").json()["data"] == []
     for form in said_as:
-        until(lambda form=form: world.post("/v1/people/enrich", {"linkedin_url": form}).status_code == 404, 2)
+        until(lambda form=form: world.post("/v1/people/enrich", {"linkedin_url": form}).status_code == 404)
 
 
 def test_who_is_known_to_the_crm_only_leaves_the_lists_too(world: World) -> None:
@@ -97,7 +97,7 @@ def test_who_changed_their_profile_url_is_forgotten_under_both(world: World) -> 
         {"linkedin_url": after, "email": email, "full_name": "Mia Former"},
     )
     assert world.forget(after)["identifiers"] == 3
-    until(lambda: not world.mentions("mia-former", "mia-now", email), 5)
+    until(lambda: not world.mentions("mia-former", "mia-now", email))
 
 
 def test_free_texts_are_reported_and_left(world: World) -> None:

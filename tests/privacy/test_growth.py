@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -57,11 +56,10 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
 
 
-def test_no_statement_scans_a_table_that_grows(new_database: Callable[[], str]) -> None:
-    url = new_database()
+def test_no_statement_scans_a_table_that_grows(database_url: str) -> None:
 
     async def scanned() -> dict[str, list[str]]:
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(database_url)
         await connection.execute(FILL.format(rows=ROWS))
         await connection.execute("analyze")
         told = ["linkedin:https://www.linkedin.com/in/p7", "email:p7@example.com", "email:q8@example.com"]

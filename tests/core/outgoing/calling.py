@@ -10,9 +10,7 @@ from addtocrm.core.outgoing.quotas import MemoryQuotas
 from addtocrm.core.outgoing.vendor import Account, Vendor
 from addtocrm.core.settings import Settings
 
-VENDOR = Vendor(name="acme", connect_seconds=2, read_seconds=2)
-
-
+VENDOR = Vendor(name="acme", connect_seconds=60, read_seconds=60)
 ACCOUNT = Account(VENDOR, "portal-1")
 
 

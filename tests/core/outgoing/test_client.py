@@ -6,6 +6,7 @@ import gzip
 import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -206,14 +207,14 @@ def test_an_empty_answer_where_nothing_was_promised() -> None:
 
 @pytest.mark.parametrize("form", ["seconds", "date", "none"])
 def test_a_429_is_waited_for_where_there_is_time(form: str) -> None:
-    def later() -> str:
-        return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
-
-    headers = {"seconds": {"retry_after": "1"}, "date": {"retry_after": later()}, "none": {}}[form]
+    async def throttled(talk: Talk) -> None:
+        later = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+        headers = {"seconds": {"retry_after": "1"}, "date": {"retry_after": later}, "none": {}}[form]
+        await talk.answer(429, b"slow down", "text/plain", **headers)
 
     async def test(outgoing: Outgoing) -> None:
-        async with VendorServer(saying(429, b"slow down", "text/plain", **headers), saying(201)) as server:
-            assert (await outgoing.call(ACCOUNT, "POST", server.url, json={})).status == 201
+        async with VendorServer(throttled, saying(201)) as server:
+            assert (await outgoing.call(ACCOUNT, "POST", server.url, json={}, wait=60)).status == 201
             assert len(server.seen) == 2
 
     run(test)
@@ -221,11 +222,11 @@ def test_a_429_is_waited_for_where_there_is_time(form: str) -> None:
 
 def test_a_429_for_long_is_told_at_once_and_no_other_call_goes_out_meanwhile() -> None:
     async def test(outgoing: Outgoing) -> None:
-        async with VendorServer(saying(429, b"{}", retry_after="120"), saying(200)) as server:
+        async with VendorServer(saying(429, b"{}", retry_after="1200"), saying(200)) as server:
             for _ in range(2):
                 with pytest.raises(Throttled) as raised:
                     await outgoing.call(ACCOUNT, "GET", server.url)
-                assert 100 < raised.value.seconds <= 120
+                assert 1000 < raised.value.seconds <= 1200
                 assert not raised.value.maybe_done
             assert len(server.seen) == 1
             assert (await outgoing.call(Account(VENDOR, "portal-2"), "GET", server.url)).status == 200
@@ -235,9 +236,9 @@ def test_a_429_for_long_is_told_at_once_and_no_other_call_goes_out_meanwhile() -
 
 def test_the_quota_is_learnt_from_the_answers() -> None:
     def learn(headers: Any) -> Lesson | None:
-        return Lesson(Quota((Window(int(headers["x-limit"]), 60),))) if "x-limit" in headers else None
+        return Lesson(Quota((Window(int(headers["x-limit"]), 600),))) if "x-limit" in headers else None
 
-    vendor = Vendor(name="learning", quota=Quota((Window(100, 60),)), learn=learn)
+    vendor = Vendor(name="learning", quota=Quota((Window(100, 600),)), learn=learn)
 
     async def test(outgoing: Outgoing) -> None:
         async with VendorServer(saying(200, x_limit="2")) as server:
@@ -252,9 +253,11 @@ def test_the_quota_is_learnt_from_the_answers() -> None:
 
 
 def test_a_circuit_opens_lets_one_through_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("addtocrm.core.outgoing.circuit.FIRST_SECONDS", 1.5)
+    now = 1000.0
+    monkeypatch.setattr("addtocrm.core.outgoing.circuit.time", SimpleNamespace(monotonic=lambda: now))
 
     async def test(outgoing: Outgoing) -> None:
+        nonlocal now
         async with VendorServer(*[saying(503)] * 6, saying(200)) as server:
 
             async def post(account: Account = ACCOUNT) -> Any:
@@ -265,17 +268,18 @@ def test_a_circuit_opens_lets_one_through_and_closes(monkeypatch: pytest.MonkeyP
                     await post()
             with pytest.raises(Refused) as raised:
                 await post()
-            assert raised.value.retry_after
+            first = raised.value.retry_after
+            assert first
             assert len(server.seen) == 5
             assert REGISTRY.get_sample_value("addtocrm_vendor_circuits_open", {"vendor": "acme"}) == 1
-            await asyncio.sleep(raised.value.retry_after)
+            now += first
             with pytest.raises(ServerFailed):
                 await post()
             assert len(server.seen) == 6
             with pytest.raises(Refused) as raised:
                 await post()
-            assert (raised.value.retry_after or 0) > 1.5, "twice as long as the first time"
-            await asyncio.sleep(raised.value.retry_after or 0)
+            assert raised.value.retry_after == 2 * first, "twice as long as the first time"
+            now += 2 * first
             assert (await post()).status == 200
             assert (await post()).status == 200
             assert REGISTRY.get_sample_value("addtocrm_vendor_circuits_open", {"vendor": "acme"}) == 0
@@ -331,7 +335,7 @@ def test_retry_after_forms() -> None:
     assert retry_after({"retry-after": "inf"}) is None
     assert retry_after({"retry-after": "soon"}) is None
     assert retry_after({}) is None
-    assert 50 < (retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=60))}) or 0) <= 60
+    assert 500 < (retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=600))}) or 0) <= 600
     assert retry_after({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}) == 0
     assert retry_after({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}) == DAY
     assert retry_after({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1200"}) == DAY
@@ -382,8 +386,8 @@ def test_one_account_takes_no_other_ones_connections() -> None:
 
 
 def test_a_part_of_a_quota_is_counted_in_the_whole() -> None:
-    whole = Vendor(name="acme", quota=Quota((Window(3, 60),)))
-    search = Account(Vendor(name="acme-search", quota=Quota((Window(2, 60),)), part_of=whole), "portal-1")
+    whole = Vendor(name="acme", quota=Quota((Window(3, 600),)))
+    search = Account(Vendor(name="acme-search", quota=Quota((Window(2, 600),)), part_of=whole), "portal-1")
 
     async def test(outgoing: Outgoing) -> None:
         async def refused(account: Account) -> None:
