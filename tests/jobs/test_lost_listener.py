@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness import Server, until, with_pool
+from harness import Server, with_pool
 from jobbing import ended, push, until_done
 
 CARRIER = "select instance from jobs where id = $1"
