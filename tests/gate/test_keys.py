@@ -122,3 +122,22 @@ def test_guesses_of_a_spent_address_share_their_queries(new_server: Any) -> None
     others = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     until(lambda: not server.query(others))  # what a connection did is counted at its end at the latest
     assert commits(server) - before < 500
+
+
+@pytest.mark.parametrize("refusal", ["key_revoked", "key_suspended_plan"])
+def test_a_key_that_may_nothing_is_limited_by_address(new_server: Any, refusal: str) -> None:
+    server: Server = new_server(ADDTOCRM_RATE_PER_MINUTE="10")
+    account = server.account()
+    if refusal == "key_revoked":
+        account.revoke()
+    else:
+        account.set_plan("free")
+    early_in_a_minute()
+    answers = [account.client.get("/v1/usage") for _ in range(50)]
+    refused(answers[0], 401 if refusal == "key_revoked" else 403, refusal)
+    assert [answer.json()["error"]["type"] for answer in answers] == [refusal] * 10 + ["rate_limit_minute"] * 40
+    refused(answers[-1], 429, "rate_limit_minute")
+    assert server.account().client.get("/v1/usage").status_code == 200, "a key that is good is not concerned"
+    server.stop()
+    kept = server.query("select error, count(*)::int as n from requests where account_id = $1 group by 1", account.id)
+    assert dict(kept) == {refusal: 10, "rate_limit_minute": 10}

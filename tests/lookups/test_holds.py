@@ -108,7 +108,7 @@ def test_what_was_found_is_kept_also_where_its_hold_was_lost(database_url: str) 
 
 
 def test_a_hold_that_nobody_settles_is_released(database_url: str) -> None:
-    """Its own process's, which does not know it, and that of a process which died."""
+    """Its own process's, which does not know it, and that of a process which looks dead for some seconds."""
 
     async def work() -> None:
         async with process(database_url) as (pool, instance, caller):
@@ -126,7 +126,10 @@ def test_a_hold_that_nobody_settles_is_released(database_url: str) -> None:
             await pool.execute("update accounts set available = available - 2")
             await lookups.sweep()
             slow.go_on.set()
-            assert await look_up == Answer(b'{"full_name": "Slow"}', False, 1, 9)
+            assert await look_up == Answer(b'{"full_name": "Slow"}', False, 1, 8)
+            assert [row["id"] for row in await pool.fetch("select id from holds")] == ["hld_dead"]
+            await pool.execute("update lost_instances set since = now() - interval '1 minute'")
+            await lookups.sweep()
             assert not await pool.fetch("select from holds")
 
     run(work)

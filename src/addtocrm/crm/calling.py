@@ -9,8 +9,9 @@ from addtocrm.core.outgoing.vendor import Account, Vendor
 from addtocrm.crm.contract import Expired, RateLimited, Unavailable
 
 SINGLE_WAIT_SECONDS = 5.0
-BULK_WAIT_SECONDS = 60.0
-"""For so long the vendor's quota is waited for: a job has time, and who waits at a screen has none."""
+BULK_WAIT_SECONDS = 30.0
+"""For so long the vendor's quota is waited for: a job has time, and who waits at a screen has none. The rest of a
+call's time (`Outgoing.call`) is for the answer; a job that would wait longer rests."""
 
 
 class Calls:

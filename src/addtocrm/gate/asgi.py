@@ -17,7 +17,7 @@ from addtocrm.core.idempotency.service import Idempotency
 from addtocrm.core.settings import Settings
 from addtocrm.gate import body
 from addtocrm.gate.address import client_address, is_loopback, networks
-from addtocrm.gate.limits import Limiter, Standing
+from addtocrm.gate.limits import Limiter, MemoryLimiter, Standing
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Ref
 from addtocrm.tenants.keys.model import Principal
@@ -87,6 +87,7 @@ class Gate:
         self._saved = services.saved
         settings = services.settings
         self._rates = (settings.rate_per_minute, settings.rate_per_hour)
+        self._kept_refusals = MemoryLimiter()
         self._max_body = settings.max_body_bytes
         self._bodies = body.Reader(self._max_body)
         self._proxies = networks(settings.trusted_proxies)
@@ -118,7 +119,7 @@ class Gate:
         finally:
             line = exchange.line()
             self._recorder.add(line)
-            if exchange.account_id:
+            if exchange.account_id and (exchange.status != 429 or await self._keeps_refusal(exchange.account_id)):
                 self._journal.add(_kept(exchange, line))
 
     async def _judge(self, exchange: Exchange, receive: Receive) -> None:
@@ -216,16 +217,17 @@ class Gate:
                 "`addtocrm keys create`; this one is missing, misspelt or unknown.",
             )
         exchange.account_id, exchange.key_id = principal.account_id, principal.key_id
-        usable = not principal.revoked and not principal.expired and principal.plan == "pro"
-        exchange.standing = standing = await self._limiter.take(
-            f"key:{principal.key_id}", principal.rate_per_minute, principal.rate_per_hour, 1 if usable else 0
-        )
+        if principal.revoked or principal.expired or principal.plan != "pro":
+            await self._count(exchange)
         if principal.revoked:
             raise ApiError("key_revoked", "This key was revoked; make a new one.")
         if principal.expired:
             raise ApiError("key_revoked", "This key has expired; make a new one.")
         if principal.plan != "pro":
             raise ApiError("key_suspended_plan", why_unusable(principal.plan))
+        exchange.standing = standing = await self._limiter.take(
+            f"key:{principal.key_id}", principal.rate_per_minute, principal.rate_per_hour
+        )
         standing.refuse_if_spent()
         return principal
 
@@ -233,6 +235,10 @@ class Gate:
         """Counts a request that is to be refused against its address. Raises ApiError where it was one too many."""
         exchange.standing = standing = await self._take_address(exchange, cost=1)
         standing.refuse_if_spent()
+
+    async def _keeps_refusal(self, account_id: str) -> bool:
+        """Whether a request beyond a rate limit goes into the account's log: as many of them do as would pass."""
+        return (await self._kept_refusals.take(account_id, *self._rates)).allowed
 
     async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
         return await self._limiter.take(f"address:{self._address(exchange)}", *self._rates, cost)

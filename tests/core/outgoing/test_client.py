@@ -138,6 +138,18 @@ def test_an_answer_byte_by_byte_ends_at_the_deadline() -> None:
     run(test)
 
 
+def test_nothing_goes_out_that_has_no_time_left_for_its_answer() -> None:
+    async def test(outgoing: Outgoing) -> None:
+        async with VendorServer(saying(201)) as server:
+            await outgoing.pause(ACCOUNT, 2.5)
+            with pytest.raises(Throttled):
+                await outgoing.call(ACCOUNT, "POST", server.url, json={}, bulk=True, wait=3, within=3)
+            assert not server.seen
+            assert (await outgoing.call(ACCOUNT, "POST", server.url, json={}, bulk=True, wait=30)).status == 201
+
+    run(test)
+
+
 def test_a_lie_about_the_length_is_no_answer() -> None:
     async def short(talk: Talk) -> None:
         await talk.raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{}")

@@ -16,6 +16,8 @@ LIVENESS_CLASS = 1096041283
 HEARTBEAT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.2
 
+BACK = "delete from lost_instances where instance = $1 or since < now() - interval '1 day'"
+
 
 class Listener:
     """Keeps one connection that LISTENs and holds the advisory lock of this process's instance number.
@@ -48,6 +50,7 @@ class Listener:
         try:
             await connection.add_listener(CHANNEL, self._receive)
             await connection.execute("select pg_advisory_lock($1, $2)", LIVENESS_CLASS, self.instance, timeout=5)
+            await connection.execute(BACK, self.instance)
         except BaseException:
             await connection.close(timeout=1)
             raise

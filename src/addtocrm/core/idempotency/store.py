@@ -52,11 +52,14 @@ async def keep(connection: Connection, once: Once, outcome: str, subjects: Seque
 
 
 async def finish(pool: Pool, once: Once, answer: Stored, subjects: Sequence[bytes] | None) -> None:
-    """Stores the answer, and whom it speaks of, in place of the outcome."""
+    """Stores the answer, and whom it speaks of, in place of the outcome; of one who asked to be forgotten, nothing."""
     await pool.execute(
-        """update idempotency set status = $4, content_type = $5, body = $6, outcome = null, instance = null,
+        """with suppressed as materialized (select is_suppressed($7) as gone),
+           forgotten as (
+               delete from idempotency using suppressed where gone and (owner, key, instance) = ($1, $2, $3))
+           update idempotency set status = $4, content_type = $5, body = $6, outcome = null, instance = null,
                subjects = $7
-           where (owner, key, instance) = ($1, $2, $3)""",
+           from suppressed where not gone and (owner, key, instance) = ($1, $2, $3)""",
         once.owner,
         once.key,
         once.instance,

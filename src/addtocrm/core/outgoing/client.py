@@ -89,8 +89,9 @@ class Outgoing:
     ) -> Reply:
         """Asks the vendor, and again where that can do no harm, for at most `within` seconds.
 
-        `idempotent` says so of a POST or PATCH that may be sent twice. `wait` seconds are waited for the account's
-        quota, single calls before `bulk` ones. Raises CallFailed.
+        `idempotent` says so of a POST or PATCH that may be sent twice. Up to `wait` seconds are waited for the
+        account's quota, single calls before `bulk` ones, and never so long that less than the vendor's `read_seconds`
+        are left for an answer. Raises CallFailed.
         """
         again = method in IDEMPOTENT if idempotent is None else idempotent
         body = None if json is None else msgspec.json.encode(json)
@@ -137,7 +138,9 @@ class Outgoing:
         deadline = time.monotonic() + within
 
         def pause(error: Exception) -> bool | float:
-            if not isinstance(error, CallFailed) or not error.passing or (error.maybe_done and not again):
+            if not isinstance(error, CallFailed) or not error.passing:
+                return False
+            if not again and (error.maybe_done or deadline - time.monotonic() < account.vendor.read_seconds):
                 return False
             # Who was throttled waits in the limiter, which was told for how long.
             if error.retry_after is None or isinstance(error, Throttled):
@@ -151,7 +154,8 @@ class Outgoing:
                 if attempt.num > 1:
                     metrics.VENDOR_RETRIES.labels(account.vendor.name).inc()
                 left = deadline - time.monotonic()
-                return await self._try(account, request, bulk, min(wait, left), left, max_bytes)
+                spare = max(left - account.vendor.read_seconds, 0.0)
+                return await self._try(account, request, bulk, min(wait, spare), left, max_bytes)
         raise AssertionError("stamina ends with an answer or an error")
 
     async def pause(self, account: Account, seconds: float) -> None:
