@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from desk import people
+from desk import WHO, Desk, people
 from opened import run
 from scenarios import Scenarios
+from trouble_scenarios import written_in_the_end
 from turns import Turns
 from vendors.base import Answer
 from vendors.pipedrive_server import PipedriveServer, custom, key_of
 
-from addtocrm.crm import registry
+from addtocrm.crm import registry, service
 from addtocrm.crm.connectors import pipedrive
 from addtocrm.crm.connectors.pipedrive import api, quotas
 from addtocrm.crm.contract import (
@@ -31,6 +32,7 @@ from addtocrm.crm.contract import (
     UnknownField,
     Update,
 )
+from addtocrm.crm.model import CompanyWrite
 
 LINKEDIN = key_of("LinkedIn URL")
 JANE = "https://www.linkedin.com/in/jane-doe"
@@ -609,6 +611,21 @@ class TestPipedrive(Scenarios):
             first = await desk.write(by_url)
             assert (await other.write(by_url)).contact_id != first.contact_id
             assert (await desk.write(by_url)).contact_id == first.contact_id
+
+        run(work)
+
+    def test_a_person_with_the_number_of_an_organization_is_found_after_a_lost_answer(
+        self, run: Any, vendor: PipedriveServer
+    ) -> None:
+        self.without_linkedin(vendor)
+
+        async def work(desk: Desk) -> None:
+            company = msgspec.convert({"company": {"name": "Acme"}}, CompanyWrite)
+            made = await service.upsert_company(desk.setup, desk.caller, company)
+            vendor._ids = iter(range(int(made.company_id or ""), 10**9))
+            vendor.trouble(self.creates, lost=True)
+            done = await written_in_the_end(desk, {**WHO, "linkedin_url": JANE})
+            assert (done.contact_id, len(vendor.contacts())) == (made.company_id, 1)
 
         run(work)
 

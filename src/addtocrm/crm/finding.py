@@ -38,8 +38,9 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     for piece in pieces:
         piece.contact_id = asked_as.get(piece.contact_id or "", piece.contact_id)
     gone = [id for id in sorted(linked_ids) if asked_as.get(id, id) not in candidates]
-    await links.drop(crm, gone)
+    await links.drop(crm, kind, gone)
     await _with_companies(crm, pieces, candidates)
+    candidates = {one.record.id: one for one in await with_urls(crm, kind, list(candidates.values()))}
     for piece in pieces:
         _choose(crm, piece, list(candidates.values()), recalled, of_others, dry_run=dry_run)
         if piece.attempted and piece.choice.found is None and piece.failure is None:
@@ -92,6 +93,12 @@ async def kinds(crm: Open, kind: Kind) -> list[Kind]:
 def candidate(mapped: tuple[Sequence[Rule], Mapping[str, Any]], record: Record) -> Candidate:
     """The record with what it says by our names."""
     return Candidate(record, mapping.known_as(mapped[0], record))
+
+
+async def with_urls(crm: OpenForWriting, kind: Kind, found: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates, with the LinkedIn URLs that those were written by which say none."""
+    urls = await links.urls(crm, kind, [one.record.id for one in found if not one.values.get("linkedin_url")])
+    return [one._replace(urls=urls.get(one.record.id, frozenset[bytes]())) for one in found]
 
 
 async def _with_companies(crm: Open, pieces: Sequence[Piece], candidates: dict[str, Candidate]) -> None:
@@ -176,7 +183,7 @@ async def _take_what_was_made(
     name since then that is nobody else's. Where it could be several, it is not made again."""
     since = datetime.now(UTC) - timedelta(seconds=max(_attempts(piece, recalled))) - CREATING
     made = [one for one in matching.made_of(piece.kind, piece.values, candidates) if _is_made_since(one.record, since)]
-    claimed = await links.claimed(crm, [one.record.id for one in made])
+    claimed = await links.claimed(crm, piece.kind, [one.record.id for one in made])
     own = [one for one in made if one.record.id not in claimed]
     if len(own) > 1:
         ids = ", ".join(one.record.id for one in own[:10])

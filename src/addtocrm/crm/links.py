@@ -43,10 +43,21 @@ async def of_others(crm: OpenForWriting, kind: Kind, identities: Sequence[Identi
     return {row["identity"]: Link(row["name"], row["record_id"], row["record_kind"], row["age"]) for row in rows}
 
 
-async def claimed(crm: OpenForWriting, ids: Sequence[str]) -> set[str]:
+async def urls(crm: OpenForWriting, kind: Kind, ids: Sequence[str]) -> dict[str, set[bytes]]:
+    """The digests of the LinkedIn URLs that records were written by, by their ids."""
+    found: dict[str, set[bytes]] = {}
+    if crm.pool is not None and ids:
+        recent = [(one, link.record_id) for one, link in _recent(crm, kind) if link.name == "linkedin_url"]
+        rows = await store.linked_by(crm.pool, crm.id, among(kind), "linkedin_url", ids)
+        for digest, id in [*recent, *((row["identity"], row["record_id"]) for row in rows)]:
+            found.setdefault(str(id), set()).add(digest)
+    return found
+
+
+async def claimed(crm: OpenForWriting, kind: Kind, ids: Sequence[str]) -> set[str]:
     """Those of the records that somebody is known to be, by this connection or another to the same account."""
-    recent = {link.record_id for link in crm.recent.values()}
-    rows = await store.linked(crm.pool, crm.id, ids) if crm.pool is not None and ids else []
+    recent = {link.record_id for _, link in _recent(crm, kind)}
+    rows = await store.linked(crm.pool, crm.id, among(kind), ids) if crm.pool is not None and ids else []
     return {id for id in ids if id in recent} | {row["record_id"] for row in rows}
 
 
@@ -77,10 +88,16 @@ def keep(crm: OpenForWriting, kind: Kind, records: Sequence[tuple[Record, Sequen
         crm.told.append(lambda db: store.link(db, crm.id, among(kind), rows))
 
 
-async def drop(crm: OpenForWriting, ids: Sequence[str] = (), attempts: Sequence[Identity] = ()) -> None:
+async def drop(crm: OpenForWriting, kind: Kind, ids: Sequence[str] = (), attempts: Sequence[Identity] = ()) -> None:
     """Forgets links to records that are gone, and attempts that failed for certain."""
-    for digest, link in list(crm.recent.items()):
+    for digest, link in _recent(crm, kind):
         if link.record_id in ids:
             del crm.recent[digest]
     if crm.pool is not None and (ids or attempts):
-        await store.unlink(crm.pool, crm.id, ids=ids, pending=[one.digest for one in attempts])
+        await store.unlink(crm.pool, crm.id, among(kind), ids=ids, pending=[one.digest for one in attempts])
+
+
+def _recent(crm: OpenForWriting, kind: Kind) -> list[tuple[bytes, Link]]:
+    """The links of this work to records of a kind: others may have the same ids."""
+    known: list[tuple[bytes, Link]] = list(crm.recent.items())
+    return [(digest, link) for digest, link in known if link.record_kind and among(link.record_kind) == among(kind)]

@@ -30,10 +30,12 @@ CUT, LEFT = "…", 30
 
 
 class Candidate(NamedTuple):
-    """A record of the CRM, and what it says by our names."""
+    """A record of the CRM, and what it says by our names; `urls` are digests of the LinkedIn URLs that it was written
+    by where it says none."""
 
     record: Record
     values: Values
+    urls: Set[bytes] = frozenset()
 
 
 class Choice(NamedTuple):
@@ -69,7 +71,9 @@ def linked(kind: Kind, values: Values, candidate: Candidate, name: By) -> bool:
     stronger = KEYS[kind][: KEYS[kind].index(name)] if name in KEYS[kind] else KEYS[kind]
     if _contradicts(stronger, values, candidate.values):
         return False
-    if name == "name" and _employers_told_apart(values, candidate.values):
+    if name == "name" and (
+        _employers_told_apart(values, candidate.values) or _is_of_another_url(kind, values, candidate)
+    ):
         return False
     if name in ("email", "name"):
         return _may_be_one(kind, values, candidate.values)
@@ -79,8 +83,7 @@ def linked(kind: Kind, values: Values, candidate: Candidate, name: By) -> bool:
 def is_ambiguous(kind: Kind, values: Values, candidate: Candidate, candidates: Sequence[Candidate]) -> bool:
     """Whether the name of `values` does not say that they are `candidate`: it has keys, and others are so called."""
     others = [one for one in candidates if one.record.id != candidate.record.id]
-    keyed = any(key(name, candidate.values) for name in KEYS[kind])
-    return keyed and any(_same_name(kind, values, one.values) for one in others)
+    return _is_keyed(kind, candidate) and any(_same_name(kind, values, one.values) for one in others)
 
 
 def taken(kind: Kind, values: Values, candidates: Sequence[Candidate], found: Candidate | None) -> frozenset[str]:
@@ -96,7 +99,7 @@ def is_decided(kind: Kind, values: Values, candidates: Sequence[Candidate]) -> b
     same = [one for one in candidates if _same_name(kind, values, one.values)]
     if any(key(name, values) for name in KEYS[kind]):
         return len(same) > 1 or (kind != "company" and not has_company(values))
-    return any(not any(key(name, one.values) for name in KEYS[kind]) for one in same)
+    return any(not _is_keyed(kind, one) for one in same)
 
 
 def made_of(kind: Kind, values: Values, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -141,11 +144,27 @@ def _by_name(
     names = KEYS[kind]
     same = [one for one in candidates if _same_name(kind, values, one.values)]
     nameless_company = kind != "company" and not has_company(values)
-    if len(same) == 1 and not nameless_company and not _contradicts(names, values, same[0].values):
+    if (
+        len(same) == 1
+        and not nameless_company
+        and not _contradicts(names, values, same[0].values)
+        and not _is_of_another_url(kind, values, same[0])
+    ):
         return same[0], "name"
     if any(key(name, values) for name in names):
         return None
-    return next(((one, "name") for one in same if not any(key(name, one.values) for name in names)), None)
+    return next(((one, "name") for one in same if not _is_keyed(kind, one)), None)
+
+
+def _is_keyed(kind: Kind, candidate: Candidate) -> bool:
+    """Whether the record is known by more than its name."""
+    return bool(candidate.urls) or any(key(name, candidate.values) for name in KEYS[kind])
+
+
+def _is_of_another_url(kind: Kind, values: Values, candidate: Candidate) -> bool:
+    """Whether the record was written by other LinkedIn URLs than that of `values`."""
+    ours = {one.digest for one in identities(kind, values) if one.name == "linkedin_url"}
+    return bool(ours and candidate.urls) and ours.isdisjoint(candidate.urls)
 
 
 def _contradicts(names: Sequence[str], values: Values, there: Values) -> bool:

@@ -209,7 +209,21 @@ async def recall_of_others(
     )
 
 
-async def linked(db: Connection | Pool, connection_id: str, ids: Sequence[str]) -> list[asyncpg.Record]:
+async def linked_by(
+    db: Connection | Pool, connection_id: str, kind: str, name: str, ids: Sequence[str]
+) -> list[asyncpg.Record]:
+    """(identity, record_id) of the links of this name to the records."""
+    return await db.fetch(
+        """select identity, record_id from crm_links
+           where connection_id = $1 and kind = $2 and name = $3 and record_id = any($4)""",
+        connection_id,
+        kind,
+        name,
+        ids,
+    )
+
+
+async def linked(db: Connection | Pool, connection_id: str, kind: str, ids: Sequence[str]) -> list[asyncpg.Record]:
     """(record_id) of those of the records that have a link, by any connection to the same account of the CRM."""
     return await db.fetch(
         """select distinct record_id from crm_links
@@ -217,8 +231,9 @@ async def linked(db: Connection | Pool, connection_id: str, ids: Sequence[str]) 
                      select other.id from crm_connections own join crm_connections other using (crm, crm_account_id)
                      where own.id = $1
                  ))
-             and record_id = any($2)""",
+             and kind = $2 and record_id = any($3)""",
         connection_id,
+        kind,
         ids,
     )
 
@@ -260,13 +275,14 @@ async def link(
 
 
 async def unlink(
-    db: Connection | Pool, connection_id: str, *, ids: Sequence[str] = (), pending: Sequence[bytes] = ()
+    db: Connection | Pool, connection_id: str, kind: str, *, ids: Sequence[str] = (), pending: Sequence[bytes] = ()
 ) -> None:
     """Forgets the links to these records, and the attempts by these identities."""
     await db.execute(
-        """delete from crm_links where connection_id = $1
-           and (record_id = any($2) or (record_id is null and identity = any($3)))""",
+        """delete from crm_links where connection_id = $1 and kind = $2
+           and (record_id = any($3) or (record_id is null and identity = any($4)))""",
         connection_id,
+        kind,
         list(ids),
         list(pending),
     )

@@ -25,7 +25,7 @@ from addtocrm.crm.contract import (
     Update,
     Value,
 )
-from addtocrm.crm.finding import candidate, find, look
+from addtocrm.crm.finding import candidate, find, look, with_urls
 from addtocrm.crm.matching import Candidate
 from addtocrm.crm.merge import PLACE, is_empty, writes
 from addtocrm.crm.opening import OpenForWriting
@@ -151,7 +151,7 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
                 piece.failure = outcome
                 lost.append(piece)
             case _:
-                await links.drop(crm, attempts=piece.own_identities)
+                await links.drop(crm, kind, attempts=piece.own_identities)
                 if await _there_already(crm, piece, outcome) or await _field_gone(crm, piece, outcome):
                     again.append(piece)
                 else:
@@ -171,7 +171,7 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
             break
         await asyncio.sleep(pause)
         try:
-            candidates = await look(crm, lost[0].kind, lost)
+            candidates = await with_urls(crm, lost[0].kind, await look(crm, lost[0].kind, lost))
         except Failure:
             continue
         for piece in list(lost):
@@ -203,7 +203,7 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
                 case Changed():
                     again += await _read_anew(crm, piece, update.record)
                 case NotFound():
-                    await links.drop(crm, [update.record.id])
+                    await links.drop(crm, kind, [update.record.id])
                     again += await _chosen_anew(crm, piece, None)
                 case Unavailable() if outcome.maybe_done and not piece.unanswered:
                     piece.unanswered = True
@@ -291,7 +291,10 @@ async def _doubled(crm: OpenForWriting, piece: Piece, outcome: Duplicate) -> Can
     """The record that the CRM says has the piece's values already; None where it names none, or it is gone."""
     id = outcome.id
     fresh = (await crm.connector.get(matching.among(piece.kind), [id])).get(id) if id else None
-    return candidate(await crm.mapped(fresh.kind), fresh) if fresh else None
+    if fresh is None:
+        return None
+    [there] = await with_urls(crm, fresh.kind, [candidate(await crm.mapped(fresh.kind), fresh)])
+    return there
 
 
 async def _field_gone(crm: OpenForWriting, piece: Piece, outcome: Failure) -> bool:
