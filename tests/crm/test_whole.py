@@ -14,6 +14,7 @@ import httpx2 as httpx
 import pytest
 from desk import JANE, people
 from harness import ADDTOCRM, Account, Server, cli, each, jobs_process, stopped, until
+from vendors.base import Trouble
 from vendors.hubspot_server import HubSpotServer
 from vendors.pipedrive_server import PipedriveServer
 
@@ -220,6 +221,16 @@ def test_a_batch_of_bodies(account: Account, vendors: Any) -> None:
     assert results[3]["error"]["type"] == "validation_error"
     assert len(hubspot.contacts()) == 38
     assert len(hubspot.members("Fair")) == 38
+
+
+def test_a_job_whose_answers_the_crm_loses_makes_each_contact_once(account: Account, vendors: Any) -> None:
+    hubspot, _ = vendors
+    connect(account, hubspot, "hubspot")
+    hubspot.troubles.append(Trouble("POST .*/objects/contacts/batch/create", lost=True))
+    id = push(account, people(40, 8))
+    until(lambda: job(account, id)["status"] == "completed")
+    assert (job(account, id)["succeeded"], len(hubspot.contacts())) == (40, 40)
+    assert not hubspot.troubles, "one answer was lost"
 
 
 def test_no_secret_is_anywhere(account: Account, vendors: Any) -> None:

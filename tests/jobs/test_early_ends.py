@@ -93,7 +93,8 @@ def test_a_job_is_cancelled_also_where_its_process_ends_meanwhile(new_server: An
     assert shown(figures) == counted(account, id)
 
 
-def test_a_revoked_keys_job_ends(new_server: Any, mail: WorldBeside) -> None:
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+def test_the_job_of_a_key_that_ends_meanwhile_ends(new_server: Any, mail: WorldBeside, end: str) -> None:
     people = [f"p{number}@revoked.test" for number in range(100)] + SILENT
     mail.server("revoked.test", mailboxes=set(people), delay=0.1)
     mail.server("silent.test", silent=True)
@@ -101,10 +102,13 @@ def test_a_revoked_keys_job_ends(new_server: Any, mail: WorldBeside) -> None:
     account = server.account(credits=1000)
     id = verify(account, people)
     until_done(account, id)
-    account.revoke()
+    if end == "revoked":
+        account.revoke()
+    else:
+        server.query("update keys set expires_at = now() where id = $1 returning 1", account.key_id)
     account.client = server.client(account.key(["enrich", "read"]))
     figures = ended(account, id)
-    assert figures["status"] == "failed" and "revoked" in figures["error"]
+    assert figures["status"] == "failed" and end in figures["error"]
     assert 0 < figures["succeeded"] <= 100 and figures["credits_deducted"] == charges(account)
     assert shown(figures) == counted(account, id)
     assert sum(one["status"] == "succeeded" for one in results(account, id)) == figures["succeeded"]
