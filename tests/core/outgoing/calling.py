@@ -10,7 +10,7 @@ from addtocrm.core.outgoing.quotas import MemoryQuotas
 from addtocrm.core.outgoing.vendor import Account, Vendor
 from addtocrm.core.settings import Settings
 
-VENDOR = Vendor(name="acme", connect_seconds=60, read_seconds=60)
+VENDOR = Vendor(name="acme", connect_seconds=60, read_seconds=20)
 ACCOUNT = Account(VENDOR, "portal-1")
 
 
