@@ -144,13 +144,13 @@ class Deployment:
         """Cached enrichments a second."""
         return load(PORT, 20_000, 32, self.token, CACHED)
 
-    def job(self, kind: str, items: list[str]) -> float:
+    def job(self, kind: str, items: list[Any], token: str | None = None) -> float:
         """Seconds that a batch took, all of whose items succeeded."""
         began = time.perf_counter()
-        job = json.loads(self.call(f"/v1/batch/{kind}", json.dumps({"items": items})))["data"]
+        job = json.loads(self.call(f"/v1/batch/{kind}", json.dumps({"items": items}), token))["data"]
         while job["status"] in ("queued", "running"):
             time.sleep(0.1)
-            job = json.loads(self.call(f"/v1/jobs/{job['id']}"))["data"]
+            job = json.loads(self.call(f"/v1/jobs/{job['id']}", token=token))["data"]
         assert job["credits_deducted"] == len(items), job
         return time.perf_counter() - began
 
