@@ -240,6 +240,21 @@ class TroubleScenarios(AtADesk):
 
         run(work)
 
+    @pytest.mark.parametrize(("on_conflict", "action"), [("skip", "skipped"), ("fill_empty", "updated")])
+    def test_who_was_there_before_a_create_failed_is_not_told_as_created(
+        self, run: Any, vendor: Any, on_conflict: str, action: str
+    ) -> None:
+        async def work(desk: Desk) -> None:
+            person = {**WHO, "email": JANE["email"], "phone": "+15550100100"}
+            vendor.trouble(self.creates, Answer(503, {"message": "away"}))
+            await desk.fails("crm_unavailable", person)
+            there = vendor.put_contact(**WITHOUT_FULL, email=JANE["email"])
+            done = await desk.write(person, on_conflict=on_conflict)
+            assert (done.contact_id, done.action) == (there, action)
+            assert "crm.contact.created" not in await desk.events()
+
+        run(work)
+
     def test_an_update_whose_answer_is_lost_is_told(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"])

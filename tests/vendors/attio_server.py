@@ -9,6 +9,7 @@ saw them.
 
 import re
 import time
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, NamedTuple
 
@@ -309,7 +310,7 @@ class AttioServer(Vendor):
     def _create(self, object: str, values: dict[str, list[dict[str, Any]]], *, typed: bool = False) -> str:
         self._unique(object, values, "")
         id = self.uuid()
-        made = f"2026-01-01T00:00:00.{int(id[:8]):09d}Z"
+        made = f"2020-01-01T00:00:00.{int(id[:8]):09d}Z" if typed else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f000Z}"
         self.records[object][id] = {"record_id": [{"value": id}], "created_at": [{"value": made}], **values}
         domain = first(values, "email_addresses", "email_domain")
         if domain and domain not in FREE_DOMAINS and not typed:

@@ -17,6 +17,7 @@ from typing import Any
 from vendors.base import Answer, Refuse, Request, Vendor, every, route
 
 Props = dict[str, str]
+LONG_AGO = "2020-01-01T00:00:00.000Z"
 TEXTS = {
     "contacts": "email firstname lastname jobtitle company phone mobilephone website city state zip country seniority "
     "job_function hs_linkedin_url",
@@ -558,6 +559,7 @@ class HubSpotServer(Vendor):
 
     def _put(self, kind: str, fields: dict[str, Any]) -> str:
         record = Stored(self.id(), theirs(fields), float("-inf"))
+        record.created = LONG_AGO
         self.objects[kind][record.id] = record
         return record.id
 

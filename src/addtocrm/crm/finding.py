@@ -27,7 +27,8 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     recalled = await links.recall(crm, kind, identities)
     of_others = await links.of_others(crm, kind, identities)
     for piece in pieces:
-        piece.attempted = not piece.contact_id and bool(_attempts(piece, recalled))
+        ages = [] if piece.contact_id else _attempts(piece, recalled)
+        piece.attempted = made_after(max(ages)) if ages else None
     candidates = {one.record.id: one for one in await look(crm, kind, pieces)}
     linked_ids = {link.record_id for link in (*recalled.values(), *of_others.values()) if link.record_id}
     named = {piece.contact_id for piece in pieces if piece.contact_id}
@@ -181,8 +182,7 @@ async def _take_what_was_made(
 ) -> None:
     """Chooses the record that an attempt made, where the CRM has no place for what identifies the piece: the one of its
     name since then that is nobody else's. Where it could be several, it is not made again."""
-    since = datetime.now(UTC) - timedelta(seconds=max(_attempts(piece, recalled))) - CREATING
-    made = [one for one in matching.made_of(piece.kind, piece.values, candidates) if _is_made_since(one.record, since)]
+    made = [one for one in matching.made_of(piece.kind, piece.values, candidates) if _is_made(piece, one.record)]
     claimed = await links.claimed(crm, piece.kind, [one.record.id for one in made])
     own = [one for one in made if one.record.id not in claimed]
     if len(own) > 1:
@@ -199,8 +199,19 @@ async def _take_what_was_made(
         piece.choice = Choice(one, by, matching.taken(piece.kind, piece.values, candidates, one))
 
 
-def _is_made_since(record: Record, time: datetime) -> bool:
+def made_after(seconds: float) -> datetime:
+    """When at the earliest a record was made, of which the last attempt was noted so many seconds ago."""
+    return datetime.now(UTC) - timedelta(seconds=seconds) - CREATING
+
+
+def made_at(record: Record) -> datetime | None:
+    """When the CRM says that it made the record; None where it does not."""
     try:
-        return record.created_at is not None and times.parse(record.created_at) >= time
+        return times.parse(record.created_at) if record.created_at else None
     except ValueError:
-        return False
+        return None
+
+
+def _is_made(piece: Piece, record: Record) -> bool:
+    at = made_at(record)
+    return piece.attempted is not None and at is not None and at >= piece.attempted

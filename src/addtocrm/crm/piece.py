@@ -1,6 +1,7 @@
 """One record on its way into the CRM."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -17,9 +18,9 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     """One record to be: what is to be written, then what became of it.
 
     `by` is what may find it, None for all keys and the name; `contact_id` is the one record that it may be. `kept_back`
-    are our names of fields that may not be written, `empty` of those to be emptied. `attempted`: the record may be one
-    that we made before; `crowded`: not all of its name were read; `unanswered`: it was changed, and no answer came.
-    `record` is None only where a dry run would make it.
+    are our names of fields that may not be written, `empty` of those to be emptied. `attempted`: since then we may have
+    made the record, None where we did not try; `crowded`: not all of its name were read; `unanswered`: it was changed,
+    and no answer came. `record` is None only where a dry run would make it.
     """
 
     kind: Kind
@@ -30,7 +31,7 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     kept_back: frozenset[str] = frozenset()
     empty: Sequence[str] = ()
     choice: Choice = Choice(None, None, frozenset())
-    attempted: bool = False
+    attempted: datetime | None = None
     crowded: bool = False
     unanswered: bool = False
     failure: Failure | ApiError | None = None

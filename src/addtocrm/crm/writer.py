@@ -25,7 +25,7 @@ from addtocrm.crm.contract import (
     Update,
     Value,
 )
-from addtocrm.crm.finding import candidate, find, look, with_urls
+from addtocrm.crm.finding import candidate, find, look, made_after, made_at, with_urls
 from addtocrm.crm.matching import Candidate
 from addtocrm.crm.merge import PLACE, is_empty, writes
 from addtocrm.crm.opening import OpenForWriting
@@ -120,14 +120,22 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
     if there is None:
         piece.action = "created"
         return piece, None
-    if piece.attempted:
-        piece.action = "created"  # By us, whose answer was lost.
+    if _may_be_ours(piece, there.record) and not (
+        piece.on_conflict == "skip" and any(is_empty(before.get(one.field.name)) for one in differing)
+    ):
+        piece.action = "created"
     elif piece.on_conflict == "skip":
         piece.action, piece.fields = "skipped", []
         return None
     else:
         piece.action = "updated" if changes else "unchanged"
     return (piece, Update(there.record, changes, piece.on_conflict == "fill_empty")) if changes else None
+
+
+def _may_be_ours(piece: Piece, record: Record) -> bool:
+    """Whether the record may be the one of an attempt to make the piece, whose answer was lost."""
+    at = made_at(record)
+    return piece.attempted is not None and (at is None or at >= piece.attempted)
 
 
 async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
@@ -177,7 +185,7 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
         for piece in list(lost):
             choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
             if choice.found:
-                piece.choice, piece.failure, piece.attempted = choice, None, True
+                piece.choice, piece.failure, piece.attempted = choice, None, made_after(0)
                 lost.remove(piece)
                 found.append(piece)
     return found
