@@ -155,10 +155,15 @@ class Deployment:
         return time.perf_counter() - began
 
 
-def process_memory(server: "subprocess.Popen[bytes]", kind: str, figure: str) -> float:
-    """Megabytes of the `worker` or `jobs` process of a server; `figure` is VmRSS, or VmHWM for the most so far."""
+def child(server: "subprocess.Popen[bytes]", kind: str) -> int:
+    """The id of the `worker` or `jobs` process of a server."""
     for child in output("pgrep", "-P", str(server.pid)).split():
         if kind in Path(f"/proc/{child}/cmdline").read_text():
-            status = Path(f"/proc/{child}/status").read_text()
-            return int(status.split(f"{figure}:")[1].split()[0]) / 1024
+            return int(child)
     raise AssertionError(f"no {kind} process")
+
+
+def process_memory(server: "subprocess.Popen[bytes]", kind: str, figure: str) -> float:
+    """Megabytes of the `worker` or `jobs` process of a server; `figure` is VmRSS, or VmHWM for the most so far."""
+    status = Path(f"/proc/{child(server, kind)}/status").read_text()
+    return int(status.split(f"{figure}:")[1].split()[0]) / 1024

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from desk import HARD, JANE, WHO, WITHOUT_FULL, Desk, people
+from meanwhile_scenarios import MeanwhileScenarios
 from namesake_scenarios import NamesakeScenarios
+from sign_in_scenarios import SignInScenarios
 from trouble_scenarios import TroubleScenarios
 
 from addtocrm.core.errors import ApiError
@@ -17,7 +19,7 @@ from addtocrm.crm.contract import Rule
 from addtocrm.crm.model import MappingWrite, NoteWrite, TaskWrite, WriteResult
 
 
-class Scenarios(TroubleScenarios, NamesakeScenarios):
+class Scenarios(TroubleScenarios, NamesakeScenarios, MeanwhileScenarios, SignInScenarios):
     """Who is found, and what is written."""
 
     def test_a_new_person_is_created_with_their_company(self, run: Any, vendor: Any) -> None:

@@ -538,6 +538,7 @@ class TestSalesforce(LeadScenarios, Scenarios):
     unique_emails = False
     crm = "salesforce"
     server = SalesforceServer
+    pkce = True
     creates = r"POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
     writes = r"PATCH |POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
     picklist = ("Tier__c", "gold")

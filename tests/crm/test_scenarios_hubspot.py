@@ -25,6 +25,7 @@ class TestHubSpot(Scenarios):
     crm = "hubspot"
     many = 1_050
     server = HubSpotServer
+    pkce = True
     creates = r"POST /crm/v3/objects/contacts(/batch/create)?$"
     writes = r"(PATCH|PUT) |POST /crm/v3/objects/contacts(/batch/(create|update))?$"
     picklist = ("level", "gold")

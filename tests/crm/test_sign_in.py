@@ -111,3 +111,22 @@ def test_one_accounts_failing_sign_in_shuts_nobody_else_out() -> None:
         assert (await refreshed("good")).access_token == "new"
 
     run(script, work)
+
+
+def test_a_sandbox_is_signed_in_to_at_its_own_address_and_called_where_it_says() -> None:
+    instance = "https://acme--uat.sandbox.my.salesforce.com"
+
+    async def script(talk: Talk) -> None:
+        await talk.answer(200, f'{{"access_token": "a", "refresh_token": "r", "instance_url": "{instance}"}}'.encode())
+
+    async def work(outgoing: Outgoing, settings: Settings, server: VendorServer) -> None:
+        vendors = {name: value for name, value in settings.vendors.items() if name != "SALESFORCE_URL"}
+        sandbox = Settings(allow_private_networks=True, vendors=vendors | {"SALESFORCE_AUTH_URL": server.url})
+        page = oauth.authorize_url(sandbox, salesforce.connector, "state-1", None)
+        assert page.startswith(f"{server.url}/services/oauth2/authorize?")
+        granted = await oauth.exchanged(outgoing, sandbox, salesforce.connector, {"code": "c"}, None)
+        assert (granted.tokens.access_token, granted.api_url) == ("a", instance)
+        await oauth.refreshed(outgoing, sandbox, salesforce.connector, granted.tokens, granted.auth_url)
+        assert [talk.path for talk in server.seen] == ["/services/oauth2/token"] * 2
+
+    run(script, work)
