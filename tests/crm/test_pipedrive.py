@@ -624,7 +624,10 @@ class TestPipedrive(Scenarios):
             made = await service.upsert_company(desk.setup, desk.caller, company)
             vendor._ids = iter(range(int(made.company_id or ""), 10**9))
             vendor.trouble(self.creates, lost=True)
-            done = await written_in_the_end(desk, {**WHO, "linkedin_url": JANE})
+            person = {**WHO, "linkedin_url": JANE}
+            await desk.fails("crm_unavailable", person)
+            await desk.settled()
+            done = await written_in_the_end(desk, person)
             assert (done.contact_id, len(vendor.contacts())) == (made.company_id, 1)
 
         run(work)
