@@ -18,6 +18,7 @@ from addtocrm.core import secrets
 from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError
 from addtocrm.core.outgoing import leases
+from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
 from addtocrm.crm import calling, connections, contacts, registry, service, setup, store
@@ -156,19 +157,25 @@ FRESH = Tokens(access_token="access-1", refresh_token="refresh-1", expires_at=ti
 ENDING = msgspec.structs.replace(FRESH, expires_at=time.time() + 10)
 
 
-def test_a_hundred_writers_at_a_slow_vendor_hold_no_connection(run: Callable[..., None]) -> None:
+def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have as long as a busy machine takes until all have asked."""
+    defaults: Any = Outgoing.call.__kwdefaults__
+    monkeypatch.setitem(defaults, "within", 600.0)
+
     async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
         vendor.released.clear()
-        writers = [asyncio.create_task(write(crm, caller, f"Jane {number}")) for number in range(100)]
-        while vendor.asked.count("/find") < 100:
+        writers = [asyncio.create_task(write(crm, caller, f"Jane {number}")) for number in range(500)]
+        while vendor.asked.count("/find") < 500:
             await asyncio.sleep(0.05)
         while crm.pool.get_idle_size() < crm.pool.get_size():
             await asyncio.sleep(0.01)
         assert crm.pool.get_size() <= 2
         await connections.info(crm.pool, caller.account_id)
         vendor.released.set()
-        assert await asyncio.gather(*writers) == ["created"] * 100
-        assert len(vendor.store.records["contact"]) == 100
+        assert await asyncio.gather(*writers) == ["created"] * 500
+        assert len(vendor.store.records["contact"]) == 500
         assert await crm.pool.fetchval("select count(*) from leases") == 0
 
     run(work, FRESH, size=2)
