@@ -31,6 +31,7 @@ class TestHubSpot(Scenarios):
     picklist = ("level", "gold")
     text_field = "tier"
     time_field = "next_call"
+    tells_survivor = True
 
     @pytest.fixture(autouse=True)
     def ten_times_as_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
