@@ -9,9 +9,8 @@ from pathlib import Path
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
+from h2.events import DataReceived, RequestReceived, StreamEnded, WindowUpdated
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes
 from hyperframe.frame import GoAwayFrame
 
 Script = Callable[["Stream"], Awaitable[None]]
@@ -25,7 +24,7 @@ class Stream:
         self.headers = dict(headers)
         self.method, self.path = self.headers[":method"], self.headers[":path"]
         self.body = b""
-        self.reset = asyncio.Event()
+        self.left = connection.left
 
     async def answer(self, status: int, body: bytes = b'{"ok":true}', kind: str = "application/json") -> None:
         await self.begin(status, kind)
@@ -65,15 +64,10 @@ class Stream:
         """Ends the connection."""
         self._connection.writer.transport.abort()
 
-    async def until_left(self) -> None:
-        """Waits until the client has ended the connection."""
-        await self._connection.left.wait()
-
 
 class _Connection:
-    def __init__(self, writer: asyncio.StreamWriter, streams: int) -> None:
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        self.h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams
         self.writer = writer
         self.window = asyncio.Event()
         self.left = asyncio.Event()
@@ -88,9 +82,8 @@ class _Connection:
 class H2Server:
     """Answers each request by the first script left, and by the last one for ever; remembers what it saw."""
 
-    def __init__(self, *scripts: Script, certificate: Path, streams: int = 100) -> None:
+    def __init__(self, *scripts: Script, certificate: Path) -> None:
         self._scripts = list(scripts)
-        self._streams = streams
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate)
         self._tls.set_alpn_protocols(["h2"])
@@ -114,18 +107,18 @@ class H2Server:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
+        connection = _Connection(writer)
         try:
             assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
             self.connections += 1
-            connection = _Connection(writer, self._streams)
             while data := await reader.read(65_536):
                 self._hear(connection, data)
-            connection.left.set()
         except ProtocolError as fault:
             self.faults.append(fault)
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            connection.left.set()
             writer.close()
             self._tasks.discard(task)
 
@@ -139,8 +132,6 @@ class H2Server:
                     connection.h2.acknowledge_received_data(length, id)
                 case StreamEnded(stream_id=id):
                     self._answer(connection.streams[id])
-                case StreamReset(stream_id=id):
-                    connection.streams[id].reset.set()
                 case WindowUpdated():
                     connection.window.set()
                 case _:

@@ -16,7 +16,7 @@ import httpcore2
 import httpx2
 
 from addtocrm.core.networks import is_public
-from addtocrm.core.outgoing import http2 as resetting
+from addtocrm.core.outgoing import http2
 
 DNS_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 15.0
@@ -81,7 +81,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     """httpx2's transport over a CheckedNetwork; over TLS by HTTP/2 where the vendor has it."""
 
     def __init__(self, network: CheckedNetwork, *, connections: int) -> None:
-        resetting.install()
+        http2.install()
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_trusted(os.environ.get("SSL_CERT_FILE")),
             max_connections=connections,
