@@ -163,6 +163,7 @@ def test_five_hundred_writers_at_a_slow_vendor_hold_no_connection(
     """They have as long as a busy machine takes until all have asked."""
     defaults: Any = Outgoing.call.__kwdefaults__
     monkeypatch.setitem(defaults, "within", 600.0)
+    monkeypatch.setattr(leases, "TTL_SECONDS", 600.0)
 
     async def work(vendor: Outside, caller: Caller, crm: setup.Setup) -> None:
         vendor.released.clear()
