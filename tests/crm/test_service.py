@@ -186,6 +186,23 @@ def test_a_switch_is_one_event_and_waits_for_what_is_being_written(world: World)
     world.run(work)
 
 
+def test_a_write_that_waits_for_a_switch_goes_to_the_new_crm(world: World) -> None:
+    waits = """select exists (select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%for share%')"""
+
+    async def work(world: World) -> None:
+        await world.connect(crm="second")
+        kept = await world.pool.fetchval("select id from crm_connections where crm = 'memory'")
+        async with world.pool.acquire() as db, db.transaction():
+            await crm_store.activate(db, world.caller.account_id, kept)
+            write = asyncio.create_task(world.write())
+            while not await world.pool.fetchval(waits):
+                await asyncio.sleep(0.01)
+        assert (await write).crm == "memory"
+
+    world.run(work)
+
+
 def test_the_same_person_at_once_is_one_contact_in_any_crm(world: World) -> None:
     async def work(world: World) -> None:
         by_email = {**JANE, "linkedin_url": None, "email": "jane@example.com"}
