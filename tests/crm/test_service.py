@@ -215,14 +215,13 @@ def test_the_same_person_at_once_is_one_contact_in_any_crm(world: World) -> None
     world.run(work)
 
 
-def test_who_is_forgotten_while_a_batch_waits_is_not_written(world: World) -> None:
-    """The batch was begun before, and waits for another who writes the same person into the built-in CRM."""
+def test_who_is_forgotten_while_writes_wait_is_not_written(world: World) -> None:
+    """A batch and a single write were begun before, and wait for another who writes the same person into the built-in
+    CRM; who forgets waits for none of them."""
     bob = {**JANE, "linkedin_url": "https://www.linkedin.com/in/bob", "full_name": "Bob Roe"}
     asked = [msgspec.convert({"person": one}, ContactWrite) for one in (bob, JANE)]
-    waits = """select exists (
-        select from pg_locks join pg_database on pg_database.oid = database
-        where datname = current_database() and locktype = 'advisory' and not granted
-    )"""
+    waiting = """select count(*) from pg_locks join pg_database on pg_database.oid = database
+        where datname = current_database() and locktype = 'advisory' and not granted"""
 
     async def work(world: World) -> None:
         account_id = world.caller.account_id
@@ -234,12 +233,14 @@ def test_who_is_forgotten_while_a_batch_waits_is_not_written(world: World) -> No
                     world.crm, account_id, opening.Expected(), [contacts.Asked(world.caller, one) for one in asked]
                 )
             )
-            while not await world.pool.fetchval(waits):
+            single = asyncio.create_task(refused(world.write()))
+            while await world.pool.fetchval(waiting) < 2:
                 await asyncio.sleep(0.01)
             await privacy.forget(world.pool, JANE["linkedin_url"])
         written, refusal = await batch
         assert written.action == "created"
         assert isinstance(refusal, ApiError) and "asked to be forgotten" in refusal.message
+        assert "asked to be forgotten" in (await single).message
         rows = await world.pool.fetch("select full_name from crm_contacts")
         assert [row["full_name"] for row in rows] == ["Bob Roe"]
 
