@@ -11,7 +11,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 Script = Callable[["Stream"], Awaitable[None]]
@@ -73,7 +73,7 @@ class Stream:
 class _Connection:
     def __init__(self, writer: asyncio.StreamWriter, streams: int) -> None:
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        self.h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams
+        self.h2.local_settings = Settings(client=False, initial_values={SettingCodes.MAX_CONCURRENT_STREAMS: streams})
         self.writer = writer
         self.window = asyncio.Event()
         self.left = asyncio.Event()

@@ -219,7 +219,8 @@ def test_a_full_connection_keeps_no_account_waiting(certificate: Path) -> None:
             while len(server.seen) < 3:
                 await asyncio.sleep(0.01)
             assert (await outgoing.call(Account(VENDOR, "portal-2"), "GET", server.url)).status == 200
-            assert server.connections == 2
+            assert (server.connections, server.faults) == (2, [])
+            assert not any(call.done() for call in slow)
             for call in slow:
                 call.cancel()
             await asyncio.gather(*slow, return_exceptions=True)
