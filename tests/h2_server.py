@@ -8,9 +8,11 @@ from pathlib import Path
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame
 
 Script = Callable[["Stream"], Awaitable[None]]
 
@@ -49,29 +51,38 @@ class Stream:
                 self._connection.window.clear()
                 await self._connection.window.wait()
 
-    def refuse(self) -> None:
+    def refuse(self, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """Ends this stream without an answer, and nothing else."""
-        self._connection.h2.reset_stream(self.id)
+        self._connection.h2.reset_stream(self.id, code)
         self._connection.flush()
 
-    def goodbye(self) -> None:
-        """Says that this is the last stream of the connection."""
-        self._connection.h2.close_connection(last_stream_id=self.id)
-        self._connection.flush()
+    def goodbye(self, last: int | None = None) -> None:
+        """Says that this, or `last`, is the last stream of the connection; those up to it can still be answered."""
+        frame = GoAwayFrame(0, last_stream_id=self.id if last is None else last)
+        self._connection.writer.write(frame.serialize())
+
+    def cut(self) -> None:
+        """Ends the connection."""
+        self._connection.writer.transport.abort()
+
+    async def until_left(self) -> None:
+        """Waits until the client has ended the connection."""
+        await self._connection.left.wait()
 
 
 class _Connection:
     def __init__(self, writer: asyncio.StreamWriter, streams: int) -> None:
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        self.h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams
-        self._writer = writer
+        self.h2.local_settings = Settings(client=False, initial_values={SettingCodes.MAX_CONCURRENT_STREAMS: streams})
+        self.writer = writer
         self.window = asyncio.Event()
+        self.left = asyncio.Event()
         self.streams: dict[int, Stream] = {}
         self.h2.initiate_connection()
         self.flush()
 
     def flush(self) -> None:
-        self._writer.write(self.h2.data_to_send())
+        self.writer.write(self.h2.data_to_send())
 
 
 class H2Server:
@@ -109,6 +120,7 @@ class H2Server:
             connection = _Connection(writer, self._streams)
             while data := await reader.read(65_536):
                 self._hear(connection, data)
+            connection.left.set()
         except ProtocolError as fault:
             self.faults.append(fault)
         except (ConnectionError, asyncio.CancelledError):
