@@ -16,9 +16,13 @@ AUTHORIZATION_SECONDS = 600
 
 async def active(db: Connection | Pool, account_id: str, lock: str = "") -> asyncpg.Record | None:
     """The account's active connection. `lock`: `for share` while writing, so that it is not switched meanwhile."""
-    return await db.fetchrow(
-        f"select {COLUMNS} from crm_connections where account_id = $1 and active {lock}", account_id
-    )
+    query = f"select {COLUMNS} from crm_connections where account_id = $1 and active"
+    while True:
+        row = await db.fetchrow(f"{query} {lock}", account_id)
+        # One that is switched while its lock is waited for is not active any more, and the statement does not see the
+        # next one.
+        if row or not lock or not await db.fetchrow(query, account_id):
+            return row
 
 
 async def connection(db: Connection | Pool, id: str) -> asyncpg.Record | None:
