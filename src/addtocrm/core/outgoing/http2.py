@@ -10,6 +10,7 @@ import h2.events
 import h2.exceptions
 import httpcore2
 from httpcore2._async import http2 as library  # pyright: ignore[reportPrivateUsage]
+from httpcore2._synchronization import AsyncShieldCancellation  # pyright: ignore[reportPrivateUsage]
 from hyperframe.frame import Frame, GoAwayFrame
 
 HEARD = httpcore2.Request("GET", "https://none.invalid/", extensions={"timeout": {"read": 0.5, "write": 0.5}})
@@ -46,7 +47,7 @@ class Connection(httpcore2.AsyncHTTP2Connection):
             await self._hear()
             return await super().handle_async_request(request)
         except BaseException:
-            with library.AsyncShieldCancellation():
+            with AsyncShieldCancellation():
                 await self.aclose()
             raise
 
