@@ -528,6 +528,9 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
         for list_id, id in (("701000000009999AAA", jane), (fair.id, "003000000009999AAA")):
             with pytest.raises(c.NotFound):
                 await crm.add_to_list(list_id, [id])
+        for number in range(2000):
+            vendor._put("Campaign", {"Name": f"A {number}"})
+        assert (await crm.lists())[-1] == fair
         with pytest.raises(c.Rejected):
             await crm.create_list("x" * 81)
 

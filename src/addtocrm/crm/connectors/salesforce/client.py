@@ -68,7 +68,7 @@ class Salesforce:
         return fields_of(kind, described)
 
     async def owners(self) -> list[Owner]:
-        only, end = "IsActive = true AND UserType = 'Standard'", " ORDER BY Name, Id LIMIT 2000"
+        only, end = "IsActive = true AND UserType = 'Standard'", " ORDER BY Name, Id"
         rows = await self._reader.rows([Query("User", ("Id", "Email", "Name"), also=only, end=end)])
         me = await self._me()
         return [Owner(row["Id"], row.get("Email"), row.get("Name"), row["Id"][:15] == me) for row in rows]
@@ -160,7 +160,7 @@ class Salesforce:
         return await self._writer.insert_one("Task", held | {"WhoId": contact_id}, WhoId=f"contact {contact_id}")
 
     async def lists(self) -> list[CrmList]:
-        rows = await self._reader.rows([Query("Campaign", ("Id", "Name"), end=" ORDER BY Name, Id LIMIT 2000")])
+        rows = await self._reader.rows([Query("Campaign", ("Id", "Name"), end=" ORDER BY Name, Id")])
         return [CrmList(row["Id"], str(row.get("Name"))) for row in rows]
 
     async def create_list(self, name: str) -> CrmList:
