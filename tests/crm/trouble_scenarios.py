@@ -282,6 +282,23 @@ class TroubleScenarios(AtADesk):
 
         run(work)
 
+    def test_a_lost_update_that_cannot_be_read_is_told_when_it_is_sent_again(self, run: Any, vendor: Any) -> None:
+        def goes_away() -> None:
+            vendor.trouble(".", Answer(503, {"message": "away"}), times=100)
+
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"])
+            person = {**WHO, "email": JANE["email"], "phone": PHONE}
+            vendor.trouble(self.writes, lost=True, before=goes_away)
+            await desk.fails("crm_unavailable", person)
+            vendor.troubles.clear()
+            done = await desk.write(person)
+            assert (done.contact_id, done.action, done.fields_written) == (there, "updated", ["phone"])
+            assert await desk.events() == ["crm.connected", "crm.contact.updated"]
+            assert (await desk.write(person)).action == "unchanged"
+
+        run(work)
+
     def test_who_could_be_somebody_just_lost_waits_for_them(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             late = threading.Event()
