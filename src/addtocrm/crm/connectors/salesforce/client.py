@@ -119,7 +119,7 @@ class Salesforce:
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         outcomes = await self._writer.change(updates)
-        return [_updated(one) if isinstance(done, str) else done for one, done in zip(updates, outcomes, strict=True)]
+        return [one.done(None) if isinstance(done, str) else done for one, done in zip(updates, outcomes, strict=True)]
 
     async def create_field(self, kind: Kind, field: Field) -> Field:
         """Makes the field and lets the user's own profile see it: a new field is one that nobody sees."""
@@ -215,9 +215,3 @@ def _among(kind: Kind) -> tuple[Kind, ...]:
 
 def _member(id: str) -> str:
     return "LeadId" if kind_of(id) == "lead" else "ContactId"
-
-
-def _updated(update: Update) -> Record:
-    fields = {**update.record.fields, **update.changes}
-    held = {name: value for name, value in fields.items() if value is not None}
-    return msgspec.structs.replace(update.record, fields=held, version=None)
