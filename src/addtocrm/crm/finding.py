@@ -27,8 +27,9 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     recalled = await links.recall(crm, kind, identities)
     of_others = await links.of_others(crm, kind, identities)
     for piece in pieces:
-        ages = [] if piece.contact_id else _attempts(piece, recalled)
-        piece.attempted = made_after(max(ages)) if ages else None
+        attempts = [] if piece.contact_id else links.attempts(recalled, [one.digest for one in _telling(piece)])
+        piece.attempted = made_after(max(one.age for one in attempts)) if attempts else None
+        piece.tried = frozenset(name for one in attempts for name in one.fields)
     candidates = {one.record.id: one for one in await look(crm, kind, pieces)}
     linked_ids = {link.record_id for link in (*recalled.values(), *of_others.values()) if link.record_id}
     named = {piece.contact_id for piece in pieces if piece.contact_id}
@@ -41,7 +42,7 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     gone = [id for id in sorted(linked_ids) if asked_as.get(id, id) not in candidates]
     await links.drop(crm, kind, gone)
     await _with_companies(crm, pieces, candidates)
-    candidates = {one.record.id: one for one in await with_urls(crm, kind, list(candidates.values()))}
+    candidates = {one.record.id: one for one in await links.remembered(crm, kind, list(candidates.values()))}
     for piece in pieces:
         _choose(crm, piece, list(candidates.values()), recalled, of_others, dry_run=dry_run)
         if piece.attempted and piece.choice.found is None and piece.failure is None:
@@ -96,12 +97,6 @@ def candidate(mapped: tuple[Sequence[Rule], Mapping[str, Any]], record: Record) 
     return Candidate(record, mapping.known_as(mapped[0], record))
 
 
-async def with_urls(crm: OpenForWriting, kind: Kind, found: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates, with the LinkedIn URLs that those were written by which say none."""
-    urls = await links.urls(crm, kind, [one.record.id for one in found if not one.values.get("linkedin_url")])
-    return [one._replace(urls=urls.get(one.record.id, frozenset[bytes]())) for one in found]
-
-
 async def _with_companies(crm: Open, pieces: Sequence[Piece], candidates: dict[str, Candidate]) -> None:
     """Adds where they work to candidates that have only the link to a company."""
     if pieces[0].kind == "company" or crm.definition.vendor is None or "companies" not in crm.definition.capabilities:
@@ -152,8 +147,8 @@ def _choose(
             piece.choice = Choice(there, identity.name, matching.taken(piece.kind, piece.values, candidates, there))
             return
     piece.choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
-    ages = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
-    still = crm.unsettled_seconds - min(ages, default=math.inf)
+    attempts = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
+    still = crm.unsettled_seconds - min((one.age for one in attempts), default=math.inf)
     if piece.choice.found is None and still > 0 and not dry_run:
         # The CRM may be making the record, or its search not know of it yet.
         piece.failure = Unavailable(retry_after=still)
@@ -170,11 +165,6 @@ def _telling(piece: Piece) -> list[matching.Identity]:
     """What tells the piece from others of its name: keys, or the name where it has none."""
     keys = [one for one in piece.identities if one.name != "name"]
     return keys or piece.identities
-
-
-def _attempts(piece: Piece, recalled: Mapping[bytes, links.Link]) -> list[float]:
-    """The ages of the attempts to make the piece itself."""
-    return links.attempts(recalled, [one.digest for one in _telling(piece)])
 
 
 async def _take_what_was_made(
