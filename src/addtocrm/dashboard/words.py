@@ -1,5 +1,6 @@
 """What codes and the API's own texts are called on pages."""
 
+import math
 import re
 from typing import Any, cast
 
@@ -90,6 +91,11 @@ def plain(message: str) -> str:
 def about(path: str, message: str) -> str:
     """A sentence about one field."""
     return plain(invalid(path, message).message) if path else message[:1].upper() + message[1:]
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`."""
+    return f"{math.ceil(seconds)} s" if seconds < 90 else f"{math.ceil(seconds / 60):,} min"
 
 
 def operation(name: str) -> str:

@@ -15,7 +15,7 @@ from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
-from addtocrm.dashboard.words import CHANGED, plain
+from addtocrm.dashboard.words import CHANGED, duration, plain
 from addtocrm.lists import importing, service
 from addtocrm.lists.model import ChangedList, Description, ListName, NewList, Note, Push
 from addtocrm.lists.table import table
@@ -170,9 +170,8 @@ def push_cost(crm: str, people: int) -> str:
     pace = registry.load()[crm].pace
     if pace is None:
         return "It asks nothing of another service."
-    seconds = people / pace.contacts_a_second
-    time = f"{math.ceil(seconds)} s" if seconds < 90 else f"{math.ceil(seconds / 60):,} min"
-    return f"About {math.ceil(people * pace.requests_a_contact):,} requests to the CRM, {time} at its usual quota."
+    requests, time = math.ceil(people * pace.requests_a_contact), duration(people / pace.contacts_a_second)
+    return f"About {requests:,} requests to the CRM, {time} at its usual quota."
 
 
 async def _all(request: AnyRequest, pool: Pool, status: int = 200, **values: Any) -> Response[str]:
