@@ -91,7 +91,7 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     wanted = {"city": city, "job_title": "Head of Sales"}
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 400
     for _ in range(2):
-        assert owner.post("/search", on=address, **wanted).headers["location"] == f"/dashboard{address}"
+        assert owner.post("/search", on=address, **wanted).headers["location"] == f"/dashboard{address}#found"
     assert account.usage()["credits"]["used"] == 1
     page = owner.get(address).text
     assert "Anna Example" in page and "Ben Example" in page and "Cora" not in page

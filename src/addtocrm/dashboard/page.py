@@ -202,6 +202,7 @@ FILTERS: dict[str, Any] = {
     "outcome_of": words.outcome_of,
     "reason": words.REASONS.__getitem__,
     "action": words.ACTIONS.__getitem__,
+    "happened": words.HAPPENED.__getitem__,
     "browser": readable,
 }
 TEMPLATES.filters.update(FILTERS)

@@ -105,7 +105,7 @@ async def search(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Read
         await service.search(lookups, pool, reader, caller_of(request), query_of(wanted))
     except ApiError as error:
         return _page(request, wanted, error.status, fault=plain(error.message))
-    return go(f"/dashboard/search{_address(wanted)}")
+    return go(f"/dashboard/search{_address(wanted)}#found")
 
 
 @get("/search/{place:int}", opt=needs())
