@@ -143,9 +143,12 @@ def work_by_keyboard(watched: Watched) -> None:
     expect(page.locator("main")).to_be_focused()
     page.keyboard.press("/")
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
-    page.keyboard.type("good leads")  # Letters in a field go nowhere.
+    name = "good leads " + "x" * 90
+    page.keyboard.type(name)  # Letters in a field go nowhere.
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Make the list")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_have_text("good leads")
+    expect(page.locator("h1")).to_have_text(name)
+    page.set_viewport_size({"width": 360, "height": 740})
+    watched.check("light")
