@@ -42,7 +42,8 @@ async def ledger(request: AnyRequest, pool: Pool) -> Response[str]:
     try:
         lines, following = await service.ledger(pool, account_id, _wanted(request), cursor, ON_A_PAGE)
     except ApiError as error:
-        status, faults = error.status, forms.faults(error)
+        status = error.status
+        faults = {name: words.about(name, text) for name, text in forms.faults(error).items()}
     chosen = {name: value for name, value in request.query_params.items() if name != "cursor" and value}
     return page(
         request,
