@@ -5,6 +5,7 @@ from typing import Literal
 
 from addtocrm.core.errors import ApiError
 from addtocrm.dashboard.visitor import AnyRequest, address_of
+from addtocrm.dashboard.words import duration
 from addtocrm.tenants.members import service as members
 
 What = Literal["sign-in", "code", "mail"]
@@ -33,7 +34,12 @@ async def count_passkey(request: AnyRequest, what: Literal["challenge", "answer"
 
 
 async def _count(request: AnyRequest, subject: str, a_minute: int, an_hour: int) -> None:
-    (await request.app.state.limiter.take(subject, a_minute, an_hour)).refuse_if_spent()
+    try:
+        (await request.app.state.limiter.take(subject, a_minute, an_hour)).refuse_if_spent()
+    except ApiError as error:
+        seconds = error.retry_after_seconds or 0
+        text = f"Too many tries. Try again in {duration(seconds)}."
+        raise ApiError(error.type, text, retry_after_seconds=seconds) from None
 
 
 def _known_as(who: str) -> str:
