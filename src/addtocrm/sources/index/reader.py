@@ -117,7 +117,9 @@ class Reader:
         query = Query.boolean_query([(Occur.Must, Query.boolean_query(some)) for some in (who, at)])
         most = MOST_CANDIDATES + 1
         hits = self._ask(
-            lambda opened: opened.searcher.search(query, most, count=False, order_by_field="place", order=Order.Asc).hits
+            lambda opened: (
+                opened.searcher.search(query, most, count=False, order_by_field="place", order=Order.Asc).hits
+            )
         )
         if len(hits) == most:
             raise TooMany
