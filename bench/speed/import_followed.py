@@ -7,7 +7,7 @@ from bench.deployment import Deployment
 from bench.figure import Figure, ratios
 from bench.following import following
 
-ROWS = 40_000
+ROWS = 60_000
 
 
 def figure(deployment: Deployment) -> Figure:
