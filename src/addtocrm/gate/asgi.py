@@ -14,6 +14,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.idempotency import service as idempotency
 from addtocrm.core.idempotency.model import Stored
 from addtocrm.core.idempotency.service import Idempotency
+from addtocrm.core.networks import place_of
 from addtocrm.core.settings import Settings
 from addtocrm.gate import body
 from addtocrm.gate.address import client_address, is_loopback, networks
@@ -248,7 +249,7 @@ class Gate:
         return (await self._kept_refusals.take(account_id, *self._rates)).allowed
 
     async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
-        return await self._limiter.take(f"address:{self._address(exchange)}", *self._rates, cost)
+        return await self._limiter.take(f"address:{place_of(self._address(exchange))}", *self._rates, cost)
 
     def _address(self, exchange: Exchange) -> str:
         return client_address(exchange.peer(), exchange.forwarded_for(), self._proxies)
