@@ -32,6 +32,6 @@ fix: .venv/.synced ## format and fix what can be fixed
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 
-bench: .venv/.synced ## the speed figures, as ratios of one run (writes bench/RESULTS.md)
+bench: .venv/.synced ## the speed figures, as ratios of one run (writes bench/RESULTS.md); SCALE=10m: search among so many
 	$(UV) sync --frozen --quiet --group bench
-	$(RUN) --group bench python -m bench
+	$(RUN) --group bench python -m bench $(if $(SCALE),p5_search)

@@ -38,6 +38,11 @@ def known_rows() -> dict[str, str]:
     return {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
 
 
+def labelled(name: str) -> str:
+    """What a figure's row is called: one of another scale stands beside that of the usual one."""
+    return f"{name} {os.environ['SCALE']}" if "SCALE" in os.environ else name
+
+
 def write(rows: dict[str, str]) -> None:
     lines = [
         "# Measured speed and growth",
@@ -47,7 +52,7 @@ def write(rows: dict[str, str]) -> None:
     ]
     for section, (title, head) in SECTIONS.items():
         lines += ["", f"## {title}", "", head, "|---|---|---:|---:|---:|---|---|"]
-        lines += [rows[name] for name in names(section) if name in rows]
+        lines += [rows[label] for label in sorted(rows) if label.partition(" ")[0] in names(section)]
     RESULTS.write_text("\n".join([*lines, ""]))
 
 
@@ -62,11 +67,12 @@ def main(chosen: list[str]) -> None:
             folder = Path(tempfile.mkdtemp(prefix="addtocrm-bench-"))
             deployment = Deployment(folder)
             try:
-                rows[name] = row(name, import_module(f"bench.{section}.{name}").figure(deployment))
+                label = labelled(name)
+                rows[label] = row(label, import_module(f"bench.{section}.{name}").figure(deployment))
             finally:
                 deployment.attachment.detach()
                 shutil.rmtree(folder, ignore_errors=True)
-            print(rows[name], flush=True)
+            print(rows[label], flush=True)
             write(rows)
 
 

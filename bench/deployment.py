@@ -37,7 +37,7 @@ def output(*command: Any, **environment: str) -> str:
     done = subprocess.run(
         [str(part) for part in command], env={**os.environ, **environment}, capture_output=True, text=True
     )
-    assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
+    assert done.returncode == 0, (command, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
     return done.stdout
 
 

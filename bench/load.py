@@ -47,9 +47,11 @@ class Load:
         while answered < most:
             for fd, _ in self.poll.poll():
                 opened = self.sockets[fd]
-                data = received.pop(fd, b"") + opened.recv(1 << 18)
+                part = opened.recv(1 << 18)
+                assert part, "the server ended the connection"
+                data = received.pop(fd, b"") + part
                 if not (head := HEAD.match(data)):
-                    assert data and b"\r\n\r\n" not in data, data[:500]
+                    assert b"\r\n\r\n" not in data, data[:500]
                 if not head or head.end() + int(head[1]) > len(data):
                     received[fd] = data
                     continue

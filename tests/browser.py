@@ -62,6 +62,9 @@ MILLISECONDS = 120_000
 """How long is waited for what must come: a busy machine stands still for seconds."""
 expect.set_options(timeout=MILLISECONDS)
 
+ALL = {"rules": {"target-size": {"enabled": True}}}
+"""Those that axe has of itself, and what WCAG 2.2 AA adds."""
+RUN = "async options => (await axe.run(options)).violations"
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 """The rules of axe that another colour scheme can break."""
 
@@ -97,10 +100,11 @@ class Watched:
     def check(self, *schemes: Literal["light", "dark"]) -> None:
         """No violation of WCAG as axe knows it, in light and dark; no sideways scrolling; nothing else wrong."""
         schemes = schemes or ("light", "dark")
+        self.page.evaluate(Axe().axe_script)
         for scheme in schemes:
             self.page.emulate_media(color_scheme=scheme)
-            rules = {} if scheme == schemes[0] else {"runOnly": {"type": "rule", "values": OF_COLOURS}}
-            found = Axe().run(self.page, options={"resultTypes": ["violations"], **rules}).response["violations"]
+            rules = ALL if scheme == schemes[0] else {"runOnly": {"type": "rule", "values": OF_COLOURS}}
+            found = self.page.evaluate(RUN, {"resultTypes": ["violations"], **rules})
             assert not found, [(self.page.url, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
         wide = self.page.evaluate(
             """document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
+from h2.errors import ErrorCodes
+from h2.events import DataReceived, RequestReceived, StreamEnded, WindowUpdated
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes
+from hyperframe.frame import GoAwayFrame
 
 Script = Callable[["Stream"], Awaitable[None]]
 
@@ -23,7 +24,7 @@ class Stream:
         self.headers = dict(headers)
         self.method, self.path = self.headers[":method"], self.headers[":path"]
         self.body = b""
-        self.reset = asyncio.Event()
+        self.left = connection.left
 
     async def answer(self, status: int, body: bytes = b'{"ok":true}', kind: str = "application/json") -> None:
         await self.begin(status, kind)
@@ -49,37 +50,40 @@ class Stream:
                 self._connection.window.clear()
                 await self._connection.window.wait()
 
-    def refuse(self) -> None:
+    def refuse(self, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """Ends this stream without an answer, and nothing else."""
-        self._connection.h2.reset_stream(self.id)
+        self._connection.h2.reset_stream(self.id, code)
         self._connection.flush()
 
-    def goodbye(self) -> None:
-        """Says that this is the last stream of the connection."""
-        self._connection.h2.close_connection(last_stream_id=self.id)
-        self._connection.flush()
+    def goodbye(self, last: int | None = None) -> None:
+        """Says that this, or `last`, is the last stream of the connection; those up to it can still be answered."""
+        frame = GoAwayFrame(0, last_stream_id=self.id if last is None else last)
+        self._connection.writer.write(frame.serialize())
+
+    def cut(self) -> None:
+        """Ends the connection."""
+        self._connection.writer.transport.abort()
 
 
 class _Connection:
-    def __init__(self, writer: asyncio.StreamWriter, streams: int) -> None:
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        self.h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams
-        self._writer = writer
+        self.writer = writer
         self.window = asyncio.Event()
+        self.left = asyncio.Event()
         self.streams: dict[int, Stream] = {}
         self.h2.initiate_connection()
         self.flush()
 
     def flush(self) -> None:
-        self._writer.write(self.h2.data_to_send())
+        self.writer.write(self.h2.data_to_send())
 
 
 class H2Server:
     """Answers each request by the first script left, and by the last one for ever; remembers what it saw."""
 
-    def __init__(self, *scripts: Script, certificate: Path, streams: int = 100) -> None:
+    def __init__(self, *scripts: Script, certificate: Path) -> None:
         self._scripts = list(scripts)
-        self._streams = streams
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate)
         self._tls.set_alpn_protocols(["h2"])
@@ -103,10 +107,10 @@ class H2Server:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
+        connection = _Connection(writer)
         try:
             assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
             self.connections += 1
-            connection = _Connection(writer, self._streams)
             while data := await reader.read(65_536):
                 self._hear(connection, data)
         except ProtocolError as fault:
@@ -114,6 +118,7 @@ class H2Server:
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            connection.left.set()
             writer.close()
             self._tasks.discard(task)
 
@@ -127,8 +132,6 @@ class H2Server:
                     connection.h2.acknowledge_received_data(length, id)
                 case StreamEnded(stream_id=id):
                     self._answer(connection.streams[id])
-                case StreamReset(stream_id=id):
-                    connection.streams[id].reset.set()
                 case WindowUpdated():
                     connection.window.set()
                 case _:

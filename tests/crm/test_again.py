@@ -11,6 +11,7 @@ from memory_crm import Store, definition
 from test_service import World, refused
 
 from addtocrm.crm import registry, service
+from addtocrm.crm.contract import Unavailable
 from addtocrm.crm.model import CompanyWrite
 
 URL = "https://www.linkedin.com/in/jane"
@@ -91,6 +92,20 @@ def test_an_attempt_left_by_a_killed_create_is_found_and_told_as_created(world: 
         assert (await world.events()).count("crm.contact.created") == 1
         assert await world.pool.fetchval("select count(*) from crm_links where record_id is null") == 0
         assert (await world.write(JANE)).action == "unchanged"
+
+    world.run(work)
+
+
+def test_who_was_typed_in_after_a_failed_create_is_not_told_as_created(world: World) -> None:
+    async def work(world: World) -> None:
+        world.store.failure = Unavailable(maybe_done=True)
+        assert (await refused(world.write({**JANE, "phone": "+15550100100"}))).type == "crm_unavailable"
+        world.store.failure = None
+        names = {"m_full_name": "Jane Doe", "m_first_name": "Jane", "m_last_name": "Doe"}
+        world.store.records["contact"]["typed"] = {**names, "m_email": JANE["email"]}
+        done = await world.write({**JANE, "phone": "+15550100100"})
+        assert (done.contact_id, done.action, done.fields_written) == ("typed", "updated", ["linkedin_url", "phone"])
+        assert [one for one in await world.events() if one.startswith("crm.contact")] == ["crm.contact.updated"]
 
     world.run(work)
 

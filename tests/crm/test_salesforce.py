@@ -11,11 +11,12 @@ import pytest
 from desk import JANE, WHO, Desk, people
 from lead_scenarios import LeadScenarios
 from scenarios import Scenarios
-from vendors.base import Answer
+from vendors.base import GIVEN, Answer
 from vendors.salesforce_server import SalesforceServer, error
 
+from addtocrm.core.errors import ApiError
+from addtocrm.crm import connections, mappings
 from addtocrm.crm import contract as c
-from addtocrm.crm import mappings
 from addtocrm.crm.connectors.salesforce import client, soql
 from addtocrm.crm.connectors.salesforce import connector as salesforce
 from addtocrm.crm.model import MappingWrite
@@ -527,6 +528,9 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
         for list_id, id in (("701000000009999AAA", jane), (fair.id, "003000000009999AAA")):
             with pytest.raises(c.NotFound):
                 await crm.add_to_list(list_id, [id])
+        for number in range(2000):
+            vendor._put("Campaign", {"Name": f"A {number}"})
+        assert (await crm.lists())[-1] == fair
         with pytest.raises(c.Rejected):
             await crm.create_list("x" * 81)
 
@@ -551,6 +555,28 @@ class TestSalesforce(LeadScenarios, Scenarios):
 
     def prepare(self, vendor: SalesforceServer) -> None:
         vendor.add_field("Level__c")
+
+    def test_client_credentials_get_the_next_token_until_they_are_taken_back(
+        self, run: Any, vendor: SalesforceServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def work(desk: Desk) -> None:
+            with pytest.raises(ApiError) as refused:
+                await connections.connect(desk.setup, desk.account_id, "salesforce", token="app-1:wrong")
+            assert [one.path for one in refused.value.details or ()] == ["token"]
+            await connections.connect(desk.setup, desk.account_id, "salesforce", token="app-1:hush-app-secret")
+            assert (await desk.write(JANE)).action == "created"
+            vendor.expire()
+            assert (await desk.write({**JANE, "phone": "+15550100100"})).action == "updated"
+            asked = [one.form["grant_type"] for one in vendor.asked("token$")]
+            assert asked == ["client_credentials"] * 3, "one was refused"
+            kept = await desk.setup.pool.fetchval("select string_agg(c::text, ' ') from crm_connections c")
+            assert "hush-app-secret" not in kept and b"hush-app-secret".hex() not in kept
+            monkeypatch.setitem(GIVEN, "client_secret", "another")
+            vendor.expire()
+            await desk.fails("crm_token_expired", JANE)
+            assert (await connections.info(desk.setup.pool, desk.account_id)).status == "token_expired"
+
+        run(work)
 
     def test_who_could_be_several_that_were_just_made_is_not_made_again(
         self, run: Any, vendor: SalesforceServer

@@ -186,6 +186,23 @@ def test_a_switch_is_one_event_and_waits_for_what_is_being_written(world: World)
     world.run(work)
 
 
+def test_a_write_that_waits_for_a_switch_goes_to_the_new_crm(world: World) -> None:
+    waits = """select exists (select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%for share%')"""
+
+    async def work(world: World) -> None:
+        await world.connect(crm="second")
+        kept = await world.pool.fetchval("select id from crm_connections where crm = 'memory'")
+        async with world.pool.acquire() as db, db.transaction():
+            await crm_store.activate(db, world.caller.account_id, kept)
+            write = asyncio.create_task(world.write())
+            while not await world.pool.fetchval(waits):
+                await asyncio.sleep(0.01)
+        assert (await write).crm == "memory"
+
+    world.run(work)
+
+
 def test_the_same_person_at_once_is_one_contact_in_any_crm(world: World) -> None:
     async def work(world: World) -> None:
         by_email = {**JANE, "linkedin_url": None, "email": "jane@example.com"}
@@ -198,14 +215,13 @@ def test_the_same_person_at_once_is_one_contact_in_any_crm(world: World) -> None
     world.run(work)
 
 
-def test_who_is_forgotten_while_a_batch_waits_is_not_written(world: World) -> None:
-    """The batch was begun before, and waits for another who writes the same person into the built-in CRM."""
+def test_who_is_forgotten_while_writes_wait_is_not_written(world: World) -> None:
+    """A batch and a single write were begun before, and wait for another who writes the same person into the built-in
+    CRM; who forgets waits for none of them."""
     bob = {**JANE, "linkedin_url": "https://www.linkedin.com/in/bob", "full_name": "Bob Roe"}
     asked = [msgspec.convert({"person": one}, ContactWrite) for one in (bob, JANE)]
-    waits = """select exists (
-        select from pg_locks join pg_database on pg_database.oid = database
-        where datname = current_database() and locktype = 'advisory' and not granted
-    )"""
+    waiting = """select count(*) from pg_locks join pg_database on pg_database.oid = database
+        where datname = current_database() and locktype = 'advisory' and not granted"""
 
     async def work(world: World) -> None:
         account_id = world.caller.account_id
@@ -217,12 +233,14 @@ def test_who_is_forgotten_while_a_batch_waits_is_not_written(world: World) -> No
                     world.crm, account_id, opening.Expected(), [contacts.Asked(world.caller, one) for one in asked]
                 )
             )
-            while not await world.pool.fetchval(waits):
+            single = asyncio.create_task(refused(world.write()))
+            while await world.pool.fetchval(waiting) < 2:
                 await asyncio.sleep(0.01)
             await privacy.forget(world.pool, JANE["linkedin_url"])
         written, refusal = await batch
         assert written.action == "created"
         assert isinstance(refusal, ApiError) and "asked to be forgotten" in refusal.message
+        assert "asked to be forgotten" in (await single).message
         rows = await world.pool.fetch("select full_name from crm_contacts")
         assert [row["full_name"] for row in rows] == ["Bob Roe"]
 

@@ -190,6 +190,32 @@ def test_a_push_through_three_kills_makes_each_contact_once(account: Account, ve
     assert sorted(set(told)) == sorted(one["id"] for one in contacts)
 
 
+@pytest.mark.parametrize("rotates", [False, True])
+def test_who_is_killed_before_new_tokens_are_kept_goes_on_where_the_old_one_is_taken(
+    account: Account, vendors: Any, monkeypatch: pytest.MonkeyPatch, rotates: bool
+) -> None:
+    hubspot, _ = vendors
+    connect(account, hubspot, "hubspot")
+    monkeypatch.setattr(hubspot, "rotates", rotates)
+    hubspot.expire()
+    known = len(hubspot.tokens)
+    answered = threading.Event()
+    hubspot.trouble("token$", held=answered)
+    id = push(account, people(3, 1))
+    until(lambda: len(hubspot.tokens) > known)
+    os.kill(jobs_process(account.server), signal.SIGKILL)
+    answered.set()
+    if not rotates:
+        until(lambda: job(account, id)["status"] == "completed")
+        assert (job(account, id)["succeeded"], len(hubspot.contacts())) == (3, 3)
+        return
+    until(lambda: account.client.get("/v1/crm/info").json()["data"]["status"] == "token_expired")
+    until(lambda: [one["type"] for one in account.events()].count("crm.token_expired") == 1)
+    connect(account, hubspot, "hubspot")
+    made = account.client.post("/v1/crm/contacts", json={"person": JANE})
+    assert (made.status_code, made.json()["data"]["action"]) == (201, "created")
+
+
 def test_a_switch_in_the_middle_of_a_push_splits_it_over_no_two_crms(account: Account, vendors: Any) -> None:
     hubspot, pipedrive = vendors
     connect(account, hubspot, "hubspot")

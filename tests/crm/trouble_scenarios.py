@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from desk import JANE, WHO, WITHOUT_FULL, AtADesk, Desk
+from desk import JANE, WHO, WITHOUT_FULL, AtADesk, Desk, people
 from vendors.base import Answer
 
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import calling, connections, service
 from addtocrm.crm.model import WriteResult
+
+PHONE = "+15550100100"
 
 
 class TroubleScenarios(AtADesk):
@@ -27,10 +29,25 @@ class TroubleScenarios(AtADesk):
             vendor.rotates = self.rotates
             await desk.write(JANE)
             vendor.expire()
-            assert (await desk.write({**JANE, "phone": "+15550100100"})).action == "updated"
+            assert (await desk.write({**JANE, "phone": PHONE})).action == "updated"
             vendor.expire()
             assert (await desk.write(JANE)).action == "unchanged"
             assert (await connections.info(desk.setup.pool, desk.account_id)).status == "connected"
+
+        run(work, oauth=True)
+
+    def test_a_token_that_ends_in_the_middle_of_a_push_is_refreshed(self, run: Any, vendor: Any) -> None:
+        if not self.oauth_refreshes:
+            pytest.skip("its tokens do not end")
+
+        async def work(desk: Desk) -> None:
+            vendor.rotates = self.rotates
+            before = len(vendor.asked("token$"))
+            vendor.trouble(self.creates, before=vendor.expire)
+            done = await desk.write_many(people(20, 3))
+            assert {one.action for one in done} == {"created"}
+            assert (len(vendor.contacts()), len(vendor.companies()), vendor.troubles) == (20, 3, [])
+            assert len(vendor.asked("token$")) == before + 1
 
         run(work, oauth=True)
 
@@ -245,7 +262,7 @@ class TroubleScenarios(AtADesk):
         self, run: Any, vendor: Any, on_conflict: str, action: str
     ) -> None:
         async def work(desk: Desk) -> None:
-            person = {**WHO, "email": JANE["email"], "phone": "+15550100100"}
+            person = {**WHO, "email": JANE["email"], "phone": PHONE}
             vendor.trouble(self.creates, Answer(503, {"message": "away"}))
             await desk.fails("crm_unavailable", person)
             there = vendor.put_contact(**WITHOUT_FULL, email=JANE["email"])
@@ -259,9 +276,26 @@ class TroubleScenarios(AtADesk):
         async def work(desk: Desk) -> None:
             there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"])
             vendor.trouble(self.writes, lost=True)
-            done = await desk.write({**WHO, "email": JANE["email"], "phone": "+15550100100"})
+            done = await desk.write({**WHO, "email": JANE["email"], "phone": PHONE})
             assert (done.contact_id, done.action, done.fields_written) == (there, "updated", ["phone"])
             assert await desk.events() == ["crm.connected", "crm.contact.updated"]
+
+        run(work)
+
+    def test_a_lost_update_that_cannot_be_read_is_told_when_it_is_sent_again(self, run: Any, vendor: Any) -> None:
+        def goes_away() -> None:
+            vendor.trouble(".", Answer(503, {"message": "away"}), times=100)
+
+        async def work(desk: Desk) -> None:
+            there = vendor.put_contact(first_name="Jane", last_name="Doe", email=JANE["email"])
+            person = {**WHO, "email": JANE["email"], "phone": PHONE}
+            vendor.trouble(self.writes, lost=True, before=goes_away)
+            await desk.fails("crm_unavailable", person)
+            vendor.troubles.clear()
+            done = await desk.write(person)
+            assert (done.contact_id, done.action, done.fields_written) == (there, "updated", ["phone"])
+            assert await desk.events() == ["crm.connected", "crm.contact.updated"]
+            assert (await desk.write(person)).action == "unchanged"
 
         run(work)
 

@@ -1,5 +1,6 @@
 """The connection: a vendor's OAuth in a real Chromium, in whose browser it ends, its defaults, and going elsewhere."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -143,6 +144,37 @@ def test_defaults_are_for_what_names_none(beside: Server, vendor: PipedriveServe
     assert there["owner"] == chosen and vendor.members("Hot lead") == [made["contact_id"]]
     again = account.client.post("/v1/crm/contacts", json={"person": JANE}).json()["data"]
     assert again["action"] == "unchanged" and again["fields_kept"] == []
+
+
+def test_a_mapping_is_kept_while_the_crm_is_away(beside: Server, vendor: PipedriveServer) -> None:
+    owner = member(beside, beside.account().id, "owner")
+    token = {"crm": "pipedrive", "token": "private-token-1"}
+    assert owner.post("/connection/connect", on="/lists", **token).status_code == 303
+    csrf, code = owner.csrf("/connection/mapping"), key_of("Remarks")
+    rules = re.findall(
+        r'name="(to\.\w+)"><option value="">[^<]*</option><option value="([^"]+)" selected>',
+        owner.get("/connection/mapping").text,
+    )
+    typed = {"csrf": csrf, "object": "contact", **dict(rules), "to.headline": code}
+    vendor.trouble("/api/", vendor.unauthorized(), times=100)
+    try:
+        for path in ("/connection/mapping", "/connection/mapping/preview"):
+            refused = owner.client.post(f"/dashboard{path}", data=typed)
+            assert refused.status_code == 409, refused.text
+            kept = dict(
+                re.findall(r'type="hidden" name="([\w.]+)" value="([^"]*)"', refused.text.partition("<main")[2])
+            )
+            assert kept["to.headline"] == code and kept["object"] == "contact"
+            assert "send it again" in refused.text
+    finally:
+        vendor.troubles.clear()
+    assert owner.post("/connection/connect", on="/lists", **token).status_code == 303
+    again = owner.client.post("/dashboard/connection/mapping", data={**typed, **kept})
+    assert again.headers["location"] == "/dashboard/connection/mapping?object=contact&said=saved"
+    assert re.search(
+        rf'name="to.headline"><option value="">[^<]*</option><option value="{code}" selected>',
+        owner.get("/connection/mapping").text,
+    )
 
 
 def test_a_switch_says_who_writes_elsewhere_from_then_on(beside: Server) -> None:

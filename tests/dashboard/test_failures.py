@@ -32,9 +32,12 @@ def test_odd_paths_and_methods_answer_a_page(server: Server) -> None:
 
 def test_too_many_tries_say_when_to_come_back(server: Server) -> None:
     visitor = Visitor(server)
-    *before, last = until_refused(lambda: visitor.sign_in("nobody@example.com", "not the password"), TRIES_AN_HOUR)
+    email = f"nobody-{server.port}@example.com"
+    *before, last = until_refused(lambda: visitor.sign_in(email, "not the password"), TRIES_AN_HOUR)
     assert {answer.status_code for answer in before} == {401} and 1 <= int(last.headers["retry-after"]) <= 3600
-    assert "Too many tries" in last.text
+    assert "Too many tries" in last.text and f'value="{email}"' in last.text
+    forgot = until_refused(lambda: Visitor(server).post("/forgot", email=email), TRIES_AN_HOUR)[-1]
+    assert "Too many tries" in forgot.text and f'value="{email}"' in forgot.text and "retry-after" in forgot.headers
 
 
 def test_what_cannot_be_undone_is_asked_about_also_without_scripts(server: Server) -> None:

@@ -12,7 +12,8 @@ from harness import Server, until
 from signed import Visitor, member
 
 from addtocrm.core.errors import invalid
-from addtocrm.dashboard.words import REASONS, plain
+from addtocrm.dashboard.words import HAPPENED, REASONS, plain
+from addtocrm.events.model import EventType
 from addtocrm.mail.model import Reason
 
 
@@ -86,7 +87,10 @@ def test_several_people_say_first_what_they_cost(server: Server) -> None:
     assert job not in owner.get("/jobs").text
     assert landed(owner.post(f"{job}/start", on=job)) == job
     page = ended(owner, job)
-    assert "3 succeeded, 1 failed" in page and "say who is meant" in page and "`" not in page
+    assert "3 succeeded</a>" in page and "say who is meant" in page and "`" not in page
+    link = re.findall(r'href="/dashboard([^"]+)">1 failed<', page)[0]
+    assert re.findall(r'<tr id="item-(\d+)">', owner.get(link).text) == ["2"]
+    assert "Madonna" in owner.get(link).text and owner.get(f"{job}?state=x").text.count('<tr id="item-') == 4
     assert account.usage()["credits"]["used"] == 3 and job in owner.get("/jobs").text
     assert "some2-" in owner.get(f"{job}/results.csv").text
     preview = landed(owner.post(f"{job}/preview", on=job))
@@ -144,7 +148,7 @@ def test_what_is_held_goes_without_a_trace(server: Server) -> None:
 
 
 def test_every_reason_has_its_words() -> None:
-    assert set(REASONS) == set(get_args(Reason))
+    assert set(REASONS) == set(get_args(Reason)) and set(HAPPENED) == set(get_args(EventType))
     assert plain("There is no list lst_1; GET /v1/lists shows them.") == "There is no list lst_1."
     company = invalid("linkedin_url", "is a company's page, not a person's; look it up with POST /v1/companies/lookup.")
     assert plain(company.message) == "The LinkedIn URL is a company's page, not a person's."

@@ -55,7 +55,10 @@ def test_a_csv_file_in_and_out(server: Server) -> None:
     assert rows[1]["job_title"] == "'=cmd()" and rows[0]["linkedin_url"].endswith("/in/jane-doe-example")
     page = visitor.get(f"/lists/{list_id}").text
     assert "It asks nothing of another service" in page and "Met him" in page
-    job = visitor.post(f"/lists/{list_id}/push", on=f"/lists/{list_id}", expected_crm="builtin")
+    push = f"/lists/{list_id}/push"
+    refused = visitor.post(push, on=f"/lists/{list_id}", expected_crm="hubspot", on_conflict="skip")
+    assert refused.status_code == 400 and '<option value="skip" selected>' in refused.text
+    job = visitor.post(push, on=f"/lists/{list_id}", expected_crm="builtin")
     assert job.headers["location"].startswith("/dashboard/jobs/job_")
 
 

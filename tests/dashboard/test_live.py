@@ -25,6 +25,7 @@ def test_pages_follow_what_goes_on(server: Server) -> None:
         drop_a_file(watched)
         fetch_ahead(server, watched)
         copy_where_that_can_be(watched)
+        work_by_keyboard(watched)
         assert not watched.trouble
     assert account.usage()["credits"]["used"] == 5
 
@@ -127,3 +128,27 @@ def copy_where_that_can_be(watched: Watched) -> None:
     page.wait_for_load_state("networkidle")
     assert not page.locator("[data-copy]:visible").count()
     page.close()
+
+
+def work_by_keyboard(watched: Watched) -> None:
+    """From page to page by a letter, past the menu, to the first field, and through a form."""
+    page = watched.page
+    page.goto("/dashboard/members")
+    page.keyboard.press("g")
+    page.keyboard.press("l")
+    expect(page.locator("h1")).to_have_text("Lists")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    name = "good leads " + "x" * 90
+    page.keyboard.type(name)  # Letters in a field go nowhere.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Make the list")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(name)
+    page.set_viewport_size({"width": 360, "height": 740})
+    watched.check("light")

@@ -1,11 +1,15 @@
 """Who runs the deployment changes all accounts, says why, and leaves a trail; others have no such page."""
 
+import asyncio
 import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from harness import Account, Server, cli, until
 from signed import Visitor, member
 
+from addtocrm.core.db.notify import Listener
 from addtocrm.dashboard.pages.operator import handlers
 
 TOKEN = re.compile(r'name="form" value="([^"]+)"')
@@ -124,6 +128,28 @@ def test_an_operator_sees_jobs_and_health(server: Server) -> None:
     assert all(held not in runs.get(f"/operator/jobs{query}").text for query in ("", "?state=open"))
     health = runs.get("/operator/health").text
     assert "PostgreSQL" in health and "Search index" in health and health.count("</tr>") >= 8
+
+
+def test_health_shows_the_processes_of_all_hosts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, _ = operator(server)
+    here = socket.gethostname()
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere.test")
+
+    def shown() -> dict[str, int]:
+        table = runs.get("/operator/health").text.partition('id="hosts"')[2].partition("</table>")[0]
+        return {name: int(count) for name, count in re.findall(r"<tr><td>([\w.-]+).*?number\">([\d,]+)", table)}
+
+    async def other() -> None:
+        listener = Listener(server.database_url, lambda kind, subject: None, lambda: None)
+        await listener.start()
+        try:
+            both = await asyncio.to_thread(shown)
+        finally:
+            await listener.stop()
+        assert both["elsewhere.test"] == 1 and both[here] >= 2, both  # The web server and what carries jobs out.
+
+    asyncio.run(other())
+    until(lambda: "elsewhere.test" not in shown())
 
 
 def test_for_others_there_is_no_such_page(server: Server) -> None:

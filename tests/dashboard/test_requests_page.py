@@ -24,7 +24,9 @@ def test_from_a_request_to_what_it_led_to(server: Server) -> None:
     assert missing in failed and fresh not in failed and "not_found" in failed
     assert missing not in owner.get(f"/requests?path=/v1/people&key={account.key_id}").text
     assert "No such requests" in owner.get("/requests?since=2999-01-01T00:00").text
-    assert owner.get("/requests?since=yesterday").status_code == 400
+    refused = owner.get("/requests?since=yesterday&path=/v1/lists&result=failed")
+    assert refused.status_code == 400 and 'id="since-note">Enter a time such as' in refused.text
+    assert 'value="yesterday"' in refused.text and 'value="/v1/lists"' in refused.text
     assert owner.get("/requests?cursor=nonsense").status_code == 400
     assert owner.get(f"/requests?id=+{fresh.upper()}").headers["location"] == f"/dashboard/requests/{fresh}"
     assert owner.get("/requests?id=https://elsewhere.example").headers["location"].startswith("/dashboard/requests/")

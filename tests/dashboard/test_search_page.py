@@ -91,7 +91,7 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     wanted = {"city": city, "job_title": "Head of Sales"}
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 400
     for _ in range(2):
-        assert owner.post("/search", on=address, **wanted).headers["location"] == f"/dashboard{address}"
+        assert owner.post("/search", on=address, **wanted).headers["location"] == f"/dashboard{address}#found"
     assert account.usage()["credits"]["used"] == 1
     page = owner.get(address).text
     assert "Anna Example" in page and "Ben Example" in page and "Cora" not in page
@@ -105,6 +105,10 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     assert "Nothing is written yet" in shown and "Ben Example" in shown
     gone = owner.post("/search/save", on=address, list=found, people=[ben, "per_gone"], **wanted)
     assert gone.status_code == 400 and "Other people are on this page" in gone.text
+    assert re.findall(r'value="(\w+)" checked', gone.text) == [ben]
+    lost = owner.post("/search/save", on=address, list="lst_none", people=[ben], on_conflict="overwrite", **wanted)
+    assert lost.status_code == 404 and re.findall(r'value="(\w+)" checked', lost.text) == [ben]
+    assert '<option value="overwrite" selected>' in lost.text
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 303
     assert account.usage()["credits"]["used"] == 1
     assert sorted(set(re.findall(r"(Anna|Ben) Example", owner.get(f"/lists/{found}").text))) == ["Anna", "Ben"]

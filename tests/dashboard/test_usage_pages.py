@@ -40,7 +40,9 @@ def test_each_number_leads_to_what_it_is_made_of(server: Server) -> None:
         assert len(csv) == lines + 1, (query, csv)
         assert mine.get(f"/usage/ledger?{query}").text.count("<tr><td>") == lines, query
     assert mine.get("/usage/ledger?who=%00&operation=%00").status_code == 200
-    assert mine.get("/usage/ledger?from=yesterday").status_code == 400
+    refused = mine.get("/usage/ledger?from=yesterday&to=2026-01-31&operation=people.enrich")
+    assert refused.status_code == 400 and 'id="from-note">From is not a date such as' in refused.text
+    assert 'value="2026-01-31"' in refused.text and '<option value="people.enrich" selected>' in refused.text
     for query, lines in (("from=0001-01-01", 4), ("to=9999-12-31T23:30", 4), ("to=0001-01-01", 0)):
         assert len(mine.get(f"/usage/ledger.csv?{query}").text.splitlines()) == lines + 1, query
     assert "10 credits a month" in mine.get("/usage/plan").text

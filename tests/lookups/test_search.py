@@ -152,6 +152,22 @@ def test_who_is_back_in_the_table_though_forgotten_spoils_no_page(new_server: An
     found(account, ["Ada", "Cy"], job_title="VP Sales")
 
 
+def test_more_than_ten_thousand_are_not_counted(new_server: Any) -> None:
+    server: Server = new_server()
+    account = server.account(credits=200)
+
+    def counted() -> tuple[int, bool]:
+        page = search(account, filters={"job_title": "Clerk"}, limit=1, refresh=True).json()
+        return page.get("total"), page.get("total_is_exact")
+
+    add = """insert into people (id, identity, data) select 'per_' || n, 'in:clerk-' || n, '{"job_title": "Clerk"}'
+             from generate_series($1::int, $2::int) n"""
+    server.query(add, 1, 10_000)
+    until(lambda: counted() == (10_000, True), 60)
+    server.query(add, 10_001, 10_001)
+    until(lambda: counted() == (10_000, False), 60)
+
+
 def test_pages_of_another_database_are_not_sold(new_server: Any, tmp_path: Path) -> None:
     server: Server = new_server()
     cli("import", "people", str(write(tmp_path, PEOPLE)), environment=server.environment)

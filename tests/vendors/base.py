@@ -53,7 +53,7 @@ class Trouble:
 
     `answer` is given instead of the work; with `lost`, the work is done and the connection cut without an answer;
     with `held`, the work is done and its answer sent when that is set; with `late`, the work is begun when that is set,
-    and with `lost` too the connection is cut before.
+    and with `lost` too the connection is cut before. `before` is done before the work.
     """
 
     def __init__(
@@ -65,9 +65,10 @@ class Trouble:
         lost: bool = False,
         held: threading.Event | None = None,
         late: threading.Event | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
         self.where, self.answer, self.times = re.compile(where), answer, times
-        self.lost, self.held, self.late = lost, held, late
+        self.lost, self.held, self.late, self.before = lost, held, late, before
 
 
 class Server(ThreadingHTTPServer):
@@ -357,6 +358,8 @@ class Vendor:
             if trouble.lost:
                 _cut(handler)
             trouble.late.wait(300)
+        if trouble and trouble.before:
+            trouble.before()
         with self.lock:
             answer = self._answer(request)
         if trouble and trouble.held:

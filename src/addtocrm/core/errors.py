@@ -50,7 +50,7 @@ class Detail(msgspec.Struct, frozen=True):
 class ApiError(Exception):
     """A failure that the caller is told about.
 
-    `type` fixes the status (see `STATUS`); only `validation_error` may carry another one (405, 413, 415)
+    `type` fixes the status (see `STATUS`); only `validation_error` may carry another one (405, 413, 414, 415, 431)
     and `details`. `message` says what to do next and never holds a secret, SQL or a trace.
     """
 

@@ -1,4 +1,4 @@
-"""Which addresses may be contacted."""
+"""Which addresses may be contacted, and which are one client's."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -22,3 +22,17 @@ def is_public(address: str) -> bool:
         if ip not in UNICAST or ip in DOCUMENTATION:
             return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def place_of(address: str) -> str:
+    """What a client at `address` is counted by: of IPv6 the network, of whose 2^64 addresses one host has the choice.
+
+    What is no address, as a proxy may say it, is given as it is.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or ip_network((int(parsed), 64), strict=False))

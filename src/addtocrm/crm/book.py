@@ -135,8 +135,9 @@ async def edit(setup: Setup, caller: Caller, kind: Among, id: str, version: str,
     """
     wanted = normal(kind, given)
     about = [] if kind == "company" else [_subjects(wanted)]
-    async with writing(setup, caller.account_id, Expected(connector.name), "", about) as crm:
+    async with writing(setup, caller.account_id, Expected(connector.name)) as crm:
         await crm.hold(crm.locks(kind, {name: value for name, value in wanted.items() if value is not None}))
+        await crm.refuse_forgotten(about, "")
         record = (await crm.connector.get(kind, [id])).get(id)
         if record is None:
             raise ApiError("not_found", f"There is no such {kind} in the built-in CRM.")

@@ -57,9 +57,10 @@ async def upsert(
     if before := done_before(caller.once, WriteResult):
         return before
     entry = _entry(caller, write)
-    async with writing(setup, caller.account_id, Expected(write.expected_crm), "person", [entry.about]) as crm:
+    async with writing(setup, caller.account_id, Expected(write.expected_crm), "person") as crm:
         crm.use(rules)
         await _hold(crm, [] if write.dry_run else [entry])
+        await crm.refuse_forgotten([entry.about], "person")
         await _put(crm, [entry], write.dry_run)
         if entry.lost:
             raise entry.lost

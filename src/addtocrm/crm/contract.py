@@ -259,6 +259,11 @@ class Update(msgspec.Struct, frozen=True):
     changes: Changes
     guarded: bool = False
 
+    def done(self, version: str | None) -> Record:
+        """The record with the changes, as it is from `version` on."""
+        fields = {name: value for name, value in {**self.record.fields, **self.changes}.items() if value is not None}
+        return msgspec.structs.replace(self.record, fields=fields, version=version)
+
 
 class Task(msgspec.Struct, frozen=True):
     """Something to do about a contact; `owner` is an owner's id."""

@@ -27,8 +27,9 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     recalled = await links.recall(crm, kind, identities)
     of_others = await links.of_others(crm, kind, identities)
     for piece in pieces:
-        ages = [] if piece.contact_id else _attempts(piece, recalled)
-        piece.attempted = made_after(max(ages)) if ages else None
+        attempts = [] if piece.contact_id else links.attempts(recalled, [one.digest for one in _telling(piece)])
+        piece.attempted = made_after(max(one.age for one in attempts)) if attempts else None
+        piece.tried = frozenset(name for one in attempts for name in one.fields)
     candidates = {one.record.id: one for one in await look(crm, kind, pieces)}
     linked_ids = {link.record_id for link in (*recalled.values(), *of_others.values()) if link.record_id}
     named = {piece.contact_id for piece in pieces if piece.contact_id}
@@ -39,7 +40,7 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     for piece in pieces:
         piece.contact_id = asked_as.get(piece.contact_id or "", piece.contact_id)
     await _with_companies(crm, pieces, candidates)
-    there = await with_urls(crm, kind, list(candidates.values()))
+    there = await links.remembered(crm, kind, list(candidates.values()))
     gone = {id for id in linked_ids if asked_as.get(id, id) not in candidates}
     if gone:
         await links.drop(crm, kind, sorted(gone - _merged_perhaps(pieces, there, recalled)))
@@ -100,12 +101,6 @@ async def kinds(crm: Open, kind: Kind) -> list[Kind]:
 def candidate(mapped: tuple[Sequence[Rule], Mapping[str, Any]], record: Record) -> Candidate:
     """The record with what it says by our names."""
     return Candidate(record, mapping.known_as(mapped[0], record))
-
-
-async def with_urls(crm: OpenForWriting, kind: Kind, found: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates, with the LinkedIn URLs that those were written by which say none."""
-    urls = await links.urls(crm, kind, [one.record.id for one in found if not one.values.get("linkedin_url")])
-    return [one._replace(urls=urls.get(one.record.id, frozenset[bytes]())) for one in found]
 
 
 def _merged_perhaps(
@@ -198,8 +193,8 @@ def _choose(
             piece.choice = Choice(there, identity.name, taken)
             return
     piece.choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
-    ages = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
-    still = crm.unsettled_seconds - min(ages, default=math.inf)
+    attempts = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
+    still = crm.unsettled_seconds - min((one.age for one in attempts), default=math.inf)
     if piece.choice.found is None and still > 0 and not dry_run:
         # The CRM may be making the record, or its search not know of it yet.
         piece.failure = Unavailable(retry_after=still)
@@ -237,11 +232,6 @@ def _telling(piece: Piece) -> list[matching.Identity]:
     """What tells the piece from others of its name: keys, or the name where it has none."""
     keys = [one for one in piece.identities if one.name != "name"]
     return keys or piece.identities
-
-
-def _attempts(piece: Piece, recalled: Mapping[bytes, links.Link]) -> list[float]:
-    """The ages of the attempts to make the piece itself."""
-    return links.attempts(recalled, [one.digest for one in _telling(piece)])
 
 
 async def _take_what_was_made(

@@ -31,11 +31,12 @@ CUT, LEFT = "…", 30
 
 class Candidate(NamedTuple):
     """A record of the CRM, and what it says by our names; `urls` are digests of the LinkedIn URLs that it was written
-    by where it says none."""
+    by where it says none, `changing` its fields that the CRM was asked to change and did not say whether it did."""
 
     record: Record
     values: Values
     urls: Set[bytes] = frozenset()
+    changing: Set[str] = frozenset()
 
 
 class Choice(NamedTuple):

@@ -209,13 +209,13 @@ async def _asked(
     access = data.get("access_token")
     if not isinstance(access, str) or not access or not (access.isascii() and access.isprintable()):
         match _refusal(oauth, reply.status, data):
-            case "app":
+            case "app" if form["grant_type"] != "client_credentials":
                 raise Rejected(
                     "crm", f"{definition.label} does not accept this server's app; its operator checks its secret."
                 )
             case "often":
                 raise RateLimited(TOO_MANY_SECONDS)
-            case "grant":
+            case "grant" | "app":
                 raise Rejected("token", f"is not accepted by {definition.label}; reconnect it.")
             case None:
                 raise Unavailable

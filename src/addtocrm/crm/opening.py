@@ -104,7 +104,8 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     work alone, `briefly(numbers)` for a part of it, and both raise Unavailable where others keep it too long; `check()`
     raises it where it may be theirs by now. To be held: people all at once, then companies all at once.
     `forgotten(people)` gives the places of those (each by their subjects) who asked to be forgotten; into the built-in
-    CRM's transaction nobody comes who does so later. `flush()` tells what is to be told so far at once, where there is
+    CRM's transaction nobody comes who does so later, so that who forgets somebody waits for its end: it is asked after
+    what waits for others. `flush()` tells what is to be told so far at once, where there is
     no transaction. `pool` has the links, None for the built-in CRM, which needs none; `recent` are those of this work
     by what they are known by. For `unsettled_seconds` after an attempt the CRM may be at it (the request goes out
     within 60 s, `Outgoing.call`; the rest is for the CRM's own work, which no documentation bounds), or its search not
@@ -124,6 +125,11 @@ class OpenForWriting(Open, frozen=True, kw_only=True):
     def locks(self, kind: Kind, values: Values) -> list[int]:
         """The locks of all that identifies a record, which are the same for all who write into the CRM's account."""
         return matching.locks(self.definition.name, self.account, kind, values)
+
+    async def refuse_forgotten(self, about: Sequence[Sequence[bytes]], path: str) -> None:
+        """Raises ApiError where one of `about`, each by their subjects, asked to be `forgotten`."""
+        if await self.forgotten(about):
+            raise invalid(path, "asked to be forgotten; nothing was written.")
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -152,7 +158,6 @@ async def writing(
     account_id: str,
     expected: Expected,
     path: str = "",
-    about: Sequence[Sequence[bytes]] = (),
     *,
     bulk: bool = False,
 ) -> AsyncIterator[OpenForWriting]:
@@ -160,7 +165,7 @@ async def writing(
     its vendor is asked after single calls.
 
     A connector's failure inside the block becomes an ApiError; the field that it names is looked for under `path` in
-    the request. Raises ApiError where another CRM is `expected`, and where somebody of `about` asked to be forgotten.
+    the request. Raises ApiError where another CRM is `expected`.
     """
     row = None
     try:
@@ -169,8 +174,6 @@ async def writing(
             await stack.enter_async_context(db.transaction())
             row = await active(db, account_id, "for share")
             check_expected(row, expected)
-            if about and await suppressions.first_suppressed(db, about) is not None:
-                raise invalid(path, "asked to be forgotten; nothing was written.")
             told = list[Told]()
             if definition_of(row).vendor is None:
                 access = _access(setup, row, None, db, writing=True)

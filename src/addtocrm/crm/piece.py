@@ -19,8 +19,8 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
 
     `by` is what may find it, None for all keys and the name; `contact_id` is the one record that it may be. `kept_back`
     are our names of fields that may not be written, `empty` of those to be emptied. `attempted`: since then we may have
-    made the record, None where we did not try; `crowded`: not all of its name were read; `unanswered`: it was changed,
-    and no answer came. `record` is None only where a dry run would make it.
+    made the record, with the fields `tried`, None where we did not try; `crowded`: not all of its name were read;
+    `unanswered`: it was changed, and no answer came. `record` is None only where a dry run would make it.
     """
 
     kind: Kind
@@ -32,6 +32,7 @@ class Piece(msgspec.Struct, kw_only=True, eq=False):
     empty: Sequence[str] = ()
     choice: Choice = Choice(None, None, frozenset())
     attempted: datetime | None = None
+    tried: frozenset[str] = frozenset()
     crowded: bool = False
     unanswered: bool = False
     failure: Failure | ApiError | None = None

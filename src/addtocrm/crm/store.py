@@ -16,9 +16,13 @@ AUTHORIZATION_SECONDS = 600
 
 async def active(db: Connection | Pool, account_id: str, lock: str = "") -> asyncpg.Record | None:
     """The account's active connection. `lock`: `for share` while writing, so that it is not switched meanwhile."""
-    return await db.fetchrow(
-        f"select {COLUMNS} from crm_connections where account_id = $1 and active {lock}", account_id
-    )
+    query = f"select {COLUMNS} from crm_connections where account_id = $1 and active"
+    while True:
+        row = await db.fetchrow(f"{query} {lock}", account_id)
+        # One that is switched while its lock is waited for is not active any more, and the statement does not see the
+        # next one.
+        if row or not lock or not await db.fetchrow(query, account_id):
+            return row
 
 
 async def connection(db: Connection | Pool, id: str) -> asyncpg.Record | None:
@@ -177,9 +181,9 @@ async def authorization(db: Connection | Pool, state: bytes) -> asyncpg.Record |
 async def recall(
     db: Connection | Pool, connection_id: str, kind: str, identities: Sequence[bytes]
 ) -> list[asyncpg.Record]:
-    """(identity, name, record_id, record_kind, age) of the links by these; `age` in seconds."""
+    """(identity, name, record_id, record_kind, fields, age) of the links by these; `age` in seconds."""
     return await db.fetch(
-        """select identity, name, record_id, record_kind,
+        """select identity, name, record_id, record_kind, fields,
                   extract(epoch from clock_timestamp() - at)::float8 as age
            from crm_links where connection_id = $1 and kind = $2 and identity = any($3)""",
         connection_id,
@@ -193,7 +197,7 @@ async def recall_of_others(
 ) -> list[asyncpg.Record]:
     """As `recall`, of the other connections to the same account of the CRM, in the last `seconds`: one of each."""
     return await db.fetch(
-        """select distinct on (identity) identity, name, record_id, record_kind,
+        """select distinct on (identity) identity, name, record_id, record_kind, fields,
                   extract(epoch from clock_timestamp() - at)::float8 as age
            from crm_links
            where connection_id = any(array(
@@ -210,15 +214,15 @@ async def recall_of_others(
 
 
 async def linked_by(
-    db: Connection | Pool, connection_id: str, kind: str, name: str, ids: Sequence[str]
+    db: Connection | Pool, connection_id: str, kind: str, names: Sequence[str], ids: Sequence[str]
 ) -> list[asyncpg.Record]:
-    """(identity, record_id) of the links of this name to the records."""
+    """(identity, name, record_id, fields) of the links of these names to the records."""
     return await db.fetch(
-        """select identity, record_id from crm_links
-           where connection_id = $1 and kind = $2 and name = $3 and record_id = any($4)""",
+        """select identity, name, record_id, fields from crm_links
+           where connection_id = $1 and kind = $2 and name = any($3) and record_id = any($4)""",
         connection_id,
         kind,
-        name,
+        names,
         ids,
     )
 
@@ -258,27 +262,29 @@ async def link(
     db: Connection | Pool,
     connection_id: str,
     kind: str,
-    links: Sequence[tuple[bytes, str, str | None, str | None, bytes]],
+    links: Sequence[tuple[bytes, str, str | None, str | None, bytes, Sequence[str] | None]],
 ) -> None:
-    """Keeps (identity, name, record_id, record_kind, of) while the connection is there; `of` is an identity that all of
-    one person have in common. Nothing is kept of somebody who asked to be forgotten; where `record_id` is None, none
-    that is known is lost."""
+    """Keeps (identity, name, record_id, record_kind, of, fields) while the connection is there; `of` is an identity
+    that all of one person have in common, `fields` what was sent and not answered yet. Nothing is kept of somebody who
+    asked to be forgotten; where `record_id` is None, none that is known is lost."""
     known = {one[0]: one for one in links}
-    identities, names, ids, kinds, people = zip(*(known[one] for one in sorted(known)), strict=True)
+    identities, names, ids, kinds, people, fields = zip(*(known[one] for one in sorted(known)), strict=True)
     await db.execute(
         """with l as (
-               select * from unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::bytea[])
-                   as l (identity, name, record_id, record_kind, person)
+               select * from unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[])
+                   as l (identity, name, record_id, record_kind, person, fields)
            ), forgotten as (
-               select person from l where suppression_hash(identity) in (select hash from suppressions)
+               select person from l
+               where suppression_hash(identity) in (select hash from suppressions)
+                  or suppression_hash(person) in (select hash from suppressions)
            )
-           insert into crm_links (connection_id, kind, identity, name, record_id, record_kind, person)
-           select $1, $2, identity, name, record_id, record_kind, person from l
+           insert into crm_links (connection_id, kind, identity, name, record_id, record_kind, person, fields)
+           select $1, $2, identity, name, record_id, record_kind, person, fields::jsonb from l
            where person not in (select person from forgotten)
              and exists (select from crm_connections where id = $1 for key share)
            on conflict (connection_id, kind, identity) do update
            set record_id = excluded.record_id, record_kind = excluded.record_kind, person = excluded.person,
-               at = excluded.at
+               fields = excluded.fields, at = excluded.at
            where excluded.record_id is not null or crm_links.record_id is null""",
         connection_id,
         kind,
@@ -287,16 +293,17 @@ async def link(
         list(ids),
         list(kinds),
         list(people),
+        [None if one is None else msgspec.json.encode(one).decode() for one in fields],
     )
 
 
 async def unlink(
     db: Connection | Pool, connection_id: str, kind: str, *, ids: Sequence[str] = (), pending: Sequence[bytes] = ()
 ) -> None:
-    """Forgets the links to these records, and the attempts by these identities."""
+    """Forgets the links to these records, and what was not answered yet by these identities."""
     await db.execute(
         """delete from crm_links where connection_id = $1 and kind = $2
-           and (record_id = any($3) or (record_id is null and identity = any($4)))""",
+           and (record_id = any($3) or (fields is not null and identity = any($4)))""",
         connection_id,
         kind,
         list(ids),
@@ -319,9 +326,9 @@ async def part(
 
 
 async def delete_old(pool: Pool) -> None:
-    """Deletes authorizations that are long over, and attempts that nobody has made again for a day."""
+    """Deletes authorizations that are long over, and what was not answered and nobody has sent again for a day."""
     await pool.execute("delete from crm_authorizations where began_at < clock_timestamp() - interval '1 day'")
-    await pool.execute("delete from crm_links where record_id is null and at < clock_timestamp() - interval '1 day'")
+    await pool.execute("delete from crm_links where fields is not null and at < clock_timestamp() - interval '1 day'")
 
 
 async def hold(db: Connection, locks: Sequence[int]) -> None:

@@ -25,7 +25,7 @@ from addtocrm.crm.contract import (
     Update,
     Value,
 )
-from addtocrm.crm.finding import candidate, find, look, made_after, made_at, with_urls
+from addtocrm.crm.finding import candidate, find, look, made_after, made_at
 from addtocrm.crm.matching import Candidate
 from addtocrm.crm.merge import PLACE, is_empty, writes
 from addtocrm.crm.opening import OpenForWriting
@@ -54,9 +54,11 @@ async def write(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) 
             break
     for piece in todo:
         piece.failure = piece.failure or Unavailable(retry_after=1)
-    done = [(piece.record, piece.own_identities) for piece in pieces if piece.record and piece.failure is None]
+    done = [(piece, piece.record) for piece in pieces if piece.record and piece.failure is None]
     if done:
-        links.keep(crm, pieces[0].kind, done)
+        known = [(record, piece.own_identities) for piece, record in done]
+        changed = [record for piece, record in done if piece.choice.found and piece.fields]
+        links.keep(crm, pieces[0].kind, known, changed)
 
 
 async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | None] | None:
@@ -101,11 +103,17 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
             written += names or [mapping.label(rules, one.field.name)]
         elif one.names:
             kept += names
+    changing = there.changing if there else ()
+    for one in wanted:
+        if one.field.name in changing and one not in differing:
+            written += one.names or [mapping.label(rules, one.field.name)]
     for rule in rules:
         emptied = [name for name in rule.from_[:1] if name in piece.empty]
         if emptied and not rule.read_only and rule.field in fields and not is_empty(has.get(emptied[0])):
             changes[rule.field] = None
             written += emptied
+        elif rule.field in changing and rule.field not in changes and is_empty(before.get(rule.field)):
+            written += rule.from_[:1]
     mapped_names = {name for rule in rules if not rule.read_only and rule.field in fields for name in rule.from_}
     known_names = [name for name in piece.values if name in mapped_names or name.startswith(CUSTOM)]
     kept += [name for name in known_names if piece.values[name] not in (free.get(name), has.get(name))]
@@ -120,22 +128,21 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
     if there is None:
         piece.action = "created"
         return piece, None
-    if _may_be_ours(piece, there.record) and not (
-        piece.on_conflict == "skip" and any(is_empty(before.get(one.field.name)) for one in differing)
-    ):
+    if _may_be_ours(piece, there.record):
         piece.action = "created"
     elif piece.on_conflict == "skip":
         piece.action, piece.fields = "skipped", []
         return None
     else:
-        piece.action = "updated" if changes else "unchanged"
+        piece.action = "updated" if piece.fields else "unchanged"
     return (piece, Update(there.record, changes, piece.on_conflict == "fill_empty")) if changes else None
 
 
 def _may_be_ours(piece: Piece, record: Record) -> bool:
-    """Whether the record may be the one of an attempt to make the piece, whose answer was lost."""
+    """Whether the record may be the one of an attempt to make the piece, whose answer was lost: it has all of it."""
     at = made_at(record)
-    return piece.attempted is not None and (at is None or at >= piece.attempted)
+    since = piece.attempted is not None and (at is None or at >= piece.attempted)
+    return since and not any(is_empty(record.fields.get(name)) for name in piece.tried)
 
 
 async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
@@ -143,8 +150,8 @@ async def _create(crm: OpenForWriting, pieces: Sequence[Piece]) -> list[Piece]:
     if not pieces:
         return []
     kind = pieces[0].kind
-    await links.attempt(crm, kind, [piece.own_identities for piece in pieces])
     rows = [{name: value for name, value in piece.sent.items() if value is not None} for piece in pieces]
+    await links.attempt(crm, kind, [(piece.own_identities, list(row)) for piece, row in zip(pieces, rows, strict=True)])
     try:
         outcomes: Sequence[Record | Failure] = await crm.connector.create(kind, rows)
     except Failure as failure:
@@ -172,20 +179,21 @@ async def _look_again(crm: OpenForWriting, lost: list[Piece]) -> list[Piece]:
     """The pieces whose record was made though no answer came: they are found now. The others stay attempts, for
     the CRM may still be at them."""
     if lost:
-        await links.attempt(crm, lost[0].kind, [piece.own_identities for piece in lost])
+        await links.attempt(crm, lost[0].kind, [(piece.own_identities, list(piece.sent)) for piece in lost])
     found: list[Piece] = []
     for pause in LOOK_AGAIN_SECONDS:
         if not lost:
             break
         await asyncio.sleep(pause)
         try:
-            candidates = await with_urls(crm, lost[0].kind, await look(crm, lost[0].kind, lost))
+            candidates = await links.remembered(crm, lost[0].kind, await look(crm, lost[0].kind, lost))
         except Failure:
             continue
         for piece in list(lost):
             choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
             if choice.found:
-                piece.choice, piece.failure, piece.attempted = choice, None, made_after(0)
+                piece.choice, piece.failure = choice, None
+                piece.attempted, piece.tried = made_after(0), frozenset(piece.sent)
                 lost.remove(piece)
                 found.append(piece)
     return found
@@ -200,10 +208,17 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
         if first.setdefault((update.record.kind, update.record.id), piece) is piece:
             by_kind.setdefault(update.record.kind, []).append((piece, update))
     for kind, some in by_kind.items():
+        await links.change(crm, kind, [(update, piece.own_identities) for piece, update in some])
         try:
             outcomes: Sequence[Record | Failure] = await crm.connector.update(kind, [update for _, update in some])
         except Failure as failure:
             outcomes = [failure] * len(some)
+        undone = [
+            update.record
+            for (_, update), outcome in zip(some, outcomes, strict=True)
+            if isinstance(outcome, Failure) and not (isinstance(outcome, Unavailable) and outcome.maybe_done)
+        ]
+        await links.unchange(crm, kind, undone)
         for (piece, update), outcome in zip(some, outcomes, strict=True):
             match outcome:
                 case Record():
@@ -215,7 +230,7 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
                     again += await _chosen_anew(crm, piece, None)
                 case Unavailable() if outcome.maybe_done and not piece.unanswered:
                     piece.unanswered = True
-                    again += await _unless_done(crm, piece, update)
+                    again += await _read_anew(crm, piece, update.record, changing=frozenset(update.changes))
                 case _ if await _is_anothers(crm, piece, outcome) or await _field_gone(crm, piece, outcome):
                     again.append(piece)
                 case _:
@@ -227,38 +242,25 @@ async def _update(crm: OpenForWriting, plans: Sequence[tuple[Piece, Update]]) ->
     return again
 
 
-async def _unless_done(crm: OpenForWriting, piece: Piece, update: Update) -> list[Piece]:
-    """The piece with the record as it is now, unless that has all that was sent: then it is done, as planned."""
-    again = await _read_anew(crm, piece, update.record)
-    there = piece.choice.found
-    if not again or there is None or there.record.id != update.record.id:
-        return again
-    rules, fields = await crm.mapped(there.record.kind)
-    rule_of = {rule.field: rule for rule in rules}
-    for name, ours in update.changes.items():
-        theirs = there.record.fields.get(name)
-        if ours is None and is_empty(theirs):
-            continue
-        if ours is None or name not in fields or not mapping.equal(rule_of.get(name), fields[name], ours, theirs):
-            return again
-    piece.record = there.record
-    return []
-
-
-async def _read_anew(crm: OpenForWriting, piece: Piece, record: Record) -> list[Piece]:
+async def _read_anew(
+    crm: OpenForWriting, piece: Piece, record: Record, *, changing: frozenset[str] = frozenset()
+) -> list[Piece]:
     """The piece with the record as it is now, where it can be read."""
     try:
         fresh = await crm.connector.get(record.kind, [record.id])
     except Failure as failure:
         piece.failure = failure
         return []
-    return await _chosen_anew(crm, piece, fresh.get(record.id))
+    return await _chosen_anew(crm, piece, fresh.get(record.id), changing)
 
 
-async def _chosen_anew(crm: OpenForWriting, piece: Piece, fresh: Record | None) -> list[Piece]:
+async def _chosen_anew(
+    crm: OpenForWriting, piece: Piece, fresh: Record | None, changing: frozenset[str] = frozenset()
+) -> list[Piece]:
     """The piece with the record as it is now; one whose record was deleted is looked for again."""
     if fresh is not None:
-        piece.choice = piece.choice._replace(found=candidate(await crm.mapped(fresh.kind), fresh))
+        found = candidate(await crm.mapped(fresh.kind), fresh)._replace(changing=changing)
+        piece.choice = piece.choice._replace(found=found)
         return [piece]
     if piece.contact_id:
         piece.failure = NotFound(f"contact {piece.contact_id}")
@@ -301,7 +303,7 @@ async def _doubled(crm: OpenForWriting, piece: Piece, outcome: Duplicate) -> Can
     fresh = (await crm.connector.get(matching.among(piece.kind), [id])).get(id) if id else None
     if fresh is None:
         return None
-    [there] = await with_urls(crm, fresh.kind, [candidate(await crm.mapped(fresh.kind), fresh)])
+    [there] = await links.remembered(crm, fresh.kind, [candidate(await crm.mapped(fresh.kind), fresh)])
     return there
 
 

@@ -1,10 +1,11 @@
 """How often somebody may try to sign in."""
 
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 
 from addtocrm.core.errors import ApiError
+from addtocrm.core.networks import place_of
 from addtocrm.dashboard.visitor import AnyRequest, address_of
+from addtocrm.dashboard.words import duration
 from addtocrm.tenants.members import service as members
 
 What = Literal["sign-in", "code", "mail"]
@@ -18,7 +19,7 @@ CODES_AN_HOUR = 20
 async def count_try(request: AnyRequest, who: str, what: What = "sign-in") -> None:
     """Counts a try to prove to be `who` (an email as it was typed, or a member's id), on all hosts together. Raises
     ApiError for one too many, whether there is such a member or not."""
-    await _count(request, f"{what}:address:{_place_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
+    await _count(request, f"{what}:address:{place_of(address_of(request))}", TRIES_A_MINUTE, TRIES_AN_HOUR)
     await _count(
         request,
         f"{what}:email:{_known_as(who)}",
@@ -29,11 +30,16 @@ async def count_try(request: AnyRequest, who: str, what: What = "sign-in") -> No
 
 async def count_passkey(request: AnyRequest, what: Literal["challenge", "answer"]) -> None:
     """Counts what is asked for a passkey and what is answered, from one address, as `count_try`."""
-    await _count(request, f"passkey-{what}:address:{_place_of(request)}", TRIES_A_MINUTE, TRIES_AN_HOUR)
+    await _count(request, f"passkey-{what}:address:{place_of(address_of(request))}", TRIES_A_MINUTE, TRIES_AN_HOUR)
 
 
 async def _count(request: AnyRequest, subject: str, a_minute: int, an_hour: int) -> None:
-    (await request.app.state.limiter.take(subject, a_minute, an_hour)).refuse_if_spent()
+    try:
+        (await request.app.state.limiter.take(subject, a_minute, an_hour)).refuse_if_spent()
+    except ApiError as error:
+        seconds = error.retry_after_seconds or 0
+        text = f"Too many tries. Try again in {duration(seconds)}."
+        raise ApiError(error.type, text, retry_after_seconds=seconds) from None
 
 
 def _known_as(who: str) -> str:
@@ -42,15 +48,3 @@ def _known_as(who: str) -> str:
         return members.address(who)
     except ApiError:
         return who.strip().lower()[:320]
-
-
-def _place_of(request: AnyRequest) -> str:
-    """The address that a try comes from; of IPv6 the network, of whose 2^64 addresses one host has the choice."""
-    address = address_of(request)
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    return str(parsed.ipv4_mapped or ip_network((int(parsed), 64), strict=False))

@@ -56,8 +56,10 @@ TEMPLATES = Environment(
 )
 
 
-def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -> Response[str]:
-    """The page that `template` makes of `values`.
+def page(
+    request: AnyRequest, template: str, status: int = 200, wait: int | None = None, /, **values: Any
+) -> Response[str]:
+    """The page that `template` makes of `values`; with `wait` it says after how many seconds to try again.
 
     It also knows `me` (who is signed in, or None), `csrf`, `menu`, `path` and `query` of the request.
     """
@@ -74,6 +76,8 @@ def page(request: AnyRequest, template: str, status: int = 200, **values: Any) -
         **values,
     )
     response = html(request, body, status)
+    if wait is not None:
+        response.headers["retry-after"] = str(wait)
     if visitor.renewed:
         cookies.put(request, response, cookies.SESSION, visitor.secret, int(sessions.IDLE.total_seconds()))
     if signed is None and cookies.read(request, cookies.FORM) != visitor.secret:
@@ -103,10 +107,8 @@ def answer_error(request: AnyRequest, error: ApiError) -> Response[str]:
     exchange.result = error.type
     unknown = Visitor(None, cookies.read(request, cookies.FORM))  # where it failed before it was known who looks
     request.scope.setdefault("addtocrm.visitor", unknown)  # type: ignore[typeddict-item]
-    response = page(request, "error.html", error.status, error=error, request_id=exchange.request_id)
-    if error.retry_after_seconds is not None:
-        response.headers["retry-after"] = str(error.retry_after_seconds)
-    return response
+    wait, id = error.retry_after_seconds, exchange.request_id
+    return page(request, "error.html", error.status, wait, error=error, request_id=id)
 
 
 def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str]:
@@ -200,6 +202,7 @@ FILTERS: dict[str, Any] = {
     "outcome_of": words.outcome_of,
     "reason": words.REASONS.__getitem__,
     "action": words.ACTIONS.__getitem__,
+    "happened": words.HAPPENED.__getitem__,
     "browser": readable,
 }
 TEMPLATES.filters.update(FILTERS)

@@ -1,9 +1,11 @@
 """What codes and the API's own texts are called on pages."""
 
+import math
 import re
 from typing import Any, cast
 
 from addtocrm.core.errors import invalid
+from addtocrm.events.model import EventType
 from addtocrm.jobs.model import Job, JobResult
 from addtocrm.mail.model import Reason
 
@@ -50,6 +52,34 @@ OPERATIONS = {
     "emails.verify": "Verify an email",
     "emails.find": "Find an email",
 }
+HAPPENED: dict[EventType, str] = {
+    "person.enriched": "Person enriched",
+    "company.looked_up": "Company looked up",
+    "email.verified": "Email verified",
+    "people.searched": "People searched",
+    "crm.contact.created": "Contact added to the CRM",
+    "crm.contact.updated": "Contact updated in the CRM",
+    "crm.company.created": "Company added to the CRM",
+    "crm.company.updated": "Company updated in the CRM",
+    "crm.connected": "CRM connected",
+    "crm.switched": "CRM switched",
+    "crm.disconnected": "CRM disconnected",
+    "crm.token_expired": "Access to the CRM ended",
+    "list.created": "List created",
+    "list.updated": "List changed",
+    "list.deleted": "List deleted",
+    "list.member.added": "Person added to a list",
+    "list.member.removed": "Person taken off a list",
+    "job.completed": "Job completed",
+    "job.failed": "Job failed",
+    "credits.low": "Few credits left",
+    "credits.exhausted": "No credits left",
+    "key.created": "API key made",
+    "key.revoked": "API key revoked",
+    "key.suspended": "API key suspended",
+    "key.reactivated": "API key works again",
+}
+"""What each type of event says."""
 KINDS = {
     "people.enrich": ("Enrichment", "person", "people"),
     "companies.lookup": ("Company lookup", "company", "companies"),
@@ -90,6 +120,11 @@ def plain(message: str) -> str:
 def about(path: str, message: str) -> str:
     """A sentence about one field."""
     return plain(invalid(path, message).message) if path else message[:1].upper() + message[1:]
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`."""
+    return f"{math.ceil(seconds)} s" if seconds < 90 else f"{math.ceil(seconds / 60):,} min"
 
 
 def operation(name: str) -> str:

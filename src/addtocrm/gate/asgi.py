@@ -14,6 +14,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.idempotency import service as idempotency
 from addtocrm.core.idempotency.model import Stored
 from addtocrm.core.idempotency.service import Idempotency
+from addtocrm.core.networks import place_of
 from addtocrm.core.settings import Settings
 from addtocrm.gate import body
 from addtocrm.gate.address import client_address, is_loopback, networks
@@ -36,6 +37,10 @@ SIGN_IN_PATHS = "/oauth/"
 PAGES = "/dashboard"
 """Where people are, who sign in there and have no key."""
 METRICS_PATH = "/metrics"
+MAX_TARGET_BYTES = 16 * 2**10
+MAX_HEADERS = 64
+MAX_HEADER_BYTES = 32 * 2**10
+"""What is longer is refused here, long before the HTTP layer would do so, which says nothing more than the status."""
 BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS")
 REPLAYED = (b"idempotent-replayed", b"true")
 
@@ -62,7 +67,7 @@ class Services(Protocol):
 
 
 class Gate:
-    """request id → authentication → revoked → plan → rate limit → scope → the application (body, work).
+    """request id → length → authentication → revoked → plan → rate limit → scope → the application (body, work).
 
     `public` are the paths that need no key: any other does, whether there is such a path or not. `find` gives the
     route that the application takes for a path and a method.
@@ -124,6 +129,9 @@ class Gate:
 
     async def _judge(self, exchange: Exchange, receive: Receive) -> None:
         scope = exchange.scope
+        if too_long := _too_long(scope):
+            await self._count(exchange)
+            raise too_long
         path: str = scope["raw_path"].decode("latin-1")
         if path in self._public:
             exchange.template = path
@@ -241,7 +249,7 @@ class Gate:
         return (await self._kept_refusals.take(account_id, *self._rates)).allowed
 
     async def _take_address(self, exchange: Exchange, cost: int) -> Standing:
-        return await self._limiter.take(f"address:{self._address(exchange)}", *self._rates, cost)
+        return await self._limiter.take(f"address:{place_of(self._address(exchange))}", *self._rates, cost)
 
     def _address(self, exchange: Exchange) -> str:
         return client_address(exchange.peer(), exchange.forwarded_for(), self._proxies)
@@ -279,6 +287,19 @@ class Gate:
             start["headers"] = [*start["headers"], REPLAYED]
         await exchange.forward(start)  # type: ignore[arg-type]
         await exchange.send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+
+def _too_long(scope: dict[str, Any]) -> ApiError | None:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+        return ApiError("validation_error", f"The path is longer than {MAX_TARGET_BYTES:,} bytes.", status=414)
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+    if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
+        text = f"The headers are more than {MAX_HEADERS}, or longer than {MAX_HEADER_BYTES:,} bytes."
+        return ApiError("validation_error", text, status=431)
+    return None
 
 
 def _pass(exchange: Exchange, principal: Principal) -> Passed:

@@ -20,7 +20,7 @@ from addtocrm.core.individuals import digests, packed, spoken_of
 from addtocrm.core.times import rfc3339
 from addtocrm.events import service as events
 from addtocrm.jobs import store
-from addtocrm.jobs.model import AnyJob, ItemError, Job, JobResult, JobStatus, NewItem
+from addtocrm.jobs.model import AnyJob, ItemError, ItemStatus, Job, JobResult, JobStatus, NewItem
 
 log = structlog.get_logger()
 
@@ -200,12 +200,19 @@ async def request_of(pool: Pool, account_id: str, id: str) -> str:
 
 
 async def results(
-    pool: Pool, account_id: str, id: str, cursor: str | None, limit: int, scopes: Collection[str] | None = None
+    pool: Pool,
+    account_id: str,
+    id: str,
+    cursor: str | None,
+    limit: int,
+    scopes: Collection[str] | None = None,
+    status: ItemStatus | None = None,
 ) -> tuple[list[JobResult], str | None]:
-    """A page of a job's items in their order, and the cursor of the next. Raises ApiError as `get`."""
+    """A page of a job's items in their order, all or those of a status, and the cursor of the next. Raises ApiError as
+    `get`."""
     await _row(pool, account_id, id, scopes)
     after = cursors.decode(cursor, int) if cursor else 0
-    rows = await store.results(pool, id, min(max(after, 0), 2**31 - 1), limit + 1)
+    rows = await store.results(pool, id, min(max(after, 0), 2**31 - 1), limit + 1, status)
     page = [_result(row) for row in rows[:limit]]
     return page, cursors.encode(page[-1].position) if len(rows) > limit else None
 

@@ -8,7 +8,7 @@ import msgspec
 
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.individuals import packed
-from addtocrm.jobs.model import Outcome
+from addtocrm.jobs.model import ItemStatus, Outcome
 from addtocrm.privacy.model import FORGOTTEN_ERROR
 
 OPEN = "status in ('queued', 'running')"
@@ -144,13 +144,16 @@ async def of_request(pool: Pool, account_id: str, request_id: str) -> asyncpg.Re
     )
 
 
-async def results(pool: Pool, id: str, after: int, limit: int) -> list[asyncpg.Record]:
+async def results(
+    pool: Pool, id: str, after: int, limit: int, status: ItemStatus | None = None
+) -> list[asyncpg.Record]:
     return await pool.fetch(
         """select position, status, input, result, error, cached, credits_deducted from job_items
-           where job_id = $1 and position > $2 order by position limit $3""",
+           where job_id = $1 and position > $2 and ($4::text is null or status = $4) order by position limit $3""",
         id,
         after,
         limit,
+        status,
     )
 
 

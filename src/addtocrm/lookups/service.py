@@ -240,9 +240,9 @@ class Lookups:
             if available is not None:
                 self._balances[ref.account_id] = available
 
-    async def has_holds(self, account_id: str) -> bool:
-        """Whether look-ups of the account are under way, anywhere."""
-        return await store.has_holds(self._pool, account_id)
+    async def may_have_credits(self, account_id: str) -> bool:
+        """Whether the account has credits, or look-ups under way anywhere hold some that may come back."""
+        return await store.may_have_credits(self._pool, account_id)
 
     async def sweep(self) -> None:
         """Releases the holds that nobody will settle any more."""

@@ -85,8 +85,12 @@ async def release(pool: Pool, hold_id: str) -> int | None:
     return await pool.fetchval("select credits_release($1)", hold_id)
 
 
-async def has_holds(pool: Pool, account_id: str) -> bool:
-    return await pool.fetchval("select exists (select from holds where account_id = $1)", account_id)
+async def may_have_credits(pool: Pool, account_id: str) -> bool:
+    return await pool.fetchval(
+        """select exists (select from holds where account_id = $1)
+           or exists (select from accounts where id = $1 and available > 0)""",
+        account_id,
+    )
 
 
 async def holds_of(pool: Pool, instance: int) -> list[str]:

@@ -2,12 +2,15 @@
 
 import asyncio
 import secrets
+import socket
 from collections.abc import Callable
+from datetime import datetime
 
 import asyncpg
+import msgspec
 import structlog
 
-from addtocrm.core.db.pool import DATABASE_FAILURES, Connection, connect
+from addtocrm.core.db.pool import DATABASE_FAILURES, Connection, Pool, connect
 
 log = structlog.get_logger()
 
@@ -16,7 +19,29 @@ LIVENESS_CLASS = 1096041283
 HEARTBEAT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.2
 
+NAME = "addtocrm on "
+"""How a process calls itself to the database (`application_name`), and behind it its host."""
+HOSTS = """
+    select coalesce(nullif(split_part(application_name, $2, 2), ''), host(client_addr), '?') as name,
+           count(*) as processes, min(backend_start) as since
+    from pg_locks join pg_stat_activity using (pid)
+    where locktype = 'advisory' and classid = $1 and objsubid = 2 and granted and datname = current_database()
+    group by 1 order by 1
+"""
 BACK = "delete from lost_instances where instance = $1 or since < now() - interval '1 day'"
+
+
+class Host(msgspec.Struct, frozen=True):
+    """A machine with living processes, of which the first is connected `since` then."""
+
+    name: str
+    processes: int
+    since: datetime
+
+
+async def hosts(pool: Pool) -> list[Host]:
+    """All machines that have processes on this database."""
+    return [Host(*row) for row in await pool.fetch(HOSTS, LIVENESS_CLASS, NAME)]
 
 
 class Listener:
@@ -46,7 +71,7 @@ class Listener:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _open(self) -> "asyncpg.Connection[asyncpg.Record]":
-        connection = await connect(self._url)
+        connection = await connect(self._url, {"application_name": NAME + socket.gethostname()})
         try:
             await connection.add_listener(CHANNEL, self._receive)
             await connection.execute("select pg_advisory_lock($1, $2)", LIVENESS_CLASS, self.instance, timeout=5)

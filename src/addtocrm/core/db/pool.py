@@ -45,9 +45,9 @@ class DatabaseError(Exception):
     """The database cannot be used; the message says why and what to do."""
 
 
-async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """One connection outside any pool (LISTEN, advisory locks of a process)."""
-    return await asyncpg.connect(url, server_settings=SESSION, timeout=10)
+async def connect(url: str, session: Mapping[str, str] = NO_SETTINGS) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection outside any pool (LISTEN, advisory locks of a process), with the settings `session`."""
+    return await asyncpg.connect(url, server_settings={**SESSION, **session}, timeout=10)
 
 
 async def _leave_as_it_is(_: Connection) -> None:

@@ -206,6 +206,11 @@ def _part(words: tuple[Word, ...]) -> Part:
     )
 
 
+def heard_part(part: Part) -> Part:
+    """A part by what its words sound like."""
+    return _part(tuple(sound(word) for word in part.words))
+
+
 @lru_cache(maxsize=4096)
 def sounded(one: Name) -> Name:
     """A name by what its words sound like, in the same readings."""

@@ -1,10 +1,11 @@
 """By which words an index finds everybody whom `names.compare` may take for who is asked for."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from addtocrm.core.matching import nicknames
-from addtocrm.core.matching.letters import Word, sound
-from addtocrm.core.matching.names import Name, Part, Reading, sounded
+from addtocrm.core.matching.letters import Word, joined, sound
+from addtocrm.core.matching.names import Name, Part, Reading, heard_part, sounded
 
 Way = Sequence[Sequence[str]]
 """Groups of words: who is found so has a word of each."""
@@ -14,11 +15,16 @@ def words(known: Name) -> list[str]:
     """The words of a name: those of its parts, the parts and the whole written as one, each by its sound; initials as
     they are; and, with a full stop, the letters that its words begin with."""
     found: set[str] = set()
-    for plain, heard in _readings(known):
-        found |= _whole(plain, heard)
-        for part, heard_part in ((plain.given, heard.given), (plain.family, heard.family)):
-            found |= _written(part, heard_part) | {f"{one[0]}." for one in part.spelt | heard_part.spelt}
+    for given, family, whole in known.readings:
+        heard = tuple(sound(word) for word in (*given.words, *family.words))
+        found |= sound(whole) | joined(heard) | _words(given) | _words(family)
     return sorted(found)
+
+
+@lru_cache(maxsize=65_536)
+def _words(part: Part) -> Word:
+    heard = heard_part(part)
+    return _written(part, heard) | {f"{one[0]}." for one in part.spelt | heard.spelt}
 
 
 def ways(asked: Name) -> list[Way]:

@@ -29,6 +29,7 @@ from addtocrm.core.outgoing.failures import (
     ServerFailed,
     Throttled,
 )
+from addtocrm.core.outgoing.http2 import NotProcessed
 from addtocrm.core.outgoing.limiter import LONGEST_PAUSE, Limiter
 from addtocrm.core.outgoing.network import CheckedNetwork, CheckedTransport, NotPublic
 from addtocrm.core.outgoing.quotas import Quotas
@@ -170,7 +171,7 @@ class Outgoing:
     def _client(self, vendor: Vendor) -> httpx2.AsyncClient:
         client = self._clients.get(vendor.name)
         if client is None:
-            transport = CheckedTransport(self._network, connections=vendor.connections, http2=vendor.http2)
+            transport = CheckedTransport(self._network, connections=vendor.connections)
             client = httpx2.AsyncClient(
                 transport=transport,
                 headers={"user-agent": AGENT, "accept": "application/json", "accept-encoding": "gzip"},
@@ -345,6 +346,8 @@ def _failure(error: Exception, sent: bool) -> CallFailed:
     while cause is not None:
         if isinstance(cause, NotPublic):
             return Refused(str(cause))
+        if isinstance(cause, NotProcessed):
+            return NotReached("the vendor ended the connection before the request")
         cause = cause.__cause__ or cause.__context__
     if not sent:
         return NotReached(f"no connection to the vendor could be made ({type(error).__name__})")

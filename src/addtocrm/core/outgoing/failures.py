@@ -18,7 +18,7 @@ class CallFailed(Exception):
 
 
 class NotReached(CallFailed):
-    """No connection was made, so nothing was done."""
+    """No connection was made, or the vendor ended it before the request: nothing was done."""
 
 
 class Refused(NotReached):

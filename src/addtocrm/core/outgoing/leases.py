@@ -102,10 +102,11 @@ class Leases:
         while left:
             freed = self._freed.setdefault(left[0], asyncio.Event())
             freed.clear()
-            began = asyncio.get_running_loop().time()
-            rows = await self._pool.fetch(
-                "select fence, wait from leases_take($1, $2, $3)", left, self._instance, TTL_SECONDS
-            )
+            async with self._pool.acquire() as db:
+                began = asyncio.get_running_loop().time()  # What was waited for a connection is not the lease's time.
+                rows = await db.fetch(
+                    "select fence, wait from leases_take($1, $2, $3)", left, self._instance, TTL_SECONDS
+                )
             for row in rows:
                 if row["fence"] is not None:
                     left.pop(0)
@@ -132,16 +133,17 @@ class Leases:
                 await asyncio.sleep(PROLONG_SECONDS)
                 if not self._held:
                     return
-                began, held = loop.time(), dict(self._held)
                 try:
-                    there = await self._pool.fetch(
-                        """update leases set ends_at = clock_timestamp() + make_interval(secs => $2)
-                           where owner = $1 and fence = any($3::bigint[]) returning fence""",
-                        self._instance,
-                        TTL_SECONDS,
-                        list(held),
-                        timeout=PROLONG_SECONDS,
-                    )
+                    async with self._pool.acquire() as db:
+                        began, held = loop.time(), dict(self._held)
+                        there = await db.fetch(
+                            """update leases set ends_at = clock_timestamp() + make_interval(secs => $2)
+                               where owner = $1 and fence = any($3::bigint[]) returning fence""",
+                            self._instance,
+                            TTL_SECONDS,
+                            list(held),
+                            timeout=PROLONG_SECONDS,
+                        )
                 except DATABASE_FAILURES as error:
                     log.warning("leases_not_prolonged", error=type(error).__name__)
                     continue

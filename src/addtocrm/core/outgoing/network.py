@@ -16,7 +16,7 @@ import httpcore2
 import httpx2
 
 from addtocrm.core.networks import is_public
-from addtocrm.core.outgoing import http2 as resetting
+from addtocrm.core.outgoing import http2
 
 DNS_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 15.0
@@ -78,24 +78,24 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
 
 
 class CheckedTransport(httpx2.AsyncHTTPTransport):
-    """httpx2's transport over a CheckedNetwork."""
+    """httpx2's transport over a CheckedNetwork; over TLS by HTTP/2 where the vendor has it."""
 
-    def __init__(self, network: CheckedNetwork, *, connections: int, http2: bool) -> None:
-        resetting.install()
+    def __init__(self, network: CheckedNetwork, *, connections: int) -> None:
+        http2.install()
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_trusted(http2, os.environ.get("SSL_CERT_FILE")),
+            ssl_context=_trusted(os.environ.get("SSL_CERT_FILE")),
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
             http1=True,
-            http2=http2,
+            http2=True,
             network_backend=network,
         )
 
 
 @cache
-def _trusted(http2: bool, authorities: str | None) -> ssl.SSLContext:
-    """One for all vendors of a protocol, which httpcore2 sets in it: reading the `authorities` takes long."""
+def _trusted(authorities: str | None) -> ssl.SSLContext:
+    """One for all vendors: reading the `authorities` takes long."""
     return httpx2.create_ssl_context()
 
 

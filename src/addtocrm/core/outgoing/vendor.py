@@ -41,7 +41,6 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     part_of: "Vendor | None" = None
     learn: Callable[[Mapping[str, str]], Lesson | None] | None = None
     throttled: Callable[[Mapping[str, str], Any], float | None] | None = None
-    http2: bool = False
     connections: int = 200
     account_connections: int = 8
     connect_seconds: float = 5.0

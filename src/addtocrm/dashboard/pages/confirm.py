@@ -36,17 +36,18 @@ async def ask(request: AnyRequest, pool: Pool) -> Response[str]:
 async def confirm(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     asked = await forms.read(request, Proof)
     signed = signed_in(request)
-    await count_try(request, signed.email)
     try:
+        await count_try(request, signed.email)
         await members.prove(pool, signed.email, asked.password)
         if signed.two_steps:
             await count_try(request, signed.member_id, "code")
             await factors.prove(pool, request.app.state.settings.data_dir, signed.member_id, asked.code)
     except ApiError as error:
-        if error.type != "invalid_auth":
-            raise
-        note_failure(request, pool, signed.email, "confirmation")
-        return await _page(request, pool, asked.next, 401, WRONG if signed.two_steps else "The password is wrong.")
+        text = error.message
+        if error.type == "invalid_auth":
+            note_failure(request, pool, signed.email, "confirmation")
+            text = WRONG if signed.two_steps else "The password is wrong."
+        return await _page(request, pool, asked.next, error.status, text, error.retry_after_seconds)
     await sessions.confirm(pool, signed.session_id)
     return go(guard.place(asked.next))
 
@@ -66,10 +67,12 @@ async def confirm_by_passkey(request: AnyRequest, pool: Pool) -> Response[str] |
     return go(guard.place(asked.next))
 
 
-async def _page(request: AnyRequest, pool: Pool, next: str, status: int = 200, error: str = "") -> Response[str]:
+async def _page(
+    request: AnyRequest, pool: Pool, next: str, status: int = 200, error: str = "", wait: int | None = None
+) -> Response[str]:
     found = await factors.of_member(pool, signed_in(request).member_id)
     site = passkeys.site(request.app.state.settings.base_url) if found.passkeys else None
-    return page(request, "confirm.html", status, next=next, error=error, site=site)
+    return page(request, "confirm.html", status, wait, next=next, error=error, site=site)
 
 
 handlers = (ask, confirm, confirm_by_passkey)

@@ -5,6 +5,7 @@ from litestar import Response, get, post
 
 from addtocrm.core import letters
 from addtocrm.core.db.pool import Pool
+from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.background import in_background
@@ -30,16 +31,20 @@ class Forgotten(msgspec.Struct, frozen=True):
 
 @get("/forgot", opt=opened(), sync_to_thread=False)
 def show(request: AnyRequest) -> Response[str]:
-    return page(request, "forgot.html", sent=False, email="")
+    return page(request, "forgot.html", sent=False, email="", fault="")
 
 
 @post("/forgot", opt=opened(), status_code=200)
 async def ask(request: AnyRequest, pool: Pool) -> Response[str]:
     """Answers alike, and as fast, whether there is such a member or not."""
     asked = await forms.read(request, Forgotten)
-    await count_try(request, asked.email, "mail")
+    try:
+        await count_try(request, asked.email, "mail")
+    except ApiError as error:
+        typed, wait = asked.email, error.retry_after_seconds
+        return page(request, "forgot.html", error.status, wait, sent=False, email=typed, fault=error.message)
     in_background(_send(pool, request.app.state.settings, asked.email))
-    return page(request, "forgot.html", sent=True, email=asked.email)
+    return page(request, "forgot.html", sent=True, email=asked.email, fault="")
 
 
 async def _send(pool: Pool, settings: Settings, email: str) -> None:

@@ -21,7 +21,7 @@ from addtocrm.dashboard.places import places
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
 from addtocrm.dashboard.words import plain
 from addtocrm.jobs import service
-from addtocrm.jobs.model import Job, JobResult
+from addtocrm.jobs.model import ItemStatus, Job, JobResult
 from addtocrm.jobs.table import table
 from addtocrm.lists import service as lists
 from addtocrm.lookups.emails.service import VERIFY
@@ -29,6 +29,8 @@ from addtocrm.lookups.people.service import ENRICH
 from addtocrm.mail.model import Verification
 
 ON_A_PAGE = 50
+ENDED: tuple[ItemStatus, ...] = ("succeeded", "failed")
+"""The items that a job's page can be asked for alone."""
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -64,7 +66,9 @@ async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
     account_id = signed_in(request).account_id
     job = await service.get(pool, account_id, id)
     held = await service.held(pool, account_id, id)
-    results, cursor = await service.results(pool, account_id, id, request.query_params.get("cursor"), ON_A_PAGE)
+    cursor, state = (request.query_params.get(name) for name in ("cursor", "state"))
+    status: ItemStatus | None = state if state in ENDED else None
+    results, cursor = await service.results(pool, account_id, id, cursor, ON_A_PAGE, status=status)
     return page(
         request,
         "job.html",
@@ -72,6 +76,7 @@ async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
         cost=msgspec.convert(held, Cost) if held else None,
         results=results,
         cursor=cursor,
+        state=status,
         request_id=await service.request_of(pool, account_id, id),
         is_preview=_is_preview(job, results[0] if results else None),
         **await places(pool, account_id),

@@ -165,11 +165,12 @@ async def sign_up(request: AnyRequest, pool: Pool) -> Response[str]:
     """Sends a link to the address, which proves whose it is. Answers alike whether somebody has it or not."""
     _check_open(request)
     asked = await forms.read(request, NewOwner)
-    await count_try(request, asked.email, "mail")
     try:
+        await count_try(request, asked.email, "mail")
         email = members.address(asked.email)
     except ApiError as error:
-        return page(request, "sign_up.html", error.status, email=asked.email, fault=error.message, sent=False)
+        typed, wait = asked.email, error.retry_after_seconds
+        return page(request, "sign_up.html", error.status, wait, email=typed, fault=error.message, sent=False)
     in_background(_invite_to_sign_up(pool, request.app.state.settings, email))
     return page(request, "sign_up.html", email=email, fault="", sent=True)
 

@@ -15,7 +15,7 @@ from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import go, page
 from addtocrm.dashboard.visitor import AnyRequest, caller_of, signed_in
-from addtocrm.dashboard.words import CHANGED, plain
+from addtocrm.dashboard.words import CHANGED, duration, plain
 from addtocrm.lists import importing, service
 from addtocrm.lists.model import ChangedList, Description, ListName, NewList, Note, Push
 from addtocrm.lists.table import table
@@ -88,6 +88,8 @@ async def _one(request: AnyRequest, pool: Pool, id: str, status: int = 200, **va
         "typed": {"name": found.name, "description": found.description or ""},
         "faults": {},
         "fault": "",
+        "importing": False,
+        "on_conflict": "fill_empty",
         "changed": False,
         "version_of": service.version_of,
     }
@@ -105,8 +107,8 @@ async def import_people(request: AnyRequest, id: str, pool: Pool) -> Response[st
     except ApiError as error:
         if error.type == "not_found":
             raise
-        return await _one(request, pool, id, error.status, fault=plain(error.message))
-    return await _one(request, pool, id, imported=imported)
+        return await _one(request, pool, id, error.status, importing=True, fault=plain(error.message))
+    return await _one(request, pool, id, importing=True, imported=imported)
 
 
 @get("/lists/{id:str}/export.csv", opt=needs())
@@ -158,11 +160,16 @@ async def remove(request: AnyRequest, id: str, member_id: str, pool: Pool) -> Re
 
 
 @post("/lists/{id:str}/push", opt=needs(), status_code=200)
-async def push(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+async def push(request: AnyRequest, id: str, pool: Pool) -> Response[str] | Redirect:
     """Writes everybody on the list to the CRM that the page named, and to no other."""
-    asked = await forms.read(request, Pushing)
-    options = Push(on_conflict=asked.on_conflict, expected_crm=asked.expected_crm)
-    return go(f"/dashboard/jobs/{(await service.push(pool, caller_of(request), id, options)).id}")
+    try:
+        asked = await forms.read(request, Pushing)
+        options = Push(on_conflict=asked.on_conflict, expected_crm=asked.expected_crm)
+        job = await service.push(pool, caller_of(request), id, options)
+    except ApiError as error:
+        chosen = (await forms.texts(request)).get("on_conflict", "")
+        return await _one(request, pool, id, error.status, on_conflict=chosen, fault=plain(error.message))
+    return go(f"/dashboard/jobs/{job.id}")
 
 
 def push_cost(crm: str, people: int) -> str:
@@ -170,9 +177,8 @@ def push_cost(crm: str, people: int) -> str:
     pace = registry.load()[crm].pace
     if pace is None:
         return "It asks nothing of another service."
-    seconds = people / pace.contacts_a_second
-    time = f"{math.ceil(seconds)} s" if seconds < 90 else f"{math.ceil(seconds / 60):,} min"
-    return f"About {math.ceil(people * pace.requests_a_contact):,} requests to the CRM, {time} at its usual quota."
+    requests, time = math.ceil(people * pace.requests_a_contact), duration(people / pace.contacts_a_second)
+    return f"About {requests:,} requests to the CRM, {time} at its usual quota."
 
 
 async def _all(request: AnyRequest, pool: Pool, status: int = 200, **values: Any) -> Response[str]:

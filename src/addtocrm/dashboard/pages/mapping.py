@@ -1,6 +1,6 @@
 """What of a person or a company goes into which field of the CRM, with a look at what that does to a real person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 import msgspec
@@ -39,12 +39,13 @@ async def show(request: AnyRequest, crm: Setup) -> Response[str]:
 async def save(request: AnyRequest, crm: Setup) -> Response[str] | Redirect:
     form = await forms.texts(request)
     kind, account_id = _kind(form.get("object", "")), signed_in(request).account_id
-    current = await mappings.get(crm, account_id, kind)
-    asked = rules.edited(current.rules, _ours(kind), form)
+    asked: list[Rule] | None = None
     try:
+        current = await mappings.get(crm, account_id, kind)
+        asked = rules.edited(current.rules, _ours(kind), form)
         await mappings.put(crm, account_id, MappingWrite(object=kind, rules=asked))
     except ApiError as error:
-        return await _page(request, crm, kind, error.status, asked, faults=_faults(error, asked))
+        return await _page(request, crm, kind, error.status, asked, typed=form, faults=_faults(error, asked or ()))
     return go(PATH, object=kind, said="saved")
 
 
@@ -60,13 +61,14 @@ async def preview(request: AnyRequest, crm: Setup, lookups: Lookups) -> Response
     """What a write would do by the mapping as it is on the page, saved or not."""
     form = await forms.texts(request)
     kind, account_id = _kind(form.get("object", "")), signed_in(request).account_id
-    current = await mappings.get(crm, account_id, kind)
-    asked = rules.edited(current.rules, _ours(kind), form)
-    own: dict[Kind, list[Rule] | None] = {kind: None if asked == current.rules and current.is_default else asked}
+    asked: list[Rule] | None = None
     try:
+        current = await mappings.get(crm, account_id, kind)
+        asked = rules.edited(current.rules, _ours(kind), form)
         await mappings.check(crm, account_id, kind, asked)
     except ApiError as error:
-        return await _page(request, crm, kind, error.status, asked, faults=_faults(error, asked))
+        return await _page(request, crm, kind, error.status, asked, typed=form, faults=_faults(error, asked or ()))
+    own: dict[Kind, list[Rule] | None] = {kind: None if asked == current.rules and current.is_default else asked}
     who = form.get("person") or form.get("lately", "")
     try:
         person = await _person(request, lookups, who)
@@ -80,7 +82,7 @@ async def preview(request: AnyRequest, crm: Setup, lookups: Lookups) -> Response
             write = ContactWrite(person=person, dry_run=True)
             result = await contacts.upsert(crm, caller_of(request), write, rules=own)
     except ApiError as error:
-        return await _page(request, crm, kind, error.status, asked, who=who, fault=plain(error.message))
+        return await _page(request, crm, kind, error.status, asked, typed=form, who=who, fault=plain(error.message))
     return await _page(request, crm, kind, 200, asked, who=who, result=result)
 
 
@@ -127,8 +129,11 @@ async def _page(
     kind: Kind,
     status: int = 200,
     asked: Sequence[Rule] | None = None,
+    typed: Mapping[str, str] = {},
     **values: Any,
 ) -> Response[str]:
+    """The page with the rules as `asked`; where the CRM does not say which fields it has, with what was `typed`, to be
+    sent again."""
     account_id = signed_in(request).account_id
     active = await connections.info(crm.pool, account_id)
     definition = registry.load()[active.crm]
@@ -139,9 +144,11 @@ async def _page(
         fields, _ = await service.fields(crm, account_id, kind, None, ALL_FIELDS)
         if asked is None:
             current = await mappings.get(crm, account_id, kind)
-            asked, is_default = current.rules, current.is_default
+            asked = rules.edited(current.rules, _ours(kind), typed) if typed else current.rules
+            is_default = current.is_default
     except ApiError as error:
-        status, fault = error.status, plain(error.message)
+        fields, status, fault = [], error.status, plain(error.message)
+        values.pop("faults", None)
     lately, _ = await events.latest(crm.pool, account_id, type="person.enriched", limit=LATELY)
     known = asked or []
     shown = {
@@ -149,6 +156,7 @@ async def _page(
         "kind": kind,
         "here": f"{PATH}?object={kind}",
         "tabs": [(f"{PATH}?object={one}", TITLES[one]) for one in definition.mapping],
+        "typed": typed,
         "fields": {field.name: field for field in fields},
         "writable": sorted((one for one in fields if one.writable), key=lambda one: one.label.casefold()),
         "targets": {name: rules.target_of(known, name) for name in _ours(kind)},

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import socket
 from typing import Annotated, Any
 
 import msgspec
@@ -10,7 +11,7 @@ from litestar.response import Redirect
 from msgspec import Meta
 
 from addtocrm.core.caller import Caller
-from addtocrm.core.db.notify import Listener
+from addtocrm.core.db.notify import Listener, hosts
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.settings import Settings
@@ -141,7 +142,14 @@ async def cancel(request: AnyRequest, id: str, pool: Pool) -> Response[str] | Re
 async def show_health(request: AnyRequest, pool: Pool, listener: Listener, reader: Reader) -> Response[str]:
     settings: Settings = request.app.state.settings
     found = await health.checks(settings, pool, listener, reader)
-    return page(request, "operator_health.html", checks=found, vendors=health.vendors(collected()))
+    return page(
+        request,
+        "operator_health.html",
+        checks=found,
+        vendors=health.vendors(collected()),
+        hosts=await hosts(pool),
+        here=socket.gethostname(),
+    )
 
 
 @get("/operator/audit", opt=runs())

@@ -19,7 +19,7 @@ from addtocrm.events import service as events
 from addtocrm.jobs import service as jobs
 from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.requests import service
-from addtocrm.tenants.requests.model import FAILED, SUCCEEDED, Wanted
+from addtocrm.tenants.requests.model import FAILED, SUCCEEDED, Page, Wanted
 from addtocrm.tenants.usage import service as usage
 from addtocrm.web.openapi import MEANING
 
@@ -35,17 +35,22 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     if asked.get("id", "").strip():
         return go(f"/dashboard/requests/{quote(asked['id'].strip().lower(), safe='')}")
     account_id = signed_in(request).account_id
+    faults: dict[str, str] = {}
     wanted = Wanted(
         result=forms.asked(request, "result"),
         key_id=forms.asked(request, "key"),
         path=forms.asked(request, "path").strip(),
-        since=_time(asked.get("since", "")),
-        until=_time(asked.get("until", "")),
+        since=_time(request, "since", faults),
+        until=_time(request, "until", faults),
     )
-    found = await service.page(pool, account_id, wanted, asked.get("cursor"), ON_A_PAGE)
+    found = (
+        Page([], None, None) if faults else await service.page(pool, account_id, wanted, asked.get("cursor"), ON_A_PAGE)
+    )
     return page(
         request,
         "requests.html",
+        400 if faults else 200,
+        faults=faults,
         found=found,
         wanted=wanted,
         results=RESULTS,
@@ -85,11 +90,14 @@ async def one(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
     )
 
 
-def _time(text: str) -> datetime | None:
+def _time(request: AnyRequest, name: str, faults: dict[str, str]) -> datetime | None:
+    """The time in a field of the address; what is wrong with it is put among the `faults`."""
+    text = request.query_params.get(name, "")
     try:
         return times.parse(text) if text else None
     except ValueError:
-        raise ApiError("validation_error", "Times are such as 2030-01-31T09:00.") from None
+        faults[name] = "Enter a time such as 2030-01-31T09:00."
+        return None
 
 
 handlers = (show, follow, one)

@@ -70,9 +70,20 @@ class Chosen(Wanted, frozen=True):
 @get("/search", opt=needs())
 async def show(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader) -> Response[str]:
     """How many there are, by what they are, and the page where it is in the cache; costs nothing."""
-    wanted = _given(request)
+    return await _found(request, pool, lookups, reader, _given(request))
+
+
+async def _found(
+    request: AnyRequest,
+    pool: Pool,
+    lookups: Lookups,
+    reader: Reader,
+    wanted: Wanted,
+    status: int = 200,
+    **values: Any,
+) -> Response[str]:
     if wanted == Wanted():
-        return _page(request, wanted)
+        return _page(request, wanted, status, **values)
     try:
         query = query_of(wanted)
         total = await service.count(reader, query)
@@ -82,15 +93,8 @@ async def show(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader
     account_id = signed_in(request).account_id
     kept = await lookups.kept(account_id, service.SEARCH, service.lookup_key(query))
     found = msgspec.json.decode(kept, type=FoundPeople) if kept else None
-    return _page(
-        request,
-        wanted,
-        total=total,
-        counts=counts,
-        found=found,
-        people=people_of(kept) if kept else [],
-        **await places(pool, account_id),
-    )
+    shown = {"total": total, "counts": counts, "found": found, "people": people_of(kept) if kept else []}
+    return _page(request, wanted, status, **shown, **await places(pool, account_id), **values)
 
 
 @post("/search", opt=needs(), status_code=200)
@@ -101,7 +105,7 @@ async def search(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Read
         await service.search(lookups, pool, reader, caller_of(request), query_of(wanted))
     except ApiError as error:
         return _page(request, wanted, error.status, fault=plain(error.message))
-    return go(f"/dashboard/search{_address(wanted)}")
+    return go(f"/dashboard/search{_address(wanted)}#found")
 
 
 @get("/search/{place:int}", opt=needs())
@@ -124,20 +128,37 @@ async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups
 
 
 @post("/search/save", opt=needs(), status_code=200)
-async def save(request: AnyRequest, pool: Pool, lookups: Lookups) -> Redirect:
+async def save(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader) -> Response[str] | Redirect:
     """Puts people of a page on a list."""
     asked = await forms.read(request, Chosen)
-    await lists.add(pool, caller_of(request), asked.list, await _chosen(request, lookups, asked))
+    try:
+        await lists.add(pool, caller_of(request), asked.list, await _chosen(request, lookups, asked))
+    except ApiError as error:
+        return await _refused(request, pool, lookups, reader, asked, error)
     return go(f"/dashboard/lists/{asked.list}", said="added")
 
 
 @post("/search/preview", opt=needs(), status_code=200)
-async def preview(request: AnyRequest, pool: Pool, lookups: Lookups, live: Live) -> Redirect:
+async def preview(
+    request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader, live: Live
+) -> Response[str] | Redirect:
     """Goes to what would be written to the CRM of people of a page; nothing is."""
     asked = await forms.read(request, Chosen)
-    people = await _chosen(request, lookups, asked)
-    writes = [ContactWrite(person=person, on_conflict=asked.on_conflict, dry_run=True) for person in people]
-    return await shown(request, pool, live, await batch.submit(pool, caller_of(request), writes))
+    try:
+        people = await _chosen(request, lookups, asked)
+        writes = [ContactWrite(person=person, on_conflict=asked.on_conflict, dry_run=True) for person in people]
+        job = await batch.submit(pool, caller_of(request), writes)
+    except ApiError as error:
+        return await _refused(request, pool, lookups, reader, asked, error)
+    return await shown(request, pool, live, job)
+
+
+async def _refused(
+    request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader, asked: Chosen, error: ApiError
+) -> Response[str]:
+    """The page again, with what was chosen on it."""
+    wanted = msgspec.convert(_fields(asked), Wanted)
+    return await _found(request, pool, lookups, reader, wanted, error.status, chosen=asked, fault=plain(error.message))
 
 
 def query_of(wanted: Wanted) -> Query:
@@ -241,6 +262,7 @@ def _page(request: AnyRequest, wanted: Wanted, status: int = 200, **values: Any)
         **_links(wanted),
         "seniorities": SENIORITIES,
         "fault": "",
+        "chosen": Chosen(),
         "total": None,
         "found": None,
         "people": [],

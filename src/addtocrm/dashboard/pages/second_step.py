@@ -57,12 +57,13 @@ async def take(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     if member is None:
         return go(SIGN_IN)
     asked = await forms.read(request, WithCode)
-    await count_try(request, member.id, "code")
     try:
+        await count_try(request, member.id, "code")
         way = await factors.prove(pool, request.app.state.settings.data_dir, member.id, asked.code)
     except ApiError as error:
-        note_failure(request, pool, member.email, "code")
-        return _form(request, await factors.of_member(pool, member.id), asked.next, error.status, error.message)
+        if error.type == "invalid_auth":
+            note_failure(request, pool, member.email, "code")
+        return _form(request, await factors.of_member(pool, member.id), asked.next, error)
     if not await sessions.end_half(pool, cookies.read(request, cookies.HALF)):
         return go(SIGN_IN)
     if way == "recovery code":
@@ -98,9 +99,10 @@ async def _half(request: AnyRequest, pool: Pool) -> Member | None:
     return await members.get(pool, member_id) if member_id else None
 
 
-def _form(request: AnyRequest, known: Factors, next: str, status: int = 200, error: str = "") -> Response[str]:
+def _form(request: AnyRequest, known: Factors, next: str, error: ApiError | None = None) -> Response[str]:
     site = passkeys.site(request.app.state.settings.base_url) if known.passkeys else None
-    return page(request, "second_step.html", status, known=known, next=next, error=error, site=site)
+    status, text, wait = (error.status, error.message, error.retry_after_seconds) if error else (200, "", None)
+    return page(request, "second_step.html", status, wait, known=known, next=next, error=text, site=site)
 
 
 handlers = (ask, take, take_passkey, options)

@@ -37,12 +37,14 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
 @post("/sign-in", opt=opened(), status_code=200)
 async def sign_in(request: AnyRequest, pool: Pool) -> Response[str] | Redirect:
     asked = await forms.read(request, Credentials)
-    await count_try(request, asked.email)
     try:
+        await count_try(request, asked.email)
         member = await members.prove(pool, asked.email, asked.password)
     except ApiError as error:
-        note_failure(request, pool, asked.email, "password")
-        return _form(request, error.status, next=asked.next, email=asked.email, error=error.message)
+        if error.type == "invalid_auth":
+            note_failure(request, pool, asked.email, "password")
+        wait, typed = error.retry_after_seconds, asked.email
+        return _form(request, error.status, wait, next=asked.next, email=typed, error=error.message)
     return await let_in(request, pool, member, asked.next)
 
 
@@ -56,10 +58,10 @@ async def sign_out(request: AnyRequest, pool: Pool) -> Redirect:
     return response
 
 
-def _form(request: AnyRequest, status: int = 200, **values: Any) -> Response[str]:
+def _form(request: AnyRequest, status: int = 200, wait: int | None = None, **values: Any) -> Response[str]:
     settings = request.app.state.settings
     shown = {"email": "", "error": "", "first": False, "open": settings.open_signup}
-    return page(request, "sign_in.html", status, site=passkeys.site(settings.base_url), **{**shown, **values})
+    return page(request, "sign_in.html", status, wait, site=passkeys.site(settings.base_url), **{**shown, **values})
 
 
 handlers = (show, sign_in, sign_out)

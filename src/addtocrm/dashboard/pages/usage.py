@@ -9,17 +9,16 @@ from litestar.response import Stream
 
 from addtocrm.core import times
 from addtocrm.core.db.pool import Pool
-from addtocrm.core.errors import invalid
+from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.settings import Settings
-from addtocrm.dashboard import words
-from addtocrm.dashboard.forms import asked
+from addtocrm.dashboard import forms, words
 from addtocrm.dashboard.guard import needs
 from addtocrm.dashboard.page import page
 from addtocrm.dashboard.visitor import AnyRequest, signed_in
 from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.members import service as members
 from addtocrm.tenants.usage import service
-from addtocrm.tenants.usage.model import LedgerFilter, Usage
+from addtocrm.tenants.usage.model import LedgerFilter, LedgerLine, Usage
 
 ON_A_PAGE = 50
 Totals = tuple[str, str, str, Sequence[tuple[str, dict[str, str], Any]]]
@@ -37,12 +36,21 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str]:
 async def ledger(request: AnyRequest, pool: Pool) -> Response[str]:
     account_id = signed_in(request).account_id
     cursor = request.query_params.get("cursor")
-    lines, following = await service.ledger(pool, account_id, _wanted(request), cursor, ON_A_PAGE)
+    status, following = 200, None
+    lines: list[LedgerLine] = []
+    faults: dict[str, str] = {}
+    try:
+        lines, following = await service.ledger(pool, account_id, _wanted(request), cursor, ON_A_PAGE)
+    except ApiError as error:
+        status = error.status
+        faults = {name: words.about(name, text) for name, text in forms.faults(error).items()}
     chosen = {name: value for name, value in request.query_params.items() if name != "cursor" and value}
     return page(
         request,
         "ledger.html",
+        status,
         lines=lines,
+        faults=faults,
         cursor=following,
         chosen=chosen,
         operations=await service.operations(pool, account_id),
@@ -85,10 +93,10 @@ def totals(usage: Usage) -> list[Totals]:
 def _wanted(request: AnyRequest) -> LedgerFilter:
     """What the address asks for; `to` is a day that is within. Raises ApiError."""
     return LedgerFilter(
-        actor=asked(request, "who") or None,
-        operation=asked(request, "operation") or None,
-        since=_time("from", asked(request, "from")),
-        until=_time("to", asked(request, "to"), whole_day=True),
+        actor=forms.asked(request, "who") or None,
+        operation=forms.asked(request, "operation") or None,
+        since=_time("from", forms.asked(request, "from")),
+        until=_time("to", forms.asked(request, "to"), whole_day=True),
     )
 
 

@@ -36,7 +36,7 @@ counting?.addEventListener("input", async () => {
   await new Promise((done) => setTimeout(done, 250));
   if (turn !== typed) return;
   const filled = [...new FormData(counting)].filter(([, value]) => value);
-  const address = `${counting.action}?${new URLSearchParams(filled)}`;
+  const address = `${location.pathname}?${new URLSearchParams(filled)}`;
   try {
     const answer = await fetch(address);
     const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#found");

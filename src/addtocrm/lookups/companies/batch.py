@@ -12,7 +12,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.kind import Done, Kind
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.batch import done
+from addtocrm.lookups.batch import done, waiting_for_credits
 from addtocrm.lookups.companies import service
 from addtocrm.lookups.companies.model import LookUpCompany
 from addtocrm.lookups.service import Lookups
@@ -49,14 +49,14 @@ def kind(services: Services) -> Kind:
 
     async def lookup(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, LookUpCompany | str))
-        return done(
-            await service.lookup(
+        async with waiting_for_credits(services.lookups, caller):
+            answer = await service.lookup(
                 services.lookups,
                 services.waterfall,
                 caller,
                 service.query_of(asked),
                 refresh=asked.refresh and item.since,
             )
-        )
+        return done(answer)
 
     return Kind(service.LOOKUP.name, lookup, at_once=16)

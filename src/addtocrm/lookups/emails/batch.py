@@ -8,11 +8,10 @@ import msgspec
 
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Pool
-from addtocrm.core.errors import ApiError
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.kind import Done, Kind, Postponed
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.batch import done
+from addtocrm.lookups.batch import done, waiting_for_credits
 from addtocrm.lookups.emails import service
 from addtocrm.lookups.emails.model import VerifyEmail
 from addtocrm.lookups.service import Lookups
@@ -59,7 +58,7 @@ def kind(services: Services) -> Kind:
     async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, VerifyEmail | str))
         try:
-            async with desk.turn(asked.email):
+            async with waiting_for_credits(services.lookups, caller, SHORTAGE_SECONDS), desk.turn(asked.email):
                 asking = asyncio.ensure_future(
                     service.verify(services.lookups, desk, caller, asked.email, refresh=asked.refresh and item.since)
                 )
@@ -70,11 +69,6 @@ def kind(services: Services) -> Kind:
                     answer, checked = await asking
         except Withdrawn:
             raise Postponed(WITHDRAWN_SECONDS) from None
-        except ApiError as error:
-            # Credits that others hold come back where those end as unknown.
-            if error.type == "insufficient_credits" and await services.lookups.has_holds(caller.account_id):
-                raise Postponed(SHORTAGE_SECONDS, all_items=True) from None
-            raise
         if answer.cached or answer.credits_deducted or item.attempts >= ATTEMPTS:
             return done(answer)
         again = checked.retry_after if checked else JOINED_SECONDS

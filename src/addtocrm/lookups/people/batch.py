@@ -12,7 +12,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.kind import Done, Kind
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.batch import done
+from addtocrm.lookups.batch import done, waiting_for_credits
 from addtocrm.lookups.people import service
 from addtocrm.lookups.people.model import EnrichPerson
 from addtocrm.lookups.service import Lookups
@@ -49,8 +49,8 @@ def kind(services: Services) -> Kind:
 
     async def enrich(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, EnrichPerson | str))
-        return done(
-            await service.enrich(
+        async with waiting_for_credits(services.lookups, caller):
+            answer = await service.enrich(
                 services.lookups,
                 services.waterfall,
                 caller,
@@ -58,6 +58,6 @@ def kind(services: Services) -> Kind:
                 refresh=asked.refresh and item.since,
                 min_confidence=asked.min_confidence,
             )
-        )
+        return done(answer)
 
     return Kind(service.ENRICH.name, enrich, at_once=16)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -17,7 +18,6 @@ from addtocrm.lookups.service import Lookups
 from addtocrm.privacy.service import all_suppressed, subjects
 from addtocrm.sources import sizes, titles
 from addtocrm.sources.contract import Match
-from addtocrm.sources.index.follow import is_of
 from addtocrm.sources.index.query import Filter, Wanted, normal
 from addtocrm.sources.index.reader import MOST_COUNTED, NotReady, Place, Reader
 from addtocrm.sources.providers.dataset import Dataset
@@ -45,11 +45,10 @@ async def search(
 
     Raises ApiError `insufficient_credits`, and `internal_error` while the index is being built.
     """
-
-    async def work() -> Outcome | None:
-        return await _page(pool, reader, query)
-
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
+        # Hardly anybody is in the table who asked to be forgotten. A page of such is not charged for: only then is it
+        # made anew, and asked before who they are.
+        work = partial(_page, pool, reader, query, without_suppressed=attempt > 0)
         answer = await lookups.run(caller, SEARCH, lookup_key(query), work, refresh=refresh)
         if answer is not None:
             return answer
@@ -74,18 +73,18 @@ async def facets(reader: Reader, query: Query, names: Sequence[str]) -> dict[str
         raise _not_ready() from None
 
 
-async def _page(pool: Pool, reader: Reader, query: Query) -> Outcome:
+async def _page(pool: Pool, reader: Reader, query: Query, *, without_suppressed: bool) -> Outcome:
     """The page without those who are not in the table any more, or asked to be forgotten. Raises ApiError."""
     try:
         hits = await asyncio.to_thread(reader.page, query.wanted, query.limit, query.after)
     except NotReady:
         raise _not_ready() from None
-    known = await Dataset(pool).people(hits.ids)
-    people = [_found(known[id]) for id in hits.ids if id in known]
-    if not await is_of(pool, hits.generation):
+    known = await Dataset(pool).people(hits.ids, hits.generation)
+    if known is None:
         raise _not_ready()
+    people = [_found(known[id]) for id in hits.ids if id in known]
     about = [_about(one) for one in people]
-    for place in reversed(await all_suppressed(pool, about)):
+    for place in reversed(await all_suppressed(pool, about)) if without_suppressed else ():
         del people[place], about[place]
     total, exact = min(hits.total, MOST_COUNTED), hits.total <= MOST_COUNTED
     cursor = cursors.encode((_digest(query.wanted), *hits.after)) if hits.after else None
@@ -96,7 +95,7 @@ async def _page(pool: Pool, reader: Reader, query: Query) -> Outcome:
 
 
 def _about(person: Person) -> list[bytes]:
-    emails = [person.email, *(entry.email for entry in person.emails)]
+    emails = {person.email, *(entry.email for entry in person.emails)}
     return subjects(person.linkedin_url, emails, person.full_name or "")
 
 

@@ -147,11 +147,6 @@ class Follower:
             await store.drop_old(self._pool)
 
 
-async def is_of(pool: Pool, generation: str) -> bool:
-    """Whether the database is that `generation`: a restored one is another."""
-    return await store.generation(pool) == generation
-
-
 async def followed(pool: Pool, root: Path) -> None:
     """Returns once the current build in `root`, which another process follows, has all changes that there are now."""
     feed = await store.feed(pool)

@@ -9,7 +9,6 @@ from tantivy import FieldType, Occur, Order, Query
 
 from addtocrm.core.matching.search import Way
 from addtocrm.sources.index import damage, folder, schema
-from addtocrm.sources.index.folder import Position
 from addtocrm.sources.index.query import Wanted, matching, tiers
 
 T = TypeVar("T")
@@ -49,11 +48,16 @@ class Hits(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A build, when its last commit was that is searched, and its index."""
+    """A build, of which database it is, when its last commit was that is searched, and its index."""
 
     build: Path
+    generation: str
     committed: int
     searched: tantivy.Index
+
+    @property
+    def searcher(self) -> tantivy.Searcher:
+        return self.searched.searcher()
 
 
 class Reader:
@@ -67,12 +71,10 @@ class Reader:
 
     def page(self, wanted: Wanted, limit: int, after: Place | None = None) -> Hits:
         """The page of `limit` people that follows `after`."""
-        _, position = self._current()
-        return self._ask(lambda searcher: self._page(searcher, position.generation, wanted, limit, after))
+        return self._ask(lambda opened: self._page(opened, wanted, limit, after))
 
-    def _page(
-        self, searcher: tantivy.Searcher, generation: str, wanted: Wanted, limit: int, after: Place | None
-    ) -> Hits:
+    def _page(self, opened: Opened, wanted: Wanted, limit: int, after: Place | None) -> Hits:
+        searcher = opened.searcher
         found: list[tuple[int, str]] = []
         parts = tiers(self._schema, wanted)
         start, counted, are_all = after.tier if after else 0, 0, after is None
@@ -86,11 +88,11 @@ class Reader:
                 break
         in_all = counted if are_all else self._count(searcher, wanted)
         ended = Place(*found[limit - 1]) if len(found) > limit else None
-        return Hits([place[1:] for _, place in found[:limit]], in_all, ended, generation)
+        return Hits([place[1:] for _, place in found[:limit]], in_all, ended, opened.generation)
 
     def total(self, wanted: Wanted) -> int:
         """How many people are wanted."""
-        return self._ask(lambda searcher: self._count(searcher, wanted))
+        return self._ask(lambda opened: self._count(opened.searcher, wanted))
 
     def _count(self, searcher: tantivy.Searcher, wanted: Wanted) -> int:
         found: Any = searcher.search(matching(self._schema, wanted), 1, count=True)
@@ -103,7 +105,7 @@ class Reader:
             for name in names
         }
         query = matching(self._schema, wanted)
-        counted: Any = self._ask(lambda searcher: cast(Any, searcher).aggregate(query, terms))
+        counted: Any = self._ask(lambda opened: cast(Any, opened.searcher).aggregate(query, terms))
         return {name: {one["key"]: one["doc_count"] for one in counted[name]["buckets"]} for name in names}
 
     def candidates(self, ways: Sequence[Way], sites: Sequence[str], company_keys: Sequence[str]) -> list[str]:
@@ -115,7 +117,9 @@ class Reader:
         query = Query.boolean_query([(Occur.Must, Query.boolean_query(some)) for some in (who, at)])
         most = MOST_CANDIDATES + 1
         hits = self._ask(
-            lambda searcher: searcher.search(query, most, count=False, order_by_field="place", order=Order.Asc).hits
+            lambda opened: (
+                opened.searcher.search(query, most, count=False, order_by_field="place", order=Order.Asc).hits
+            )
         )
         if len(hits) == most:
             raise TooMany
@@ -123,7 +127,7 @@ class Reader:
 
     def count(self) -> int:
         """How many people are in the index."""
-        return self._ask(lambda searcher: searcher.num_docs)
+        return self._ask(lambda opened: opened.searcher.num_docs)
 
     def _way(self, way: Way) -> Query:
         groups = (Query.term_set_query(self._schema, "name_words", words) for words in way)
@@ -143,40 +147,34 @@ class Reader:
                 return places[:limit], found.count
             size *= 4
 
-    def _ask(self, question: Callable[[tantivy.Searcher], T]) -> T:
+    def _ask(self, question: Callable[[Opened], T]) -> T:
         """What the current build answers; one that tantivy finds broken is suspected, which the follower looks into."""
-        while True:
-            build, _ = self._current()
+        while build := folder.current(self._root):
             try:
                 with damage.telling():
-                    return question(self._searcher(build))
-            except (ValueError, OSError) as error:
+                    return question(self._open(build))
+            except (NotReady, ValueError, OSError) as error:
                 if folder.current(self._root) != build:
                     continue
-                if not damage.tells_of_damage(error):
+                if isinstance(error, NotReady) or not damage.tells_of_damage(error):
                     raise
                 self._opened = None
                 damage.suspect(build)
                 raise NotReady from error
-
-    def _current(self) -> tuple[Path, Position]:
-        while build := folder.current(self._root):
-            if position := folder.position(build):
-                return build, position
-            if folder.current(self._root) == build:
-                break
         raise NotReady
 
-    def _searcher(self, build: Path) -> tantivy.Searcher:
-        """Of the last commit."""
+    def _open(self, build: Path) -> Opened:
+        """The build at its last commit."""
         opened, committed = self._opened, (build / "meta.json").stat().st_mtime_ns
         if opened is None or opened.build != build:
+            position = folder.position(build)
+            if position is None:
+                raise NotReady
             index = tantivy.Index.open(str(build))
             index.config_reader("Manual")
+            opened = Opened(build, position.generation, committed, index)
         elif opened.committed != committed:
-            index = opened.searched
-            index.reload()
-        else:
-            return opened.searched.searcher()
-        self._opened = Opened(build, committed, index)
-        return index.searcher()
+            opened.searched.reload()
+            opened = opened._replace(committed=committed)
+        self._opened = opened
+        return opened

@@ -1,6 +1,7 @@
 """What is indexed of a person. The tokens are ours: words as `identifiers.plain` has them, separated by blanks."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -79,9 +80,9 @@ def document(id: str, data: Mapping[str, Any]) -> str:
     data = filled_in(data)
     company: Mapping[str, Any] = data.get("company") or {}
     location: Mapping[str, Any] = data.get("location") or {}
-    title = titles.words(spelt_out(data.get("job_title") or ""))
+    title, whole_title = _title(data.get("job_title") or "")
     skills: list[str] = data.get("skills") or []
-    shown = [data.get("job_title"), data.get("headline")]
+    skilled, shown = _plain(skills), _plain([data.get("job_title"), data.get("headline")])
     past = [text for job in data.get("experience") or () for text in (job.get("title"), job.get("company_name"))]
     company_han = han.words(company.get("name") or "")
     near, place = order(id, complete)
@@ -89,8 +90,8 @@ def document(id: str, data: Mapping[str, Any]) -> str:
         "id": id,
         "place": place,
         "near": near,
-        "title": " ".join(title),
-        "whole_title": whole(title),
+        "title": title,
+        "whole_title": whole_title,
         "seniority": titles.level(data.get("seniority") or ""),
         **_both("department", data.get("department")),
         **_both("company", company.get("name")),
@@ -102,10 +103,10 @@ def document(id: str, data: Mapping[str, Any]) -> str:
         "country": location.get("country_code"),
         **_both("region", location.get("region")),
         **_both("city", location.get("city")),
-        "skills": _plain(skills),
+        "skills": skilled,
         "skills_value": skills,
-        "shown": _plain(shown),
-        "keywords": _plain([*shown, *skills, *past]),
+        "shown": shown,
+        "keywords": [*shown, *skilled, *_plain(past)],
         **_meant(data),
         "has_email": bool(data.get("email")),
         "has_phone": bool(data.get("phones")),
@@ -135,14 +136,24 @@ def order(id: str, complete: int) -> tuple[int, str]:
     return (missing << PLACE_BITS) + int(digits, 16), f"{missing:x}{id}"
 
 
-def whole(title: Iterable[str]) -> str:
-    """The words of a title whatever their order, as one term."""
-    return " ".join(sorted(title))
+@lru_cache(maxsize=16_384)
+def _title(text: str) -> tuple[str, str]:
+    """The words of a title, and the same whatever their order, as one term."""
+    words = titles.words(spelt_out(text))
+    return " ".join(words), " ".join(sorted(words))
 
 
 def _both(name: str, text: str | None) -> dict[str, str]:
-    return {name: identifiers.plain(text), f"{name}_value": text} if text else {}
+    return {name: _words(text), f"{name}_value": text} if text else {}
 
 
 def _plain(texts: Iterable[str | None]) -> list[str]:
-    return [plain for text in texts if text and (plain := identifiers.plain(spelt_out(text)))]
+    return [plain for text in texts if text and (plain := _signed(text))]
+
+
+_words = lru_cache(maxsize=65_536)(identifiers.plain)
+
+
+@lru_cache(maxsize=65_536)
+def _signed(text: str) -> str:
+    return identifiers.plain(spelt_out(text))

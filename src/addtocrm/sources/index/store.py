@@ -32,11 +32,6 @@ async def feed(pool: Pool) -> Feed:
     return Feed(*row)
 
 
-async def generation(pool: Pool) -> str:
-    """Which database this is."""
-    return await pool.fetchval("select generation::text from people_feed")
-
-
 async def changes(pool: Pool, after: int, limit: int) -> list[tuple[int, list[str]]]:
     """Who changed after the number, as (number, ids), in their order."""
     rows = await pool.fetch(

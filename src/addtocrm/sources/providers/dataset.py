@@ -90,10 +90,18 @@ class Dataset:
         by_name = await self._by_name(query)
         return [*by_name, *await self._by_words(who.name, who.company)] if who.name else by_name
 
-    async def people(self, ids: Sequence[str]) -> dict[str, Match[Person]]:
-        """The people of these ids that there are. One whose data have another form than an import gives is left out."""
-        rows = await self._fetch("select id, data, observed_at from people where id = any($1)", ids)
-        people = {row["id"]: (row["observed_at"], _readable(row, _person)) for row in rows}
+    async def people(self, ids: Sequence[str], generation: str) -> dict[str, Match[Person]] | None:
+        """The people of these ids that there are; None where the database is another than `generation`, as a restored
+        one is. One whose data have another form than an import gives is left out."""
+        rows = await self._fetch(
+            """select id, data, observed_at from people_feed left join people on id = any($1)
+               where generation::text = $2""",
+            ids,
+            generation,
+        )
+        if not rows:
+            return None
+        people = {row["id"]: (row["observed_at"], _readable(row, _person)) for row in rows if row["id"]}
         return {id: Match(person, observed_at, 1.0) for id, (observed_at, person) in people.items() if person}
 
     async def _by_url(self, url: str) -> list[asyncpg.Record]:

@@ -5,8 +5,6 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import msgspec
-
 from addtocrm.crm.connectors.hubspot.answers import Done, Item, NoScope, Page, failures
 from addtocrm.crm.connectors.hubspot.asking import Asking
 from addtocrm.crm.connectors.hubspot.fields import LINK, read, written
@@ -98,7 +96,7 @@ class Writing:
             fields, looked = read(now[record.id].properties), self._reading.reads[kind] & set(update.changes)
             if any(fields.get(name) != record.fields.get(name) for name in looked):
                 return Changed()
-        return _changed(update, record.version)
+        return update.done(record.version)
 
     async def _update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         path = f"{OBJECTS}/{OBJECT[kind]}"
@@ -106,7 +104,7 @@ class Writing:
             id, body = updates[0].record.id, {"properties": written(updates[0].changes)}
             path = f"{path}/{quote(id, safe='')}"
             item = await self._asking.ask("PATCH", path, Item, f"{kind} {id}", json=body, idempotent=True)
-            return [_changed(updates[0], item.updated_at)]
+            return [updates[0].done(item.updated_at)]
         body = {"inputs": [{"id": one.record.id, "properties": written(one.changes)} for one in updates]}
         try:
             done = await self._asking.ask("POST", f"{path}/batch/update", Page[Item], json=body, idempotent=True)
@@ -120,7 +118,7 @@ class Writing:
         items = {item.id: item for item in done.results}
         for one in updates:
             if one.record.id in items:
-                results[one.record.id] = _changed(one, items[one.record.id].updated_at)
+                results[one.record.id] = one.done(items[one.record.id].updated_at)
         return [results.get(one.record.id) or Unavailable(maybe_done=True) for one in updates]
 
     async def _link(self, path: str, rows: Sequence[tuple[int, str, str]]) -> list[Failure | None]:
@@ -153,8 +151,3 @@ async def _each(
                 raise
             results += [failure] * len(part)
     return results
-
-
-def _changed(update: Update, version: str | None) -> Record:
-    fields = {name: value for name, value in {**update.record.fields, **update.changes}.items() if value is not None}
-    return msgspec.structs.replace(update.record, fields=fields, version=version)

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from addtocrm.crm.connectors.pipedrive.activities import activity
 from addtocrm.crm.connectors.pipedrive.answers import (
     ActivityType,
@@ -227,8 +225,7 @@ class Pipedrive:
         raw = raw_of((await self._api.ask("PATCH", path, json=body, idempotent=True, what=what)).data)
         if raw.get("is_deleted"):
             raise NotFound(what)
-        fields = {name: value for name, value in {**record.fields, **changes}.items() if value is not None}
-        return msgspec.structs.replace(record, fields=fields, version=self._record(kind, raw, {}).version)
+        return update.done(self._record(kind, raw, {}).version)
 
     async def _body(self, kind: Kind, changes: Changes, before: Fields, raw: Raw) -> Raw:
         """As `written`, with the fields' types asked for where it depends on them."""

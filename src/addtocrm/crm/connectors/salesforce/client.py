@@ -68,7 +68,7 @@ class Salesforce:
         return fields_of(kind, described)
 
     async def owners(self) -> list[Owner]:
-        only, end = "IsActive = true AND UserType = 'Standard'", " ORDER BY Name, Id LIMIT 2000"
+        only, end = "IsActive = true AND UserType = 'Standard'", " ORDER BY Name, Id"
         rows = await self._reader.rows([Query("User", ("Id", "Email", "Name"), also=only, end=end)])
         me = await self._me()
         return [Owner(row["Id"], row.get("Email"), row.get("Name"), row["Id"][:15] == me) for row in rows]
@@ -119,7 +119,7 @@ class Salesforce:
 
     async def update(self, kind: Kind, updates: Sequence[Update]) -> list[Record | Failure]:
         outcomes = await self._writer.change(updates)
-        return [_updated(one) if isinstance(done, str) else done for one, done in zip(updates, outcomes, strict=True)]
+        return [one.done(None) if isinstance(done, str) else done for one, done in zip(updates, outcomes, strict=True)]
 
     async def create_field(self, kind: Kind, field: Field) -> Field:
         """Makes the field and lets the user's own profile see it: a new field is one that nobody sees."""
@@ -160,7 +160,7 @@ class Salesforce:
         return await self._writer.insert_one("Task", held | {"WhoId": contact_id}, WhoId=f"contact {contact_id}")
 
     async def lists(self) -> list[CrmList]:
-        rows = await self._reader.rows([Query("Campaign", ("Id", "Name"), end=" ORDER BY Name, Id LIMIT 2000")])
+        rows = await self._reader.rows([Query("Campaign", ("Id", "Name"), end=" ORDER BY Name, Id")])
         return [CrmList(row["Id"], str(row.get("Name"))) for row in rows]
 
     async def create_list(self, name: str) -> CrmList:
@@ -215,9 +215,3 @@ def _among(kind: Kind) -> tuple[Kind, ...]:
 
 def _member(id: str) -> str:
     return "LeadId" if kind_of(id) == "lead" else "ContactId"
-
-
-def _updated(update: Update) -> Record:
-    fields = {**update.record.fields, **update.changes}
-    held = {name: value for name, value in fields.items() if value is not None}
-    return msgspec.structs.replace(update.record, fields=held, version=None)
