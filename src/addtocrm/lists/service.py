@@ -161,12 +161,12 @@ async def annotate(
     text = (note or "").replace("\0", "").strip() or None
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, caller.account_id, id)
-        if version is not None and version != version_of(await store.note(connection, id, member_id)):
-            raise Changed
-        row = await store.annotate(connection, id, member_id, text, mentions(text) or None)
-        if row is None:
+        before = await store.lock_member(connection, id, member_id)
+        if before is None:
             raise _no_member(member_id)
-        return _member(row)
+        if version is not None and version != version_of(before["note"]):
+            raise Changed
+        return _member(await store.annotate(connection, id, member_id, text, mentions(text) or None))
 
 
 def version_of(note: str | None) -> str:
