@@ -87,6 +87,8 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
 
     page = until(counted)
     assert "Show them: 1 credit" in page and "Anna" not in page and f"/dashboard{address}&amp;seniority=" not in page
+    link = re.findall(r'href="/dashboard([^"]+)">Norway</a>', page)[0].replace("&amp;", "&")
+    assert "country=Norway" in link and "<strong>2</strong>" in owner.get(link).text
     assert account.usage()["credits"]["used"] == 0
     wanted = {"city": city, "job_title": "Head of Sales"}
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 400

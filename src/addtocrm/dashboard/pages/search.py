@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect
 
+from addtocrm.core.countries import country
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.matching.companies import is_legal_form
@@ -89,6 +90,7 @@ async def _found(
         query = query_of(wanted)
         total = await service.count(reader, query)
         counts = await service.facets(reader, query, COUNTED)
+        counts["country"] = {country(code)[0]: count for code, count in counts["country"].items()}
     except ApiError as error:
         return _page(request, wanted, error.status, fault=plain(error.message))
     account_id = signed_in(request).account_id
