@@ -117,8 +117,12 @@ def answer_error(request: AnyRequest, error: ApiError) -> Response[str]:
     return page(request, "error.html", error.status, error.retry_after_seconds, **shown)
 
 
-def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str]:
+def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str] | Redirect:
+    """A page that says what is wrong. The address of a form, at which what was refused is shown, leads to the page that
+    the form is on."""
     match error.status_code:
+        case 405 if request.method == "GET":
+            return go(request.scope["raw_path"].decode("latin-1").rpartition("/")[0])
         case 404:
             known = ApiError("not_found", "There is no such page.")
         case 405:
