@@ -150,6 +150,20 @@ def test_another_account_has_nothing_of_ours(server: Server) -> None:
     assert ours.client.get("/v1/usage").status_code == 200
 
 
+def test_each_page_with_nothing_on_it_says_what_to_do(server: Server) -> None:
+    """By a link, where it is not on the page itself."""
+    account = server.account()
+    owner = member(server, account.id, "owner")
+    said: dict[str, str] = {}
+    for path, method, opt in CLOSED:
+        if method == "GET" and not opt.get("operator") and "{" not in path and not path.endswith("/live"):
+            text = owner.get("" if path == "/" else path).text
+            for title, body in re.findall(r'<div class="empty"><h2>([^<]+)</h2>(.*?)</div>', text, re.DOTALL):
+                assert "<a " in body or path in ("/connection", "/lists", "/search"), (path, title)
+                said[path] = title
+    assert said.keys() >= {"/search", "/jobs", "/lists", "/contacts", "/requests", "/usage"}, said
+
+
 def test_a_lock_out_does_not_tell_who_there_is(server: Server) -> None:
     account = server.account()
     member(server, account.id, "owner")

@@ -22,11 +22,14 @@ def test_odd_paths_and_methods_answer_a_page(server: Server) -> None:
         ("POST", "/nowhere", 405),
         ("POST", "/security", 405),
         ("GET", "/", 303),
+        ("GET", "/lists/lst_1%0d%0a/push", 303),
     ):
         answer = visitor.client.request(method, f"/dashboard{path}")
         assert answer.status_code == status, (method, path, answer.status_code)
         assert status == 303 or answer.headers["content-type"].startswith("text/html"), (method, path)
         assert "set-cookie" not in answer.headers or "addtocrm-form=" in answer.headers["set-cookie"]
+    for path, form in (("/lists/lst_1", "push"), ("/search", "save"), ("/members", "invite")):
+        assert visitor.get(f"{path}/{form}").headers["location"] == f"/dashboard{path}"
     assert server.client().put("/v1/nowhere").headers["content-type"] == "application/json"
 
 

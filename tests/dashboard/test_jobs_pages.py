@@ -16,6 +16,8 @@ from addtocrm.dashboard.words import HAPPENED, REASONS, plain
 from addtocrm.events.model import EventType
 from addtocrm.mail.model import Reason
 
+ALERT = 'role="alert"'
+
 
 def landed(answer: httpx.Response) -> str:
     """Where a form leads, below /dashboard."""
@@ -49,7 +51,8 @@ def test_one_person_from_the_form_to_the_crm(server: Server) -> None:
     assert f"Test one-{server.port}-example" in page and "dataset ·" in page and "1 credit" in page
     assert "Connect a CRM" in page
     job = path.removesuffix("/1")
-    assert owner.post(f"{job}/preview", on=path, position=1).status_code == 409
+    alone = owner.post(f"{job}/preview", on=path, position=1)
+    assert alone.status_code == 409 and f"Test one-{server.port}-example</h1>" in alone.text and ALERT in alone.text
     account.connect_builtin()
     preview = landed(owner.post(f"{job}/preview", on=path, position=1, on_conflict="overwrite"))
     shown = owner.get(preview).text
@@ -67,6 +70,9 @@ def test_one_person_from_the_form_to_the_crm(server: Server) -> None:
     assert "has all of this" in owner.get(landed(owner.post(f"{job}/preview", on=path, position=1))).text
     assert account.usage()["credits"]["used"] == 1
     listed = landed(owner.post("/lists", name="Prospects"))
+    gone = owner.post(f"{job}/save", on=path, position=1, list="lst_none")
+    assert gone.status_code == 404 and ALERT in gone.text and '<option value="">Choose a list</option>' in gone.text
+    assert f"Test one-{server.port}-example</h1>" in gone.text and 'name="position" value="1"' in gone.text
     assert landed(owner.post(f"{job}/save", on=path, position=1, list=listed.partition("?")[0].removeprefix("/lists/")))
     assert f"Test one-{server.port}-example" in owner.get(listed).text
 
@@ -93,8 +99,12 @@ def test_several_people_say_first_what_they_cost(server: Server) -> None:
     assert "Madonna" in owner.get(link).text and owner.get(f"{job}?state=x").text.count('<tr id="item-') == 4
     assert account.usage()["credits"]["used"] == 3 and job in owner.get("/jobs").text
     assert "some2-" in owner.get(f"{job}/results.csv").text
+    gone = owner.post(f"{job}/save", on=job, list="lst_none")
+    assert gone.status_code == 404 and ALERT in gone.text and "All 3 found" in gone.text
     preview = landed(owner.post(f"{job}/preview", on=job))
     assert "Add 3 contacts to" in ended(owner, preview)
+    other = owner.post(f"{preview}/write", on=preview, expected_crm="hubspot")
+    assert other.status_code == 400 and ALERT in other.text and "Add 3 contacts to" in other.text
     assert "Nothing is written yet" in owner.get(f"{preview}/2").text
     assert not account.client.get("/v1/crm/contacts").json()["data"]
     ended(owner, landed(owner.post(f"{preview}/write", on=preview, expected_crm="builtin")))

@@ -118,6 +118,16 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(server: Server) -> N
     of_note, of_list = versions()
     assert visitor.post(path, on=path, name="Late", version=of_list).status_code == 303
     assert visitor.post(note, on=path, note="Late", version=of_note).status_code == 303
+    assert visitor.post(f"/lists/{id}/members/{ann}/remove", on=path).status_code == 303
+    for version in (of_note, ""):
+        lost = visitor.post(note, on=path, note="Of somebody who is gone", version=version)
+        assert lost.status_code == 404 and "is not on the list any more" in lost.text
+        assert (
+            ">Of somebody who is gone</textarea>" in lost.text and f'action="/dashboard/lists/{id}/import"' in lost.text
+        )
+    account.client.delete(f"/v1/lists/{id}")
+    lost = visitor.post(note, on="/lists", note="Of a list that is gone")
+    assert lost.status_code == 404 and ">Of a list that is gone</textarea>" in lost.text
 
 
 def test_an_import_that_fails_adds_nobody(server: Server) -> None:

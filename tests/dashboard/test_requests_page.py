@@ -23,9 +23,11 @@ def test_from_a_request_to_what_it_led_to(server: Server) -> None:
     failed = owner.get("/requests?result=failed").text
     assert missing in failed and fresh not in failed and "not_found" in failed
     assert missing not in owner.get(f"/requests?path=/v1/people&key={account.key_id}").text
+    assert "1 on</span>" in failed and '<details class="card filters">' in failed
     assert "No such requests" in owner.get("/requests?since=2999-01-01T00:00").text
     refused = owner.get("/requests?since=yesterday&path=/v1/lists&result=failed")
     assert refused.status_code == 400 and 'id="since-note">Enter a time such as' in refused.text
+    assert '<details class="card filters" open>' in refused.text and "3 on</span>" in refused.text
     assert 'value="yesterday"' in refused.text and 'value="/v1/lists"' in refused.text
     assert owner.get("/requests?cursor=nonsense").status_code == 400
     assert owner.get(f"/requests?id=+{fresh.upper()}").headers["location"] == f"/dashboard/requests/{fresh}"

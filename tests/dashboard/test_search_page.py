@@ -87,6 +87,8 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
 
     page = until(counted)
     assert "Show them: 1 credit" in page and "Anna" not in page and f"/dashboard{address}&amp;seniority=" not in page
+    link = re.findall(r'href="/dashboard([^"]+)">Norway</a>', page)[0].replace("&amp;", "&")
+    assert "country=Norway" in link and "<strong>2</strong>" in owner.get(link).text
     assert account.usage()["credits"]["used"] == 0
     wanted = {"city": city, "job_title": "Head of Sales"}
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 400
@@ -109,6 +111,10 @@ def test_a_search_and_what_it_costs(server: Server) -> None:
     lost = owner.post("/search/save", on=address, list="lst_none", people=[ben], on_conflict="overwrite", **wanted)
     assert lost.status_code == 404 and re.findall(r'value="(\w+)" checked', lost.text) == [ben]
     assert '<option value="overwrite" selected>' in lost.text
+    id = re.findall(r'name="people" value="([^"]+)"', person)[0]
+    lost = owner.post("/search/save", on=address, list="lst_none", people=[id], place=0, **wanted)
+    assert lost.status_code == 404 and 'role="alert"' in lost.text and "Choose a list" in lost.text
+    assert re.findall(r"<h1>(\w+) Example</h1>", lost.text) and f'value="{id}"' in lost.text
     assert owner.post("/search/save", on=address, list=found, **wanted).status_code == 303
     assert account.usage()["credits"]["used"] == 1
     assert sorted(set(re.findall(r"(Anna|Ben) Example", owner.get(f"/lists/{found}").text))) == ["Anna", "Ben"]

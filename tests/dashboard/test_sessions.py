@@ -1,6 +1,7 @@
 """Sessions and what is noted of them: their life, where they are, failed sign-ins, invitations."""
 
 import re
+from typing import Any
 
 import pytest
 from harness import Server, until
@@ -44,9 +45,29 @@ def test_signing_in_again_ends_the_session_before_and_others_can_be_ended(server
     stale = Visitor(server)
     stale.client.cookies.set("addtocrm-session", before, domain="127.0.0.1", path="/")
     assert stale.get("/lists").status_code == 303
-    assert elsewhere.get("/lists").status_code == 200 == visitor.get("/lists").status_code
+    typed = {"csrf": elsewhere.csrf("/lists"), "name": "Fair", "description": "Met <there>", "password": PASSWORD}
+    assert visitor.get("/lists").status_code == 200
     visitor.post("/security/sessions/end-others", on="/security")
     assert elsewhere.get("/lists").status_code == 303 and visitor.get("/lists").status_code == 200
+
+    def sent_late(**headers: str) -> Any:
+        return elsewhere.client.post("/dashboard/lists", data=typed, headers=headers)
+
+    here = f"{server.url}/dashboard/lists/lst_1"
+    late = sent_late(referer=here)
+    assert (
+        late.status_code == 401 and "You are signed out" in late.text and ">Met &lt;there&gt;</textarea>" in late.text
+    )
+    assert 'href="/dashboard/lists/lst_1">Sign in<' in late.text and PASSWORD not in late.text
+    assert elsewhere.get("/lists/lst_1").headers["location"] == "/dashboard/sign-in?next=/dashboard/lists/lst_1"
+    for foreign in ("https://elsewhere.example/dashboard/lists", f"{server.url}.elsewhere.example/dashboard/lists"):
+        assert 'href="/dashboard">Sign in<' in sent_late(referer=foreign).text
+    foreign = sent_late(origin="https://elsewhere.example")
+    assert foreign.status_code == 403 and "Met" not in foreign.text
+    elsewhere.sign_in(email_of(account.id))
+    again = sent_late(referer=here)
+    assert again.status_code == 403 and "Met &lt;there&gt;" in again.text
+    assert 'href="/dashboard/lists/lst_1">Go back<' in again.text and "Fair" not in elsewhere.get("/lists").text
 
 
 def test_the_audit_log_has_failed_sign_ins_and_goes_back_page_by_page(server: Server) -> None:

@@ -95,6 +95,7 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     page.click("text=Open the contact")
     expect(page.get_by_role("heading", name="Test jane-doe-example")).to_be_visible()
     look("contact")
+    contact = page.url
     for heading in (
         "In Built-in CRM",
         "Add to Built-in CRM",
@@ -138,7 +139,24 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     expect(page.get_by_role("status")).to_contain_text("is revoked")
     assert server.client(token.strip()).get("/v1/crm/info").status_code == 401
     look("keys")
-    page.goto("/dashboard/requests?path=/v1/crm")
+    page.goto(contact)
+    page.fill("#job_title", "Head of Sales")
+    page.click("main button:has-text('Save') >> nth=0")
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    page.goto("/dashboard/members")
+    page.fill("#email", "new@example.com")
+    page.click("main button:has-text('Invite')")
+    expect(page.get_by_role("status")).to_contain_text("Send this link to new@example.com")
+    page.goto("/dashboard/operator")
+    page.click("main td a")
+    page.fill("#grant", "5")
+    page.fill("#reason-grant", "A trial")
+    page.click("main button:has-text('Add credits')")
+    expect(page.get_by_role("status")).to_have_text("The credits are added.")
+    page.goto("/dashboard/requests")
+    page.fill("#path", "/v1/crm")
+    page.click("main button:has-text('Show')")
+    expect(page).to_have_url(re.compile(r"[?&]path=%2Fv1%2Fcrm&"))
     page.click("main td a >> nth=-1")
     expect(page.get_by_text("GET /v1/crm/info").first).to_be_visible()
     look("request")
@@ -154,6 +172,10 @@ def story(server: Server, watched: Watched, link: str, script: bool) -> None:
     if script:
         walk(watched, "light")
         page.set_viewport_size({"width": 360, "height": 740})
+        page.goto("/dashboard/requests")
+        expect(page.get_by_label("Path begins with")).to_be_hidden()
+        page.click("main summary:has-text('Filter')")
+        expect(page.get_by_label("Path begins with")).to_be_visible()
         walk(watched, "dark", "light")
     else:
         assert not watched.trouble

@@ -9,6 +9,8 @@ from litestar.datastructures import UploadFile
 from addtocrm.core.errors import ApiError, Detail
 from addtocrm.dashboard.visitor import AnyRequest
 
+WRITTEN = ("lines", "note", "description", "reason")
+"""The fields that people write longer texts in; what is in them is no secret."""
 LENGTH = re.compile(r"length <= (\d+)")
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -43,6 +45,12 @@ async def texts(request: AnyRequest) -> dict[str, str]:
     """The texts of a form whose fields are not known beforehand, without what surrounds them."""
     form = await request.form()
     return {name: value.replace("\0", "").strip() for name, value in form.items() if isinstance(value, str)}
+
+
+async def written(request: AnyRequest) -> dict[str, str]:
+    """The longer texts that somebody wrote in a form."""
+    given = await texts(request)
+    return {name: given[name] for name in WRITTEN if given.get(name)}
 
 
 def asked(request: AnyRequest, name: str) -> str:

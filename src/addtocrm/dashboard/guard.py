@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from litestar.response import Redirect
 
 from addtocrm.core.errors import ApiError
-from addtocrm.dashboard import cookies
+from addtocrm.dashboard import cookies, forms
 from addtocrm.dashboard.visitor import AnyRequest, Visitor
 from addtocrm.tenants.keys.service import why_unusable
 from addtocrm.tenants.members.model import Role, at_least
@@ -24,6 +24,7 @@ PASSWORD = "/dashboard/security/password"  # noqa: S105
 STILL = ("/dashboard/sign-out", "/dashboard/confirm", "/dashboard/security")
 """Where also a member of a suspended account changes something."""
 STALE = "This page is too old, or was not made by us. Go back, reload it and try again."
+SIGNED_OUT = "You are signed out, so nothing was done. Sign in and send it again."
 
 
 def opened() -> dict[str, bool]:
@@ -102,16 +103,19 @@ def _next(request: AnyRequest) -> str:
 
 async def _check_origin(request: AnyRequest, visitor: Visitor) -> None:
     """Lets pass only forms of our own pages: by what the browser says of where they are from (Origin, RFC 6454), and by
-    the token that each has."""
+    the token that each has, which is of a session."""
     origin = request.headers.get("origin")
     if origin is not None and origin not in _ours(request):
         raise ApiError("validation_error", STALE, status=403)
     try:
         form = await request.form()
+        request.scope["addtocrm.written"] = await forms.written(request)  # type: ignore[typeddict-unknown-key]
     except (UnicodeDecodeError, LookupError):  # Bytes that are no text, or in a character set that there is not.
         raise ApiError("validation_error", "The form cannot be understood. Go back and try again.") from None
     given = request.headers.get("x-csrf") or form.get("csrf", "")
     if not isinstance(given, str) or not visitor.has_given(given):
+        if visitor.signed is None and not request.route_handler.opt.get("open"):
+            raise ApiError("invalid_auth", SIGNED_OUT)
         raise ApiError("validation_error", STALE, status=403)
 
 

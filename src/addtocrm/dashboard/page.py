@@ -4,7 +4,7 @@ import gzip
 import re
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -21,6 +21,7 @@ from addtocrm.core.records.person import Person
 from addtocrm.core.times import parse
 from addtocrm.dashboard import assets, cookies, words
 from addtocrm.dashboard.browsers import readable
+from addtocrm.dashboard.guard import SAFE, came_from
 from addtocrm.dashboard.navigation import menu
 from addtocrm.dashboard.visitor import AnyRequest, Visitor, visitor_of
 from addtocrm.tenants.members.model import at_least
@@ -102,17 +103,26 @@ def go(path: str, **query: str) -> Redirect:
 
 
 def answer_error(request: AnyRequest, error: ApiError) -> Response[str]:
-    """A page that says what is wrong."""
+    """A page that says what is wrong. Of a form it leads back to the page that it is on, and has the longer texts."""
     exchange = exchange_of(request.scope)
     exchange.result = error.type
     unknown = Visitor(None, cookies.read(request, cookies.FORM))  # where it failed before it was known who looks
     request.scope.setdefault("addtocrm.visitor", unknown)  # type: ignore[typeddict-item]
-    wait, id = error.retry_after_seconds, exchange.request_id
-    return page(request, "error.html", error.status, wait, error=error, request_id=id)
+    shown = {
+        "error": error,
+        "request_id": exchange.request_id,
+        "back": "/dashboard" if request.method in SAFE else came_from(request),
+        "written": cast(dict[str, Any], request.scope).get("addtocrm.written", {}),
+    }
+    return page(request, "error.html", error.status, error.retry_after_seconds, **shown)
 
 
-def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str]:
+def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[str] | Redirect:
+    """A page that says what is wrong. The address of a form, at which what was refused is shown, leads to the page that
+    the form is on."""
     match error.status_code:
+        case 405 if request.method == "GET":
+            return go(request.scope["raw_path"].decode("latin-1").rpartition("/")[0])
         case 404:
             known = ApiError("not_found", "There is no such page.")
         case 405:

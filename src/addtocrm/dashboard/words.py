@@ -93,6 +93,7 @@ FIELDS = {
     "company_domain": "The company's domain",
     "domain": "The domain",
     "person": "The person",
+    "people": "One of the people",
     "file": "The file",
     "expected_crm": "The CRM",
 }

@@ -138,12 +138,12 @@ async def annotate(
     `version` is given and the note there is not of that any more."""
     text = (note or "").replace("\0", "").strip() or None
     async with changing(pool, caller.account_id, id) as (connection, _):
-        if version is not None and version != version_of(await store.note(connection, id, member_id)):
-            raise Changed
-        row = await store.annotate(connection, id, member_id, text, mentions(text) or None)
-        if row is None:
+        before = await store.lock_member(connection, id, member_id)
+        if before is None:
             raise _no_member(member_id)
-        return _member(row)
+        if version is not None and version != version_of(before["note"]):
+            raise Changed
+        return _member(await store.annotate(connection, id, member_id, text, mentions(text) or None))
 
 
 def version_of(note: str | None) -> str:

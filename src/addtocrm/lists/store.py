@@ -102,15 +102,17 @@ async def members(pool: Pool | Connection, list_id: str, after: str, limit: int)
     )
 
 
-async def note(connection: Connection, list_id: str, member_id: str) -> str | None:
-    return await connection.fetchval("select note from list_members where list_id = $1 and id = $2", list_id, member_id)
+async def lock_member(connection: Connection, list_id: str, member_id: str) -> asyncpg.Record | None:
+    return await connection.fetchrow(
+        "select note from list_members where list_id = $1 and id = $2 for update", list_id, member_id
+    )
 
 
 async def annotate(
     connection: Connection, list_id: str, member_id: str, note: str | None, mentions: Sequence[bytes] | None
-) -> asyncpg.Record | None:
-    """The member with its new note; None where it is not on the list."""
-    return await connection.fetchrow(
+) -> asyncpg.Record:
+    """A member who is on the list, with the new note."""
+    (row,) = await connection.fetch(
         """update list_members set note = $3, mentions = $4 where list_id = $1 and id = $2
            returning id, person, note, added_at""",
         list_id,
@@ -118,6 +120,7 @@ async def annotate(
         note,
         mentions,
     )
+    return row
 
 
 async def remove(connection: Connection, list_id: str, member_id: str) -> bool:

@@ -33,25 +33,18 @@ ENDED: tuple[ItemStatus, ...] = ("succeeded", "failed")
 """The items that a job's page can be asked for alone."""
 
 
-class Placed(msgspec.Struct, frozen=True):
-    """The item at `position`, or all of the job."""
+class Chosen(msgspec.Struct, frozen=True):
+    """The item at `position`, or all of the job: how they are written and noted, or the list they go on."""
 
     position: int | None = None
-
-
-class Previewing(Placed, frozen=True):
-    """Whom to look at before they are written."""
-
     on_conflict: OnConflict = "fill_empty"
+    note: str = ""
+    list: str = ""
 
 
 class Writing(msgspec.Struct, frozen=True):
     expected_crm: str
     note: NoteText | None = None
-
-
-class Saving(Placed, frozen=True):
-    list: str = ""
 
 
 @get("/jobs", opt=needs())
@@ -63,22 +56,32 @@ async def show_all(request: AnyRequest, pool: Pool) -> Response[str]:
 
 @get("/jobs/{id:str}", opt=needs())
 async def show(request: AnyRequest, id: str, pool: Pool) -> Response[str]:
+    return await _job(request, id, pool)
+
+
+async def _job(
+    request: AnyRequest, id: str, pool: Pool, status: int = 200, chosen: Chosen | None = None, fault: str = ""
+) -> Response[str]:
+    """The page of a job; of a form on it that was refused with what was chosen and what is wrong."""
     account_id = signed_in(request).account_id
     job = await service.get(pool, account_id, id)
     held = await service.held(pool, account_id, id)
     cursor, state = (request.query_params.get(name) for name in ("cursor", "state"))
-    status: ItemStatus | None = state if state in ENDED else None
-    results, cursor = await service.results(pool, account_id, id, cursor, ON_A_PAGE, status=status)
+    only: ItemStatus | None = state if state in ENDED else None
+    results, cursor = await service.results(pool, account_id, id, cursor, ON_A_PAGE, status=only)
     return page(
         request,
         "job.html",
+        status,
         job=job,
         cost=msgspec.convert(held, Cost) if held else None,
         results=results,
         cursor=cursor,
-        state=status,
+        state=only,
         request_id=await service.request_of(pool, account_id, id),
         is_preview=_is_preview(job, results[0] if results else None),
+        chosen=chosen or Chosen(),
+        fault=fault,
         **await places(pool, account_id),
     )
 
@@ -89,10 +92,16 @@ async def show_one(request: AnyRequest, id: str, position: int, pool: Pool) -> R
 
 
 async def _one(
-    request: AnyRequest, id: str, position: int, pool: Pool, status: int = 200, note: str = "", fault: str = ""
+    request: AnyRequest,
+    id: str,
+    position: int,
+    pool: Pool,
+    status: int = 200,
+    chosen: Chosen | None = None,
+    fault: str = "",
 ) -> Response[str] | Redirect:
-    """The page of an item; of a form on it that was refused with its `note` and what is wrong."""
-    account_id = signed_in(request).account_id
+    """The page of an item; of a form on it that was refused with what was chosen and what is wrong."""
+    account_id, chosen = signed_in(request).account_id, chosen or Chosen()
     job = await service.get(pool, account_id, id)
     one = await service.result(pool, account_id, id, position)
     if one.data is None:
@@ -101,7 +110,8 @@ async def _one(
         return page(request, "item.html", job=job, one=one)
     if job.kind == ENRICH.name:
         person = msgspec.convert(one.data, Person)
-        return page(request, "person.html", job=job, one=one, person=person, **await places(pool, account_id))
+        shown = {"job": job, "one": one, "person": person, "chosen": chosen, "fault": fault}
+        return page(request, "person.html", status, **shown, **await places(pool, account_id))
     if job.kind == VERIFY.name:
         return page(request, "verification.html", job=job, one=one, found=msgspec.convert(one.data, Verification))
     if "action" in one.data:
@@ -118,7 +128,7 @@ async def _one(
             name=asked.get("full_name") or asked.get("email") or asked.get("linkedin_url") or "",
             label=connections.definition_named(result.crm).label,
             is_preview=_is_preview(job, one),
-            note=note,
+            note=chosen.note,
             fault=fault,
         )
     return page(request, "item.html", job=job, one=one)
@@ -172,13 +182,16 @@ async def cancel(request: AnyRequest, id: str, pool: Pool) -> Redirect:
 
 
 @post("/jobs/{id:str}/preview", opt=needs(), status_code=200)
-async def preview(request: AnyRequest, id: str, pool: Pool, live: Live) -> Redirect:
+async def preview(request: AnyRequest, id: str, pool: Pool, live: Live) -> Response[str] | Redirect:
     """Goes to what would be written and kept in the CRM; nothing is. Of a preview: the same in another way."""
-    asked = await forms.read(request, Previewing)
+    asked = await forms.read(request, Chosen)
     job = await service.get(pool, signed_in(request).account_id, id)
-    made = await batch.submit_after(
-        pool, caller_of(request), job, asked.position, on_conflict=asked.on_conflict, dry_run=True
-    )
+    try:
+        made = await batch.submit_after(
+            pool, caller_of(request), job, asked.position, on_conflict=asked.on_conflict, dry_run=True
+        )
+    except ApiError as error:
+        return await _refused(request, id, pool, asked, error)
     return await shown(request, pool, live, made)
 
 
@@ -194,29 +207,38 @@ async def write(request: AnyRequest, id: str, pool: Pool, live: Live) -> Respons
             pool, caller_of(request), job, dry_run=False, expected_crm=asked.expected_crm, note=asked.note
         )
     except ApiError as error:
-        position = (await forms.read(request, Placed)).position
-        if position is None:
-            raise
-        typed = (await forms.texts(request)).get("note", "")
-        return await _one(request, id, position, pool, error.status, typed, plain(error.message))
+        return await _refused(request, id, pool, await forms.read(request, Chosen), error)
     return await shown(request, pool, live, made)
 
 
 @post("/jobs/{id:str}/save", opt=needs(), status_code=200)
-async def save(request: AnyRequest, id: str, pool: Pool) -> Redirect:
+async def save(request: AnyRequest, id: str, pool: Pool) -> Response[str] | Redirect:
     """Puts whom the job found on a list: all of them, or one."""
     account_id = signed_in(request).account_id
-    asked = await forms.read(request, Saving)
-    await lists.get(pool, account_id, asked.list)
+    asked = await forms.read(request, Chosen)
     job = await service.get(pool, account_id, id)
     if job.kind != ENRICH.name:
         raise ApiError("not_found", "This job has found no people.")
-    if asked.position is not None:
-        await _add(request, pool, asked.list, [await service.result(pool, account_id, id, asked.position)])
-    else:
-        async for results in service.pages(pool, id):
-            await _add(request, pool, asked.list, results)
+    try:
+        await lists.get(pool, account_id, asked.list)
+        if asked.position is not None:
+            await _add(request, pool, asked.list, [await service.result(pool, account_id, id, asked.position)])
+        else:
+            async for results in service.pages(pool, id):
+                await _add(request, pool, asked.list, results)
+    except ApiError as error:
+        return await _refused(request, id, pool, asked, error)
     return go(f"/dashboard/lists/{asked.list}", said="added")
+
+
+async def _refused(
+    request: AnyRequest, id: str, pool: Pool, asked: Chosen, error: ApiError
+) -> Response[str] | Redirect:
+    """The page that the form is on again."""
+    status, fault = error.status, plain(error.message)
+    if asked.position is None:
+        return await _job(request, id, pool, status, asked, fault)
+    return await _one(request, id, asked.position, pool, status, asked, fault)
 
 
 async def _add(request: AnyRequest, pool: Pool, list_id: str, results: list[JobResult]) -> None:

@@ -29,6 +29,7 @@ SAID = {
     "deleted": "The list is deleted.",
     "noted": "The note is saved.",
 }
+GONE = "This person is not on the list any more, so the note is not saved."
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -85,6 +86,7 @@ async def _one(request: AnyRequest, pool: Pool, id: str, status: int = 200, **va
         "said": _said(request),
         "imported": None,
         "notes": {},
+        "written": {},
         "typed": {"name": found.name, "description": found.description or ""},
         "faults": {},
         "fault": "",
@@ -125,6 +127,8 @@ async def annotate(request: AnyRequest, id: str, member_id: str, pool: Pool) -> 
         asked = await forms.read(request, Noted)
         await service.annotate(pool, caller_of(request), id, member_id, asked.note, asked.version)
     except ApiError as error:
+        if error.type == "not_found":
+            return await _one(request, pool, id, error.status, written=await forms.written(request), fault=GONE)
         notes = {member_id: (await forms.texts(request)).get("note", "")}
         return await _one(request, pool, id, error.status, notes=notes, fault=error.message)
     except service.Changed:

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.response import Redirect
 
+from addtocrm.core.countries import country
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.matching.companies import is_legal_form
@@ -60,11 +61,12 @@ FIELDS = Wanted.__struct_fields__
 
 
 class Chosen(Wanted, frozen=True):
-    """People of a page, by their ids; nobody chosen is everybody of it."""
+    """People of a page, by their ids; nobody chosen is everybody of it. `place` is that of the one whose page it is."""
 
     people: list[str] = []
     list: str = ""
     on_conflict: OnConflict = "fill_empty"
+    place: int | None = None
 
 
 @get("/search", opt=needs())
@@ -88,6 +90,7 @@ async def _found(
         query = query_of(wanted)
         total = await service.count(reader, query)
         counts = await service.facets(reader, query, COUNTED)
+        counts["country"] = {country(code)[0]: count for code, count in counts["country"].items()}
     except ApiError as error:
         return _page(request, wanted, error.status, fault=plain(error.message))
     account_id = signed_in(request).account_id
@@ -112,18 +115,34 @@ async def search(request: AnyRequest, pool: Pool, lookups: Lookups, reader: Read
 async def show_one(request: AnyRequest, place: int, pool: Pool, lookups: Lookups) -> Response[str] | Redirect:
     """A person of a page that is in the cache."""
     wanted = _given(request)
-    account_id = signed_in(request).account_id
-    people = await _people(lookups, account_id, wanted)
+    people = await _people(lookups, signed_in(request).account_id, wanted)
     if not 0 <= place < len(people):
         return go(f"/dashboard/search{_address(wanted)}")
-    back = f"/dashboard/search{_address(wanted)}"
+    return await _one(request, pool, wanted, place, people[place])
+
+
+async def _one(
+    request: AnyRequest,
+    pool: Pool,
+    wanted: Wanted,
+    place: int,
+    person: Person,
+    status: int = 200,
+    chosen: Chosen | None = None,
+    fault: str = "",
+) -> Response[str]:
+    """The page of a person; of a form on it that was refused with what was chosen and what is wrong."""
     return page(
         request,
         "found.html",
+        status,
         fields=_fields(wanted),
-        person=people[place],
-        back=back,
-        **await places(pool, account_id),
+        place=place,
+        person=person,
+        back=f"/dashboard/search{_address(wanted)}",
+        chosen=chosen or Chosen(),
+        fault=fault,
+        **await places(pool, signed_in(request).account_id),
     )
 
 
@@ -156,9 +175,14 @@ async def preview(
 async def _refused(
     request: AnyRequest, pool: Pool, lookups: Lookups, reader: Reader, asked: Chosen, error: ApiError
 ) -> Response[str]:
-    """The page again, with what was chosen on it."""
-    wanted = msgspec.convert(_fields(asked), Wanted)
-    return await _found(request, pool, lookups, reader, wanted, error.status, chosen=asked, fault=plain(error.message))
+    """The page that the form is on again, with what was chosen."""
+    wanted, fault = msgspec.convert(_fields(asked), Wanted), plain(error.message)
+    if asked.place is not None:
+        people = await _people(lookups, signed_in(request).account_id, wanted)
+        there = people[asked.place : asked.place + 1]
+        if there and asked.people == [there[0].id]:
+            return await _one(request, pool, wanted, asked.place, there[0], error.status, asked, fault)
+    return await _found(request, pool, lookups, reader, wanted, error.status, chosen=asked, fault=fault)
 
 
 def query_of(wanted: Wanted) -> Query:
