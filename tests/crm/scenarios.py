@@ -154,6 +154,21 @@ class Scenarios(TroubleScenarios, NamesakeScenarios, MeanwhileScenarios, SignInS
 
         run(work)
 
+    def test_overwriting_addresses_puts_ours_first(self, run: Any, vendor: Any) -> None:
+        if not self.lists_emails:
+            pytest.skip("its address is one field")
+        ours = ["jane.doe@acme.example.com", "jd@example.org"]
+
+        async def work(desk: Desk) -> None:
+            vendor.put_contact(**WITHOUT_FULL, email="old@example.org", other_emails=ours[:1])
+            emails = [{"email": one} for one in ours]
+            done = await desk.write({**WHO, "emails": emails}, on_conflict="overwrite")
+            [contact] = vendor.contacts()
+            assert (done.contact_id, contact["email"]) == (contact["id"], ours[0])
+            assert all_emails(contact) == {*ours, "old@example.org"}
+
+        run(work)
+
     def test_namesakes_are_two(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             vendor.put_contact(**WITHOUT_FULL, email="other@globex.example.com")
@@ -328,6 +343,22 @@ class Scenarios(TroubleScenarios, NamesakeScenarios, MeanwhileScenarios, SignInS
             assert done.values == {name: "2026-01-31T18:00:00+00:00"}
             assert (await desk.write(JANE, custom_fields={name: later}, on_conflict="overwrite")).action == "updated"
             assert (await desk.write(JANE, custom_fields={name: later})).action == "unchanged"
+
+        run(work)
+
+    def test_a_date_that_is_none_is_named_by_our_path_with_the_form(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            error = await desk.fails("validation_error", JANE, custom_fields={self.date_field: "soon"})
+            usual = await mappings.get(desk.setup, desk.account_id, "contact")
+            rules = [*usual.rules, Rule(field=self.date_field, from_=("headline",))]
+            await mappings.put(desk.setup, desk.account_id, MappingWrite(object="contact", rules=rules))
+            mapped = await desk.fails("validation_error", {**JANE, "headline": "31.1.2026"})
+            for one, path in ((error, f"custom_fields.{self.date_field}"), (mapped, "person.headline")):
+                assert one.details
+                assert (one.details[0].path, "2026-01-31" in one.details[0].message) == (path, True)
+            assert vendor.contacts() == []
+            assert (await desk.write({**JANE, "headline": "2026-01-31T09:00:00Z"})).action == "created"
+            assert (await desk.write({**JANE, "headline": "2026-01-31"})).action == "unchanged"
 
         run(work)
 

@@ -584,6 +584,9 @@ class TestPipedrive(Scenarios):
     writes = r"(POST|PATCH) /api/v2/persons"
     picklist = (key_of("Tier"), "Gold")
     text_field = key_of("Grade")
+    lists_emails = True
+    date_field = key_of("Met on")
+    looks = "GET /api/v2/persons"
     linkedin_field = LINKEDIN
     site = "www.acme.example.com/en"
     one_name = True
@@ -600,7 +603,7 @@ class TestPipedrive(Scenarios):
         monkeypatch.setitem(registry.load(), "pipedrive", msgspec.structs.replace(pipedrive.connector, vendor=whole))
 
     def prepare(self, vendor: PipedriveServer) -> None:
-        vendor.metadata["persons"].append(custom("Grade", "varchar"))
+        vendor.metadata["persons"] += [custom("Grade", "varchar"), custom("Met on", "date")]
         vendor.quota, vendor.search_quota = (20, self.seconds), (10, self.seconds)
 
     def test_who_an_account_wrote_a_url_to_is_not_told_to_another(self, run: Any, vendor: Any) -> None:

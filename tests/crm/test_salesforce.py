@@ -547,6 +547,8 @@ class TestSalesforce(LeadScenarios, Scenarios):
     writes = r"PATCH |POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
     picklist = ("Tier__c", "gold")
     text_field = "Level__c"
+    date_field = "Birthdate"
+    looks = "PATCH "
     first_name_length = 40
     linkedin_field = "LinkedIn_URL__c"
     many = 250

@@ -30,7 +30,9 @@ class TestHubSpot(Scenarios):
     writes = r"(PATCH|PUT) |POST /crm/v3/objects/contacts(/batch/(create|update))?$"
     picklist = ("level", "gold")
     text_field = "tier"
+    date_field = "met_on"
     time_field = "next_call"
+    looks = "POST /crm/v3/objects/contacts/batch/read$"
 
     @pytest.fixture(autouse=True)
     def ten_times_as_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +44,7 @@ class TestHubSpot(Scenarios):
 
     def prepare(self, vendor: HubSpotServer) -> None:
         vendor.add_field("tier")
+        vendor.custom["contacts"]["met_on"] = {"type": "date", "fieldType": "date"}
         vendor.custom["contacts"]["next_call"] = {"type": "datetime", "fieldType": "date"}
         vendor.add_field("level", "gold", "silver")
 

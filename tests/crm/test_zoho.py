@@ -68,7 +68,9 @@ class TestZoho(LeadScenarios, Scenarios):
     writes = r"(POST|PUT) /crm/v8/(Contacts|Leads)(/\d+)?$"
     picklist = ("Level", "gold")
     text_field = "Tier"
+    date_field = "Met_On"
     time_field = "Next_Call"
+    looks = r"PUT /crm/v8/Contacts/\d+$"
 
     rotates = False
     linkedin_field = "LinkedIn_URL"
@@ -79,6 +81,7 @@ class TestZoho(LeadScenarios, Scenarios):
 
     def prepare(self, vendor: ZohoServer) -> None:
         vendor.add_field("Tier")
+        vendor.make("Contacts", "Met_On", "date")
         vendor.make("Contacts", "Next_Call", "datetime")
         vendor.add_field("Level", "gold", "silver")
 
