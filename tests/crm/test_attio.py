@@ -541,22 +541,21 @@ class TestAttio(Scenarios):
         vendor.add_field("met_on", "date")
         vendor.add_field("next_call", "timestamp")
 
-    @pytest.mark.parametrize(
-        ("sent", "path", "allowed"),
-        [
+    def test_a_number_or_country_that_is_none_is_named_by_our_path_with_the_form(
+        self, run: Any, vendor: AttioServer
+    ) -> None:
+        refused: list[tuple[dict[str, Any], str, str]] = [
             ({"phone": "0171 555 0100"}, "person.phone", "+1 555 010 0100"),
             ({"phone": "+15550100100", "phones": [{"number": "0171 555"}]}, "person.phones", "+1 555 010 0100"),
             ({"location": {"country": "Atlantis"}}, "person.location.country", "ISO code"),
             ({"company": {"name": "Acme", "location": {"country": "Oz"}}}, "person.company.location.country", "ISO"),
-        ],
-    )
-    def test_a_number_or_country_that_is_none_is_named_by_our_path_with_the_form(
-        self, run: Any, vendor: AttioServer, sent: dict[str, Any], path: str, allowed: str
-    ) -> None:
+        ]
+
         async def work(desk: Desk) -> None:
-            error = await desk.fails("validation_error", {**WHO, **sent})
-            assert error.details
-            assert (error.details[0].path, allowed in error.details[0].message) == (path, True)
+            for sent, path, allowed in refused:
+                error = await desk.fails("validation_error", {**WHO, **sent})
+                assert error.details
+                assert (error.details[0].path, allowed in error.details[0].message) == (path, True)
             assert vendor.contacts() == vendor.companies() == []
 
         run(work)
