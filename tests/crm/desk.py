@@ -126,6 +126,8 @@ class AtADesk:
     """Whether the vendor takes no two contacts with one address."""
     renames_merged = False
     """Whether a merge gives the record a new id."""
+    tells_survivor = False
+    """Whether the vendor says which record is left of one that was merged into it."""
     rotates = True
     """Whether a refresh token may be good for one refresh only."""
     first_name_length: int | None = None

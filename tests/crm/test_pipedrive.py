@@ -33,6 +33,7 @@ from addtocrm.crm.contract import (
     Update,
 )
 from addtocrm.crm.model import CompanyWrite
+from addtocrm.privacy import service as privacy
 
 LINKEDIN = key_of("LinkedIn URL")
 JANE = "https://www.linkedin.com/in/jane-doe"
@@ -632,6 +633,26 @@ class TestPipedrive(Scenarios):
             await desk.settled()
             done = await written_in_the_end(desk, person)
             assert (done.contact_id, len(vendor.contacts())) == (made.company_id, 1)
+
+        run(work)
+
+    def test_who_is_forgotten_takes_no_organization_of_the_same_number_along(
+        self, run: Any, vendor: PipedriveServer
+    ) -> None:
+        page = "https://www.linkedin.com/company/acme"
+
+        async def work(desk: Desk) -> None:
+            company = msgspec.convert({"company": {"name": "Acme", "linkedin_url": page}}, CompanyWrite)
+            made = await service.upsert_company(desk.setup, desk.caller, company)
+            vendor._ids = iter(range(int(made.company_id or ""), 10**9))
+            done = await desk.write({**WHO, "linkedin_url": JANE})
+            assert done.contact_id == made.company_id
+            await privacy.forget(desk.setup.pool, JANE)
+            kinds = await desk.setup.pool.fetch("select distinct kind from crm_links")
+            assert [one["kind"] for one in kinds] == ["company"]
+            by_page = msgspec.convert({"company": {"name": "Acme Group", "linkedin_url": page}}, CompanyWrite)
+            again = await service.upsert_company(desk.setup, desk.caller, by_page)
+            assert (again.company_id, again.matched_by) == (made.company_id, "linkedin_url")
 
         run(work)
 

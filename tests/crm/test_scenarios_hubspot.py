@@ -33,6 +33,7 @@ class TestHubSpot(Scenarios):
     date_field = "met_on"
     time_field = "next_call"
     looks = "POST /crm/v3/objects/contacts/batch/read$"
+    tells_survivor = True
 
     @pytest.fixture(autouse=True)
     def ten_times_as_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,13 @@
 """A list at the dashboard: a CSV file in and out, notes, and what a push costs."""
 
+import asyncio
 import csv
 import io
 import re
 from typing import Any
 
-from harness import Server
+import asyncpg
+from harness import Server, cli, until
 from signed import Visitor, member
 
 FILE = """LinkedIn URL,Email,First Name,Last Name,Company,Job Title
@@ -134,6 +136,43 @@ def test_an_import_that_fails_adds_nobody(server: Server) -> None:
     assert account.client.get(f"/v1/lists/{id}").json()["data"]["members"] == 0
     server.query("drop index fails")
     assert "1,000 people added" in put(visitor, id, rows).text
+
+
+def test_an_import_that_waits_holds_nobody_up_and_adds_nobody_forgotten_meanwhile(server: Server) -> None:
+    account, other = server.account(), server.account()
+    server.add_people("asked-beside-an-import-example")
+    visitor = member(server, account.id, "member")
+    id = account.client.post("/v1/lists", json={"name": "Fair"}).json()["data"]["id"]
+    rows = "email\n" + "".join(f"held{number}@acme.example.com\n" for number in range(1000))
+    cli("people", "forget", "held7@acme.example.com", environment=server.environment)
+    waits = """select from pg_stat_activity where datname = current_database() and wait_event = 'transactionid'
+        and query like '%list_members%'"""
+
+    async def run() -> str:
+        holder = await asyncpg.connect(server.database_url)
+        held = holder.transaction()
+        await held.start()
+        await holder.execute("set local session_replication_role = replica")  # The list's row stays free.
+        await holder.execute(
+            """insert into list_members (id, list_id, identity, email, person)
+               values ('mem_' || $1, $1, 'em:held999@acme.example.com', 'held999@acme.example.com', '{}')""",
+            id,
+        )
+        importing = asyncio.create_task(asyncio.to_thread(put, visitor, id, rows))
+        await asyncio.to_thread(until, lambda: importing.done() or server.query(waits))
+        forget = ("people", "forget", "held8@acme.example.com")
+        await asyncio.to_thread(cli, *forget, environment=server.environment)
+        enriched = await asyncio.to_thread(other.enrich, "asked-beside-an-import-example")
+        assert enriched.status_code == 200 and not importing.done()
+        await held.rollback()
+        await holder.close()
+        return (await importing).text
+
+    page = asyncio.run(run())
+    assert "998 people added, 0 on the list already, 2 rows refused" in page
+    assert re.findall(r'<td class="number">(\d+)</td><td>This person asked', page) == ["9", "10"]
+    assert account.client.get(f"/v1/lists/{id}").json()["data"]["members"] == 998
+    assert [event["type"] for event in account.events()].count("list.member.added") == 998
 
 
 def test_a_file_that_is_none_is_refused(server: Server) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from harness import Account, Server, cli
+import asyncpg
+from harness import Account, Server, cli, until
 
 
 def new_list(account: Account) -> str:
@@ -100,3 +101,36 @@ def test_the_counter_is_right_whoever_comes_and_goes_at_once(server: Server) -> 
     rows = server.query("select count(*)::int as n from list_members where list_id = $1", id)
     assert rows[0]["n"] == 58
     assert account.client.delete(f"/v1/lists/{id}").status_code == 200
+
+
+def test_changes_that_wait_for_one_list_leave_the_connections_to_others(server: Server) -> None:
+    account, other = server.account(), server.account()
+    server.add_people(*(f"beside-a-list{n}-example" for n in range(30)))
+    id = new_list(account)
+    waits = """select count(*)::int as n from pg_stat_activity where datname = current_database()
+        and wait_event_type = 'Lock' and query like '%from lists %'"""
+
+    def waiting() -> int:
+        return server.query(waits)[0]["n"]
+
+    async def run() -> None:
+        holder = await asyncpg.connect(server.database_url)
+        async with server.async_client(account.token) as client:
+            async with holder.transaction():
+                await holder.execute("select from lists where id = $1 for update", id)
+                adds = [
+                    asyncio.create_task(
+                        client.post(f"/v1/lists/{id}/members", json={"people": [{"email": f"w{n}@wait.example.com"}]})
+                    )
+                    for n in range(30)
+                ]
+                await asyncio.to_thread(until, waiting)
+                for n in range(30):
+                    enriched = await asyncio.to_thread(other.enrich, f"beside-a-list{n}-example")
+                    assert enriched.status_code == 200, enriched.text
+                assert await asyncio.to_thread(waiting) == 1
+            assert {(await one).status_code for one in adds} == {201}
+        await holder.close()
+
+    asyncio.run(run())
+    assert count(account, id) == 30

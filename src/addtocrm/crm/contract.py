@@ -321,7 +321,8 @@ class Connector(Protocol):
         ...
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
-        """The records by id, without those that there are not. For contacts, leads too."""
+        """The records by id, without those that there are not. For contacts, leads too. In place of one that was merged
+        into another comes that one, where the CRM says which."""
         ...
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:

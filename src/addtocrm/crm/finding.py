@@ -1,7 +1,7 @@
 """Which record of the CRM each piece is: by what was written before, and by what the CRM's search gives."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,18 +39,24 @@ async def find(crm: OpenForWriting, pieces: Sequence[Piece], *, dry_run: bool) -
     candidates |= {one.id: candidate(await crm.mapped(one.kind), one) for one in fetched.values()}
     for piece in pieces:
         piece.contact_id = asked_as.get(piece.contact_id or "", piece.contact_id)
-    gone = [id for id in sorted(linked_ids) if asked_as.get(id, id) not in candidates]
-    await links.drop(crm, kind, gone)
     await _with_companies(crm, pieces, candidates)
-    candidates = {one.record.id: one for one in await links.remembered(crm, kind, list(candidates.values()))}
+    there = await links.remembered(crm, kind, list(candidates.values()))
+    gone = {id for id in linked_ids if asked_as.get(id, id) not in candidates}
+    if gone:
+        await links.drop(crm, kind, sorted(gone - _merged_perhaps(pieces, there, recalled)))
+    of_attempts = await links.urls_of_attempts(crm, kind, recalled)
     for piece in pieces:
-        _choose(crm, piece, list(candidates.values()), recalled, of_others, dry_run=dry_run)
+        seen = _with_attempts(piece, there, recalled, of_attempts)
+        _choose(crm, piece, seen, recalled, of_others, asked_as, dry_run=dry_run)
         if piece.attempted and piece.choice.found is None and piece.failure is None:
-            await _take_what_was_made(crm, piece, list(candidates.values()), recalled)
-        if piece.crowded and piece.failure is None and _may_be_unread(piece, list(candidates.values())):
+            await _take_what_was_made(crm, piece, seen, recalled)
+        if piece.crowded and piece.failure is None and _may_be_unread(piece, seen):
             message = "has a name that too many in the CRM have to look at all of them."
             how = " Send contact_id, or match_by without name." if piece.kind != "company" else ""
             piece.failure = Rejected("", message + how)
+    new = [piece for piece in pieces if piece.choice.found is None and piece.failure is None]
+    if gone and not dry_run:
+        await links.part(crm, kind, [one for piece in new for one in piece.identities], gone)
 
 
 async def _read_own_fields(crm: Open, pieces: Sequence[Piece]) -> None:
@@ -97,6 +103,36 @@ def candidate(mapped: tuple[Sequence[Rule], Mapping[str, Any]], record: Record) 
     return Candidate(record, mapping.known_as(mapped[0], record))
 
 
+def _merged_perhaps(
+    pieces: Sequence[Piece], candidates: Sequence[Candidate], recalled: Mapping[bytes, links.Link]
+) -> set[str | None]:
+    """The records known by the pieces that have namesakes, into which somebody may have merged them."""
+    named = [piece for piece in pieces if matching.namesakes(piece.kind, piece.values, candidates)]
+    known = {one.digest for piece in named for one in piece.identities}
+    return {link.record_id for digest, link in recalled.items() if digest in known}
+
+
+def _with_attempts(
+    piece: Piece,
+    candidates: Sequence[Candidate],
+    recalled: Mapping[bytes, links.Link],
+    of_attempts: Mapping[bytes, Set[bytes]],
+) -> list[Candidate]:
+    """The candidates, with the LinkedIn URLs by which those that nobody is known to be may just have been made, by the
+    piece's name."""
+    names = [one.digest for one in piece.identities if one.digest in of_attempts]
+    if not names:
+        return list(candidates)
+    urls = frozenset[bytes]().union(*(of_attempts[one] for one in names))
+    since = made_after(max(recalled[one].age for one in names))
+    return [
+        one._replace(urls=urls)
+        if not one.urls and not one.values.get("linkedin_url") and (made_at(one.record) or since) >= since
+        else one
+        for one in candidates
+    ]
+
+
 async def _with_companies(crm: Open, pieces: Sequence[Piece], candidates: dict[str, Candidate]) -> None:
     """Adds where they work to candidates that have only the link to a company."""
     if pieces[0].kind == "company" or crm.definition.vendor is None or "companies" not in crm.definition.capabilities:
@@ -125,10 +161,13 @@ def _choose(
     candidates: Sequence[Candidate],
     recalled: Mapping[bytes, links.Link],
     of_others: Mapping[bytes, links.Link],
+    asked_as: Mapping[str, str],
     *,
     dry_run: bool,
 ) -> None:
+    """`asked_as`: which record the CRM gives for the id of one that was merged into it."""
     by_id = {one.record.id: one for one in candidates}
+    by_id |= {id: by_id[now] for id, now in asked_as.items()}
     if piece.contact_id:
         found = by_id.get(piece.contact_id)
         if found is None:
@@ -143,8 +182,15 @@ def _choose(
         allowed = piece.by is None or identity.name in piece.by
         if there and identity.name == "name" and matching.is_ambiguous(piece.kind, piece.values, there, candidates):
             continue
-        if there and allowed and matching.linked(piece.kind, piece.values, there, identity.name):
-            piece.choice = Choice(there, identity.name, matching.taken(piece.kind, piece.values, candidates, there))
+        if there is None or not allowed:
+            continue
+        taken = matching.taken(piece.kind, piece.values, candidates, there)
+        if there.record.id != link.record_id and identity.name != "name":
+            # The survivor of a merge keeps what it is known by, and the link to the old id is what says who it is too.
+            piece.choice = Choice(there, identity.name, taken | matching.differing(piece.kind, piece.values, there))
+            return
+        if matching.linked(piece.kind, piece.values, there, identity.name):
+            piece.choice = Choice(there, identity.name, taken)
             return
     piece.choice = matching.choose(piece.kind, piece.values, candidates, piece.by)
     attempts = [*links.attempts(recalled, digests), *links.attempts(of_others, digests)]
@@ -152,6 +198,27 @@ def _choose(
     if piece.choice.found is None and still > 0 and not dry_run:
         # The CRM may be making the record, or its search not know of it yet.
         piece.failure = Unavailable(retry_after=still)
+    lost = [link for one, link in known_by if one.name != "name" and link.record_id and link.record_id not in by_id]
+    if piece.choice.found is None and piece.failure is None and lost:
+        _take_survivor(piece, candidates, lost)
+
+
+def _take_survivor(piece: Piece, candidates: Sequence[Candidate], lost: Sequence[links.Link]) -> None:
+    """Chooses the record into which the piece's own, of which only these links are left, was merged: the one of its
+    name and company that was there beside it. Where it could be another or was deleted, nothing is guessed."""
+    named = piece.by is None or "name" in piece.by
+    same = matching.made_of(piece.kind, piece.values, candidates) if named else []
+    written = datetime.now(UTC) - timedelta(seconds=min(link.age for link in lost))
+    beside = [one for one in same if (at := made_at(one.record)) is not None and at <= written]
+    if len(same) == len(beside) == 1 and (piece.kind == "company" or matching.has_company(piece.values)):
+        [one] = same
+        piece.choice = Choice(one, "name", matching.taken(piece.kind, piece.values, candidates, one))
+    elif same and piece.kind != "company":
+        were = ", ".join(sorted({str(link.record_id) for link in lost}))
+        there = ", ".join(one.record.id for one in same[:10])
+        message = f"the contact that this person was ({were}) is gone, and may have been merged into {there}."
+        how = "Send the contact_id of the one that is meant, or match_by without name for a new one."
+        piece.failure = Rejected("", f"{message} {how}")
 
 
 def _may_be_unread(piece: Piece, candidates: Sequence[Candidate]) -> bool:

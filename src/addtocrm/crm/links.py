@@ -8,7 +8,7 @@ Links are those of one connection. What others have just written into the same a
 search had found it already, and judged by what the CRM itself says of it: nobody learns what others know beyond that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -84,6 +84,16 @@ async def remembered(crm: OpenForWriting, kind: Kind, found: Sequence[Candidate]
     ]
 
 
+async def urls_of_attempts(crm: OpenForWriting, kind: Kind, known: Mapping[bytes, Link]) -> dict[bytes, set[bytes]]:
+    """The digests of the LinkedIn URLs of whom the attempts by a name were for, by that name's."""
+    names = [one for one, link in known.items() if link.name == "name" and link.record_id is None]
+    found: dict[bytes, set[bytes]] = {}
+    if crm.pool is not None and names:
+        for row in await store.attempted_by(crm.pool, crm.id, among(kind), "linkedin_url", names):
+            found.setdefault(row["attempt"], set()).add(row["identity"])
+    return found
+
+
 async def claimed(crm: OpenForWriting, kind: Kind, ids: Sequence[str]) -> set[str]:
     """Those of the records that somebody is known to be, by this connection or another to the same account."""
     recent = {link.record_id for _, link in _recent(crm, kind)}
@@ -156,6 +166,16 @@ async def drop(crm: OpenForWriting, kind: Kind, ids: Sequence[str] = (), attempt
             del crm.recent[one]
     if crm.pool is not None and (ids or attempts):
         await store.unlink(crm.pool, crm.id, among(kind), ids=ids, pending=[one.digest for one in attempts])
+
+
+async def part(crm: OpenForWriting, kind: Kind, identities: Sequence[Identity], ids: Collection[str]) -> None:
+    """Forgets that these are records that are gone: a new one can be attempted."""
+    digests = [one.digest for one in identities]
+    for one, link in _recent(crm, kind):
+        if one in digests and link.record_id in ids:
+            del crm.recent[one]
+    if crm.pool is not None and digests:
+        await store.part(crm.pool, crm.id, among(kind), digests, list(ids))
 
 
 def _recent(crm: OpenForWriting, kind: Kind) -> list[tuple[bytes, Link]]:

@@ -97,20 +97,28 @@ def taken(kind: Kind, values: Values, candidates: Sequence[Candidate], found: Ca
 def is_decided(kind: Kind, values: Values, candidates: Sequence[Candidate]) -> bool:
     """Whether younger records of the same name than `candidates`, of which there may be some, would change nothing
     about whom a name finds: two are not one, and without keys it is the oldest that has none either."""
-    same = [one for one in candidates if _same_name(kind, values, one.values)]
+    same = namesakes(kind, values, candidates)
     if any(key(name, values) for name in KEYS[kind]):
         return len(same) > 1 or (kind != "company" and not has_company(values))
     return any(not _is_keyed(kind, one) for one in same)
 
 
+def differing(kind: Kind, values: Values, candidate: Candidate) -> frozenset[str]:
+    """The keys of `values` instead of which the candidate has others of its own; of addresses it may have many."""
+    names = [name for name in KEYS[kind] if name != "email" and _contradicts((name,), values, candidate.values)]
+    return frozenset(one for name in names for one in keys(name, values))
+
+
+def namesakes(kind: Kind, values: Values, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those with the same name and company."""
+    return [one for one in candidates if _same_name(kind, values, one.values)]
+
+
 def made_of(kind: Kind, values: Values, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Those that a record made of `values` may be, also where the CRM has no place for what identifies them: their name
     and company are the same, and nothing contradicts."""
-    return [
-        one
-        for one in candidates
-        if _same_name(kind, values, one.values) and not _contradicts(KEYS[kind], values, one.values)
-    ]
+    same = namesakes(kind, values, candidates)
+    return [one for one in same if not _contradicts(KEYS[kind], values, one.values)]
 
 
 def without(kind: Kind, values: Values, taken: Collection[str]) -> dict[str, Any]:
@@ -143,7 +151,7 @@ def _by_name(
     if by is not None and "name" not in by:
         return None
     names = KEYS[kind]
-    same = [one for one in candidates if _same_name(kind, values, one.values)]
+    same = namesakes(kind, values, candidates)
     nameless_company = kind != "company" and not has_company(values)
     if (
         len(same) == 1

@@ -227,6 +227,22 @@ async def linked_by(
     )
 
 
+async def attempted_by(
+    db: Connection | Pool, connection_id: str, kind: str, name: str, identities: Sequence[bytes]
+) -> list[asyncpg.Record]:
+    """(attempt, identity): the identities of this name of whom the attempts by `identities` were for."""
+    return await db.fetch(
+        """select attempt.identity as attempt, own.identity
+           from crm_links attempt join crm_links own using (connection_id, kind, person)
+           where connection_id = $1 and kind = $2 and own.name = $3 and attempt.identity = any($4)
+             and attempt.record_id is null""",
+        connection_id,
+        kind,
+        name,
+        identities,
+    )
+
+
 async def linked(db: Connection | Pool, connection_id: str, kind: str, ids: Sequence[str]) -> list[asyncpg.Record]:
     """(record_id) of those of the records that have a link, by any connection to the same account of the CRM."""
     return await db.fetch(
@@ -292,6 +308,20 @@ async def unlink(
         kind,
         list(ids),
         list(pending),
+    )
+
+
+async def part(
+    db: Connection | Pool, connection_id: str, kind: str, identities: Sequence[bytes], ids: Sequence[str]
+) -> None:
+    """Forgets that these identities are these records."""
+    await db.execute(
+        """delete from crm_links
+           where connection_id = $1 and kind = $2 and identity = any($3) and record_id = any($4)""",
+        connection_id,
+        kind,
+        identities,
+        ids,
     )
 
 

@@ -13,10 +13,10 @@ async def append(
     rows: Sequence[tuple[str, str, str, str, str | None, str]],
 ) -> None:
     """Adds (id, account_id, type, actor, request_id, JSON data) to the outbox."""
-    await connection.executemany(
+    await connection.execute(
         """insert into events_outbox (id, account_id, type, actor, request_id, data)
-           values ($1, $2, $3, $4, $5, $6)""",
-        rows,
+           select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[])""",
+        *zip(*rows, strict=True),
     )
 
 

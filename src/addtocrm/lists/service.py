@@ -1,5 +1,6 @@
 """The rules of lists: the same person is on a list once."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 
@@ -13,7 +14,6 @@ from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.core.ids import new_id
-from addtocrm.core.individuals import digests
 from addtocrm.core.times import rfc3339
 from addtocrm.crm.batch import expected
 from addtocrm.crm.model import PersonInput
@@ -22,9 +22,10 @@ from addtocrm.events.model import EventType
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.model import Job
 from addtocrm.lists import store
+from addtocrm.lists.adding import Candidate, Forgotten, adding, candidate
+from addtocrm.lists.changing import changing, unknown
 from addtocrm.lists.model import AddedMembers, ChangedList, ListChoice, Member, NewList, PeopleList, Push, PushOptions
-from addtocrm.lists.who import Members, entry_of
-from addtocrm.privacy.service import first_suppressed, mentions
+from addtocrm.privacy.service import mentions
 
 PUSH = "lists.push"
 FORGOTTEN = "asked to be forgotten; nobody was added."
@@ -68,8 +69,7 @@ async def get(pool: Pool, account_id: str, id: str) -> PeopleList:
 async def change(pool: Pool, caller: Caller, id: str, changed: ChangedList, version: str | None = None) -> PeopleList:
     """Renames a list or describes it. Raises ApiError `not_found`, and Changed where a `version` is given, the list's
     `updated_at`, and it is not of that any more."""
-    async with pool.acquire() as connection, connection.transaction():
-        row = await _lock(connection, caller.account_id, id)
+    async with changing(pool, caller.account_id, id) as (connection, row):
         if version is not None and version != rfc3339(row["updated_at"]):
             raise Changed
         name = row["name"] if changed.name is UNSET else changed.name.strip()
@@ -82,8 +82,7 @@ async def change(pool: Pool, caller: Caller, id: str, changed: ChangedList, vers
 
 async def delete(pool: Pool, caller: Caller, id: str) -> None:
     """Deletes a list with its members' places on it. Raises ApiError `not_found`."""
-    async with pool.acquire() as connection, connection.transaction():
-        row = await _lock(connection, caller.account_id, id)
+    async with changing(pool, caller.account_id, id) as (connection, row):
         await store.delete(connection, id)
         await _tell(connection, caller, "list.deleted", {"id": id, "name": row["name"]})
 
@@ -117,40 +116,19 @@ async def add(pool: Pool, caller: Caller, id: str, people: Sequence[PersonInput]
     """
     if before := done_before(caller.once, AddedMembers):
         return before
-    async with pool.acquire() as connection, connection.transaction():
-        added = await add_within(connection, caller, id, people)
-        await keep(connection, caller.once, added)
+    candidates = await asyncio.to_thread(_candidates, people)
+    try:
+        async with adding(pool, caller, id, candidates) as (connection, (ids, fresh)):
+            shown = {row["id"]: _member(row) for row in await store.some(connection, id, ids)}
+            added = AddedMembers(fresh, len(ids) - fresh, [shown[one] for one in ids])
+            await keep(connection, caller.once, added)
+    except Forgotten as error:
+        raise invalid(f"people[{error.places[0]}]", FORGOTTEN) from None
     return added
 
 
-async def add_within(connection: Connection, caller: Caller, id: str, people: Sequence[PersonInput]) -> AddedMembers:
-    """As `add`, in the transaction of `connection`, in which nothing was done where it raises."""
-    entries = [entry_of(person, f"people[{position}]") for position, person in enumerate(people)]
-    about = [digests([one.who]) for one in entries]
-    await _lock(connection, caller.account_id, id)
-    place = await first_suppressed(connection, about)
-    if place is not None:
-        raise invalid(f"people[{place}]", FORGOTTEN)
-    emails = [one.email for one in entries if one.email]
-    identities = [identity for one in entries for identity in (one.identity, one.exact)]
-    known = await store.known(connection, id, identities, emails)
-    there = Members(known)
-    fresh: list[tuple[str, str, str | None, str, list[bytes]]] = []
-    places: list[str] = []
-    for entry, person, subjects in zip(entries, people, about, strict=True):
-        member_id = there.find(entry)
-        if member_id is None:
-            member_id = new_id("mem")
-            fresh.append((member_id, there.put(member_id, entry), entry.email, _encode(person), subjects))
-        places.append(member_id)
-    rows = [*known, *(await store.add(connection, id, fresh) if fresh else [])]
-    shown = {row["id"]: _member(row) for row in rows}
-    told: list[tuple[EventType, dict[str, str]]] = [
-        ("list.member.added", {"list_id": id, "member_id": member_id}) for member_id, *_ in fresh
-    ]
-    if told:
-        await events.append_many(connection, caller.account_id, caller.actor, caller.request_id, told)
-    return AddedMembers(len(fresh), len(people) - len(fresh), [shown[place] for place in places])
+def _candidates(people: Sequence[PersonInput]) -> list[Candidate]:
+    return [candidate(person, f"people[{place}]") for place, person in enumerate(people)]
 
 
 async def annotate(
@@ -159,8 +137,7 @@ async def annotate(
     """Notes something about a member, in place of what was noted. Raises ApiError `not_found`, and Changed where a
     `version` is given and the note there is not of that any more."""
     text = (note or "").replace("\0", "").strip() or None
-    async with pool.acquire() as connection, connection.transaction():
-        await _lock(connection, caller.account_id, id)
+    async with changing(pool, caller.account_id, id) as (connection, _):
         if version is not None and version != version_of(await store.note(connection, id, member_id)):
             raise Changed
         row = await store.annotate(connection, id, member_id, text, mentions(text) or None)
@@ -174,15 +151,9 @@ def version_of(note: str | None) -> str:
     return sha256((note or "").encode()).hexdigest()[:16]
 
 
-def check(person: PersonInput) -> None:
-    """Raises ApiError where a list has nothing to know a person by."""
-    entry_of(person, "")
-
-
 async def remove(pool: Pool, caller: Caller, id: str, member_id: str) -> None:
     """Takes a member off a list. Raises ApiError `not_found`."""
-    async with pool.acquire() as connection, connection.transaction():
-        await _lock(connection, caller.account_id, id)
+    async with changing(pool, caller.account_id, id) as (connection, _):
         if not await store.remove(connection, id, member_id):
             raise _no_member(member_id)
         await _tell(connection, caller, "list.member.removed", {"list_id": id, "member_id": member_id})
@@ -200,27 +171,11 @@ async def push(pool: Pool, caller: Caller, id: str, options: Push) -> Job:
         return await jobs.create_selected(connection, caller, PUSH, "lists", kept, store.MEMBERS_TO_PUSH, id)
 
 
-def _encode(person: PersonInput) -> str:
-    known = {name: value for name, value in msgspec.to_builtins(person).items() if value not in (None, [])}
-    return msgspec.json.encode(known).decode()
-
-
 async def _get(connection: Connection | Pool, account_id: str, id: str) -> PeopleList:
     row = await store.get(connection, account_id, id)
     if row is None:
-        raise _unknown(id)
+        raise unknown(id)
     return _list(row)
-
-
-async def _lock(connection: Connection, account_id: str, id: str) -> asyncpg.Record:
-    row = await store.lock(connection, account_id, id)
-    if row is None:
-        raise _unknown(id)
-    return row
-
-
-def _unknown(id: str) -> ApiError:
-    return ApiError("not_found", f"There is no list {id}; GET /v1/lists shows them.")
 
 
 def _no_member(id: str) -> ApiError:

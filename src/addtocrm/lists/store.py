@@ -1,11 +1,14 @@
 """The SQL of lists."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import asyncpg
 
 from addtocrm.core.db.pool import Connection, Pool
-from addtocrm.core.individuals import packed
+
+NewMember: TypeAlias = tuple[str, str, str | None, str, Sequence[bytes] | None]
+"""(id, identity, email, JSON person, whom it is about)."""
 
 LIST = "select id, name, description, created_at, updated_at, members from lists l"
 
@@ -62,9 +65,11 @@ async def delete(connection: Connection, id: str) -> None:
 async def known(
     connection: Connection, list_id: str, identities: Sequence[str], emails: Sequence[str]
 ) -> list[asyncpg.Record]:
-    """Members with one of the identities or e-mails."""
+    """Members with one of the identities or e-mails; in a transaction."""
+    # A plan for any number of them compares each member with each.
+    await connection.execute("set local plan_cache_mode = force_custom_plan")
     return await connection.fetch(
-        """select id, identity, email, person, note, added_at from list_members
+        """select id, identity, email, person from list_members
            where list_id = $1 and (identity = any($2::text[]) or email = any($3::text[]))""",
         list_id,
         identities,
@@ -72,23 +77,18 @@ async def known(
     )
 
 
-async def add(
-    connection: Connection, list_id: str, rows: Sequence[tuple[str, str, str | None, str, Sequence[bytes]]]
-) -> list[asyncpg.Record]:
-    """Adds (id, identity, email, JSON person, whom it is about); gives the rows."""
-    ids, identities, emails, people, subjects = zip(*rows, strict=True)
+async def add(connection: Connection, list_id: str, rows: Sequence[NewMember]) -> None:
+    await connection.copy_records_to_table(
+        "list_members",
+        records=[(id, list_id, *row) for id, *row in rows],
+        columns=("id", "list_id", "identity", "email", "person", "subjects"),
+    )
+
+
+async def some(connection: Connection, list_id: str, ids: Sequence[str]) -> list[asyncpg.Record]:
+    """The members with these ids."""
     return await connection.fetch(
-        """insert into list_members (id, list_id, identity, email, person, subjects)
-           select m.id, $1, m.identity, m.email, m.person, digests_of(m.subjects)
-           from unnest($2::text[], $3::text[], $4::text[], $5::json[], $6::json[])
-               as m (id, identity, email, person, subjects)
-           returning id, identity, email, person, note, added_at""",
-        list_id,
-        ids,
-        identities,
-        emails,
-        people,
-        [packed(one) for one in subjects],
+        "select id, person, note, added_at from list_members where list_id = $1 and id = any($2::text[])", list_id, ids
     )
 
 

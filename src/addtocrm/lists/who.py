@@ -35,15 +35,27 @@ class Entry(NamedTuple):
     named: Named
 
 
-class Members:
-    """Members of a list, rows of (id, identity, email, JSON person), and whom they are found for."""
+class Known(NamedTuple):
+    """Whom the JSON of a member speaks of."""
 
-    def __init__(self, rows: Sequence[asyncpg.Record]) -> None:
+    who: Individual
+    named: Named
+
+
+def known_of(text: str) -> Known:
+    person = msgspec.json.decode(text)
+    return Known(next(spoken_of(person), NOBODY), _named(person))
+
+
+class Members:
+    """Members of a list, rows of (id, identity, email, JSON person), and whom they are found for; what is `known` of
+    some by their ids is not read again."""
+
+    def __init__(self, rows: Sequence[asyncpg.Record], known: Mapping[str, Known]) -> None:
         self._by_identity: dict[str, tuple[str, Named]] = {}
         self._by_email: dict[str, list[tuple[str, Individual, Named]]] = {}
         for row in rows:
-            person = msgspec.json.decode(row["person"])
-            self._put(row["id"], row["identity"], row["email"], next(spoken_of(person), NOBODY), _named(person))
+            self._put(row["id"], row["identity"], row["email"], *(known.get(row["id"]) or known_of(row["person"])))
 
     def find(self, entry: Entry) -> str | None:
         """The id of the member that this is; None where they are no member, or several could be."""

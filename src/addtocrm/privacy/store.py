@@ -223,9 +223,10 @@ async def drop_links(connection: Connection, digests: Sequence[bytes] | None = N
         "identity = any($1)" if digests is not None else "suppression_hash(identity) in (select hash from suppressions)"
     )
     done = await connection.execute(
-        f"""with theirs as (select connection_id, person, record_id from crm_links where {found})
+        f"""with theirs as (select connection_id, kind, person, record_id from crm_links where {found})
             delete from crm_links l using theirs t
-            where l.connection_id = t.connection_id and (l.person = t.person or l.record_id = t.record_id)""",
+            where (l.connection_id, l.kind) = (t.connection_id, t.kind)
+              and (l.person = t.person or l.record_id = t.record_id)""",
         *([list(digests)] if digests is not None else []),
         timeout=SECONDS,
     )

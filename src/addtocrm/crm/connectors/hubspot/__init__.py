@@ -19,6 +19,9 @@ specifications, 2026-08), D is https://developers.hubspot.com/docs.
 - A refused refresh token is 400 with `status` BAD_REFRESH_TOKEN (https://www.nango.dev/blog/
   hubspot-oauth-bad-refresh-token; https://github.com/HGData/mk-node-hubspot/issues/64); the other words of the token
   endpoint are seen in public clients only. S has the usual form of an error there, without `status` or `error`.
+- For the id of a record that was merged away batch/read gives the one that is left, without saying which was asked
+  for; it names the ids that there are not (https://community.hubspot.com/t5/APIs-Integrations/
+  Question-about-using-batch-read-API/m-p/1101616).
 - hs_linkedin_url (contacts) and linkedin_company_page (companies) are HubSpot's own texts: seen in lists of properties.
 - There is no way to write only what has not changed: before a guarded update the record is looked at once more.
 """

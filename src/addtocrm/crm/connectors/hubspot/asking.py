@@ -42,10 +42,16 @@ class Asking:
         self, object: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None
     ) -> list[Item]:
         """Up to BATCH objects by id, or by the property `key`, without those that there are not."""
+        return (await self.answer(object, ids, properties, key)).results
+
+    async def answer(
+        self, object: str, ids: Sequence[str], properties: Sequence[str], key: str | None = None
+    ) -> Page[Item]:
+        """As `read`, with what is said of those that there are not."""
         body: dict[str, Any] = {"inputs": [{"id": id} for id in ids], "properties": properties}
         body |= {"propertiesWithHistory": [], **({"idProperty": key} if key else {})}
         found = await self.ask("POST", f"{OBJECTS}/{object}/batch/read", Page[Item], json=body, idempotent=True)
         for fault in found.errors:
             if not isinstance(failed := failure(fault, object), NotFound):
                 raise failed
-        return found.results
+        return found

@@ -110,8 +110,8 @@ class HubSpot:
         return Found([self._reading.record(kind, item) for item in oldest_first], cut)
 
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
-        found = await self._reading.many(kind, list(dict.fromkeys(ids)))
-        return {id: self._reading.record(kind, item) for id, item in found.items() if id in ids}
+        found = await self._reading.by_id(kind, list(dict.fromkeys(ids)))
+        return {id: self._reading.record(kind, item) for id, item in found.items()}
 
     async def page(self, kind: Kind, after: str | None, limit: int) -> list[Record]:
         records: list[Record] = []
