@@ -19,23 +19,8 @@ from vendors.base import Answer
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm.connectors.attio import client
 from addtocrm.crm.connectors.attio import connector as definition
-from addtocrm.crm.contract import (
-    Connector,
-    Duplicate,
-    Expired,
-    Field,
-    NotFound,
-    Option,
-    RateLimited,
-    Record,
-    Rejected,
-    Sought,
-    Task,
-    Term,
-    Unavailable,
-    UnknownField,
-    Update,
-)
+from addtocrm.crm.contract import Connector, Field, Option, Record, Sought, Task, Term, Update
+from addtocrm.crm.failures import Duplicate, Expired, NotFound, RateLimited, Rejected, Unavailable, UnknownField
 
 T = TypeVar("T")
 NASTY = ['Jane "JJ" O\'Neil', "back\\slash", "$or", "Ünïcödé 雪 🦊", "%_{}[]", "Weiß", "null", "a\nb"]

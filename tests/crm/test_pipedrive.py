@@ -17,21 +17,8 @@ from vendors.pipedrive_server import PipedriveServer, custom, key_of
 from addtocrm.crm import registry, service
 from addtocrm.crm.connectors import pipedrive
 from addtocrm.crm.connectors.pipedrive import api, quotas
-from addtocrm.crm.contract import (
-    Changed,
-    Expired,
-    Field,
-    NotFound,
-    Option,
-    RateLimited,
-    Record,
-    Rejected,
-    Sought,
-    Task,
-    Unavailable,
-    UnknownField,
-    Update,
-)
+from addtocrm.crm.contract import Field, Option, Record, Sought, Task, Update
+from addtocrm.crm.failures import Changed, Expired, NotFound, RateLimited, Rejected, Unavailable, UnknownField
 from addtocrm.crm.model import CompanyWrite
 from addtocrm.privacy import service as privacy
 

@@ -27,7 +27,6 @@ from addtocrm.core import settings as settings_module
 from addtocrm.crm import connections
 from addtocrm.crm.setup import opened
 
-
 SERVERS: dict[str, type[Vendor]] = {
     "hubspot": HubSpotServer,
     "pipedrive": PipedriveServer,

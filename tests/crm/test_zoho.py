@@ -21,22 +21,17 @@ from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.settings import Settings
 from addtocrm.crm import calling, connections, service
 from addtocrm.crm.connectors.zoho import connector
-from addtocrm.crm.contract import (
+from addtocrm.crm.contract import Field, Record, Sought, Task, Term, Update
+from addtocrm.crm.failures import (
     Changed,
     Duplicate,
     Expired,
     Failure,
-    Field,
     NotFound,
     RateLimited,
-    Record,
     Rejected,
-    Sought,
-    Task,
-    Term,
     Unavailable,
     UnknownField,
-    Update,
 )
 from addtocrm.crm.setup import Setup, opened
 from addtocrm.tenants.accounts import service as accounts

@@ -15,7 +15,8 @@ from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.outgoing.leases import Busy
 from addtocrm.crm import oauth, registry, store, values
 from addtocrm.crm.calling import Calls
-from addtocrm.crm.contract import Definition, Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
+from addtocrm.crm.contract import Definition
+from addtocrm.crm.failures import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.oauth import Tokens
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.surely import surely

@@ -10,7 +10,9 @@ import msgspec
 
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
-from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Unlisted, Value, Values
+from addtocrm.crm.contract import CUSTOM, Definition, Field, Record, Rule, Value, Values
+from addtocrm.crm.failures import Rejected, Unlisted
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.matching import CUT, KEYS, OTHERS, keys
 from addtocrm.crm.merge import PLACE, is_empty
 
