@@ -7,19 +7,9 @@ from typing import Any, TypeVar, get_args
 import pytest
 
 from addtocrm.crm import mapping, matching
-from addtocrm.crm.contract import (
-    CUSTOM,
-    Capability,
-    Connector,
-    Definition,
-    Failure,
-    Kind,
-    NotFound,
-    Record,
-    Sought,
-    Task,
-    Update,
-)
+from addtocrm.crm.contract import CUSTOM, Capability, Connector, Definition, Record, Sought, Task, Update
+from addtocrm.crm.failures import Failure, NotFound
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.values import COMPANY_FIELDS, CONTACT_FIELDS
 
 T = TypeVar("T")

@@ -110,8 +110,15 @@ class AtADesk:
     """A custom field of contacts with options, and one of these; the server of the tests has it."""
     text_field: str
     """A custom text field of contacts."""
+    date_field: str
+    """A custom field of contacts for a date."""
+    looks: str | None
+    """Matches the request at which the CRM last tells what a person typed meanwhile: the write, where that takes a
+    precondition, or the look before it; None where the CRM has no way to tell."""
     time_field: str | None = None
     """A custom field of contacts for a time; None where the vendor has none, or it is not written."""
+    lists_emails = False
+    """Whether all addresses of a contact are in one field."""
     secondary: Rule | None = None
     """What an account adds to the usual rules to keep other addresses, where the vendor has no field of its own."""
     oauth_refreshes = True

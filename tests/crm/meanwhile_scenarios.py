@@ -1,5 +1,6 @@
 """What every connector must do about records that appear or go between its read and its write."""
 
+import re
 from typing import Any
 
 import pytest
@@ -23,6 +24,31 @@ class MeanwhileScenarios(AtADesk):
             again = await desk.write({**person, "phone": "+15550100100"})
             assert (again.contact_id, again.action, again.fields_written) == (first.contact_id, "updated", ["phone"])
             assert len(vendor.contacts()) == 1
+
+        run(work)
+
+    def test_a_value_that_was_typed_between_the_read_and_the_write_stays(
+        self, run: Any, vendor: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if self.looks is None:
+            pytest.skip("the CRM has no way to write only what is as it was")
+        there = vendor.put_contact(**WITHOUT_FULL, email=JANE["email"])
+        write = writer.write
+
+        async def typed_over(*arguments: Any, **more: Any) -> None:
+            monkeypatch.setattr(writer, "write", write)
+            vendor.trouble(self.looks, before=lambda: vendor.change_contact(there, job_title="Boss"))
+            await write(*arguments, **more)
+
+        async def work(desk: Desk) -> None:
+            monkeypatch.setattr(writer, "write", typed_over)
+            person = {**WHO, "email": JANE["email"], "job_title": "Head of Sales", "phone": "+15550100100"}
+            done = await desk.write(person)
+            assert not vendor.troubles, "it was typed"
+            assert (done.contact_id, done.action) == (there, "updated")
+            assert (done.fields_written, done.fields_kept) == (["phone"], ["job_title"])
+            [contact] = vendor.contacts()
+            assert (contact["job_title"], re.sub(r"\D", "", contact["phone"])) == ("Boss", "15550100100")
 
         run(work)
 

@@ -10,17 +10,12 @@ import msgspec
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm.contract import (
     Access,
-    Changed,
     CrmAccount,
     CrmList,
     Definition,
-    Expired,
-    Failure,
     Field,
     Fields,
     Found,
-    Kind,
-    NotFound,
     Owner,
     Record,
     Rule,
@@ -28,9 +23,10 @@ from addtocrm.crm.contract import (
     Task,
     Term,
     TokenAuth,
-    UnknownField,
     Update,
 )
+from addtocrm.crm.failures import Changed, Expired, Failure, NotFound, UnknownField
+from addtocrm.crm.kinds import Kind
 
 NAMES: dict[Kind, tuple[str, ...]] = {
     "contact": (

@@ -9,7 +9,8 @@ from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.quotas import MemoryQuotas
 from addtocrm.core.settings import Settings
 from addtocrm.crm.calling import Calls
-from addtocrm.crm.contract import Access, Connector, Definition, Kind
+from addtocrm.crm.contract import Access, Connector, Definition
+from addtocrm.crm.kinds import Kind
 
 T = TypeVar("T")
 SETTINGS = Settings(data_dir=Path("/nowhere"), allow_private_networks=True)

@@ -150,6 +150,10 @@ class Scenarios(TroubleScenarios, NamesakeScenarios, MeanwhileScenarios, SignInS
             )
             done = await desk.write({**WHO, "email": "Jane.Doe@acme.example.com"})
             assert (done.contact_id, done.matched_by) == (there, "email")
+            if self.lists_emails:
+                emails = [{"email": "jane.doe@acme.example.com"}, {"email": "jd@example.org"}]
+                await desk.write({**WHO, "emails": emails}, on_conflict="overwrite")
+                assert vendor.contacts()[0]["email"] == "jane.doe@acme.example.com", "what is sent first is the first"
             assert len(vendor.contacts()) == 1
 
         run(work)
@@ -300,13 +304,16 @@ class Scenarios(TroubleScenarios, NamesakeScenarios, MeanwhileScenarios, SignInS
 
         run(work)
 
-    def test_a_value_that_is_no_option_names_the_allowed_ones(self, run: Any, vendor: Any) -> None:
+    def test_a_value_that_a_field_cannot_have_is_named_with_what_it_can(self, run: Any, vendor: Any) -> None:
         name, option = self.picklist
 
         async def work(desk: Desk) -> None:
             error = await desk.fails("validation_error", JANE, custom_fields={name: "no such option"})
             assert error.details and error.details[0].path == f"custom_fields.{name}"
             assert option.lower() in str(error.details).lower()
+            error = await desk.fails("validation_error", JANE, custom_fields={self.date_field: "31.1.2026"})
+            assert error.details and error.details[0].path == f"custom_fields.{self.date_field}"
+            assert "2026-01-31" in error.details[0].message
             assert vendor.contacts() == []
             assert (await desk.write(JANE, custom_fields={name: option})).action == "created"
             assert (await desk.write(JANE, custom_fields={name: option})).action == "unchanged"
@@ -528,9 +535,10 @@ class Scenarios(TroubleScenarios, NamesakeScenarios, MeanwhileScenarios, SignInS
             usual = await mappings.get(desk.setup, desk.account_id, "contact")
             assert usual.is_default
             rules = [
-                *[rule for rule in usual.rules if rule.field not in (name, self.text_field)],
+                *[rule for rule in usual.rules if rule.field not in (name, self.text_field, self.date_field)],
                 Rule(field=self.text_field, from_=("headline", "job_title")),
                 Rule(field=name, from_=("seniority",), values={"c_suite": option}),
+                Rule(field=self.date_field, from_=("department",)),
             ]
             await mappings.put(desk.setup, desk.account_id, MappingWrite(object="contact", rules=rules))
             done = await desk.write({**JANE, "seniority": "c_suite"}, dry_run=True)
@@ -539,6 +547,8 @@ class Scenarios(TroubleScenarios, NamesakeScenarios, MeanwhileScenarios, SignInS
             assert (await desk.write({**JANE, "seniority": "c_suite"})).action == "created"
             assert (await desk.write({**JANE, "seniority": "c_suite"})).action == "unchanged"
             await desk.fails("validation_error", {**JANE, "seniority": "intern"})
+            no_date = await desk.fails("validation_error", {**JANE, "department": "Sales"})
+            assert no_date.details and no_date.details[0].path == "person.department"
             with pytest.raises(ApiError) as refused:
                 unknown = MappingWrite(object="contact", rules=[Rule(field="no_such_field", from_=("email",))])
                 await mappings.put(desk.setup, desk.account_id, unknown)

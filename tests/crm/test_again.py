@@ -11,7 +11,7 @@ from memory_crm import Store, definition
 from test_service import World, refused
 
 from addtocrm.crm import registry, service
-from addtocrm.crm.contract import Unavailable
+from addtocrm.crm.failures import Unavailable
 from addtocrm.crm.model import CompanyWrite
 
 URL = "https://www.linkedin.com/in/jane"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 from desk import JANE as PERSON
-from desk import Desk, people
+from desk import WHO, Desk, people
 from opened import run
 from scenarios import Scenarios
 from turns import Turns
@@ -19,23 +19,8 @@ from vendors.base import Answer
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm.connectors.attio import client
 from addtocrm.crm.connectors.attio import connector as definition
-from addtocrm.crm.contract import (
-    Connector,
-    Duplicate,
-    Expired,
-    Field,
-    NotFound,
-    Option,
-    RateLimited,
-    Record,
-    Rejected,
-    Sought,
-    Task,
-    Term,
-    Unavailable,
-    UnknownField,
-    Update,
-)
+from addtocrm.crm.contract import Connector, Field, Option, Record, Sought, Task, Term, Update
+from addtocrm.crm.failures import Duplicate, Expired, NotFound, RateLimited, Rejected, Unavailable, UnknownField
 
 T = TypeVar("T")
 NASTY = ['Jane "JJ" O\'Neil', "back\\slash", "$or", "Ünïcödé 雪 🦊", "%_{}[]", "Weiß", "null", "a\nb"]
@@ -525,7 +510,10 @@ class TestAttio(Scenarios):
     writes = r"POST /v2/objects/people/records$|(PATCH|PUT) /v2/objects/people/records/"
     picklist = ("level", "gold")
     text_field = "tier"
+    lists_emails = True
+    date_field = "met_on"
     time_field = "next_call"
+    looks = None
     oauth_refreshes = False
     renames_merged = True
     owner_field = "contact_owner"
@@ -535,7 +523,27 @@ class TestAttio(Scenarios):
         vendor.add_field("tier")
         vendor.add_field("level", "select", options=("gold", "silver"))
         vendor.add_field("contact_owner", "actor-reference")
+        vendor.add_field("met_on", "date")
         vendor.add_field("next_call", "timestamp")
+
+    def test_a_number_or_country_that_is_none_is_named_by_our_path_with_the_form(
+        self, run: Any, vendor: AttioServer
+    ) -> None:
+        refused: list[tuple[dict[str, Any], str, str]] = [
+            ({"phone": "0171 555 0100"}, "person.phone", "+1 555 010 0100"),
+            ({"phone": "+15550100100", "phones": [{"number": "0171 555"}]}, "person.phones", "+1 555 010 0100"),
+            ({"location": {"country": "Atlantis"}}, "person.location.country", "ISO code"),
+            ({"company": {"name": "Acme", "location": {"country": "Oz"}}}, "person.company.location.country", "ISO"),
+        ]
+
+        async def work(desk: Desk) -> None:
+            for sent, path, allowed in refused:
+                error = await desk.fails("validation_error", {**WHO, **sent})
+                assert error.details
+                assert (error.details[0].path, allowed in error.details[0].message) == (path, True)
+            assert vendor.contacts() == vendor.companies() == []
+
+        run(work)
 
     def test_a_company_of_several_domains_is_known_by_each(self, run: Any, vendor: AttioServer) -> None:
         domains = ["acme.example.org", "acme.example.com"]

@@ -13,25 +13,19 @@ from vendors.hubspot_server import HubSpotServer
 from addtocrm.core.outgoing.vendor import Quota, Window
 from addtocrm.crm.connectors import hubspot
 from addtocrm.crm.connectors.hubspot import connector
-from addtocrm.crm.contract import (
+from addtocrm.crm.contract import Field, Option, Record, Sought, Task, Term, Update
+from addtocrm.crm.failures import (
     Changed,
     Duplicate,
     Expired,
     Failure,
-    Field,
-    Kind,
     NotFound,
-    Option,
     RateLimited,
-    Record,
     Rejected,
-    Sought,
-    Task,
-    Term,
     Unavailable,
     UnknownField,
-    Update,
 )
+from addtocrm.crm.kinds import Kind
 
 NASTY = ["O'Brien", 'Say "hi"', "back\\slash", "a;b,c", "%_*()", "Żółć 漢字 🎈", "<b>&amp;</b>", "{}[]", "\u202emirror"]
 JANE = {"email": "jane@example.com", "firstname": "Jane", "lastname": "Doe", "jobtitle": "Head of Sales"}

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from addtocrm.crm import mapping
-from addtocrm.crm.contract import Field, Rejected
+from addtocrm.crm.contract import Field
+from addtocrm.crm.failures import Rejected
 
 NUMBER = Field(name="n", label="N", type="number")
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addtocrm.crm import mapping, matching
-from addtocrm.crm.contract import Field, Kind, Record, Rule
+from addtocrm.crm.contract import Field, Record, Rule
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.matching import Candidate
 
 U1, U2 = "https://www.linkedin.com/in/jane-1", "https://www.linkedin.com/in/jane-2"

@@ -17,21 +17,8 @@ from vendors.pipedrive_server import PipedriveServer, custom, key_of
 from addtocrm.crm import registry, service
 from addtocrm.crm.connectors import pipedrive
 from addtocrm.crm.connectors.pipedrive import api, quotas
-from addtocrm.crm.contract import (
-    Changed,
-    Expired,
-    Field,
-    NotFound,
-    Option,
-    RateLimited,
-    Record,
-    Rejected,
-    Sought,
-    Task,
-    Unavailable,
-    UnknownField,
-    Update,
-)
+from addtocrm.crm.contract import Field, Option, Record, Sought, Task, Update
+from addtocrm.crm.failures import Changed, Expired, NotFound, RateLimited, Rejected, Unavailable, UnknownField
 from addtocrm.crm.model import CompanyWrite
 from addtocrm.privacy import service as privacy
 
@@ -585,6 +572,9 @@ class TestPipedrive(Scenarios):
     writes = r"(POST|PATCH) /api/v2/persons"
     picklist = (key_of("Tier"), "Gold")
     text_field = key_of("Grade")
+    lists_emails = True
+    date_field = key_of("Met on")
+    looks = "GET /api/v2/persons"
     linkedin_field = LINKEDIN
     site = "www.acme.example.com/en"
     one_name = True
@@ -601,7 +591,7 @@ class TestPipedrive(Scenarios):
         monkeypatch.setitem(registry.load(), "pipedrive", msgspec.structs.replace(pipedrive.connector, vendor=whole))
 
     def prepare(self, vendor: PipedriveServer) -> None:
-        vendor.metadata["persons"].append(custom("Grade", "varchar"))
+        vendor.metadata["persons"] += [custom("Grade", "varchar"), custom("Met on", "date")]
         vendor.quota, vendor.search_quota = (20, self.seconds), (10, self.seconds)
 
     def test_who_an_account_wrote_a_url_to_is_not_told_to_another(self, run: Any, vendor: Any) -> None:

@@ -17,8 +17,10 @@ from vendors.salesforce_server import SalesforceServer, error
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import connections, mappings
 from addtocrm.crm import contract as c
+from addtocrm.crm import failures as f
 from addtocrm.crm.connectors.salesforce import client, soql
 from addtocrm.crm.connectors.salesforce import connector as salesforce
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import MappingWrite
 
 T = TypeVar("T")
@@ -45,7 +47,7 @@ def sought(*terms: dict[str, tuple[str, ...]]) -> list[c.Sought]:
     return [c.Sought({}, terms)]
 
 
-async def found(crm: c.Connector, *terms: dict[str, tuple[str, ...]], kind: c.Kind = "contact") -> list[str]:
+async def found(crm: c.Connector, *terms: dict[str, tuple[str, ...]], kind: Kind = "contact") -> list[str]:
     return [one.id for one in await crm.find(kind, sought(*terms))]
 
 
@@ -95,7 +97,7 @@ def test_a_converted_lead_is_not_there(run: Any, vendor: SalesforceServer) -> No
         [gone] = await crm.update(
             "lead", [c.Update(c.Record(kind="lead", id=lead, url=None, fields={}), {"Title": "x"})]
         )
-        assert isinstance(gone, c.NotFound)
+        assert isinstance(gone, f.NotFound)
 
     run(work)
 
@@ -142,11 +144,11 @@ def test_a_field_that_is_not_there_breaks_no_other_term(run: Any, vendor: Salesf
         assert await found(crm, {"Bad Name') OR (Id": ("x",)}) == []
         assert (await held(crm, jane)).fields["Email"] == "jane@acme.test"
         [made] = await crm.create("contact", [{"LastName": "Roe", "LinkedIn_URL__c": URL + "roe"}])
-        assert isinstance(made, c.UnknownField)
+        assert isinstance(made, f.UnknownField)
         assert made.field == "LinkedIn_URL__c"
         rows: list[c.Fields] = [{"LastName": "A"}, {"LastName": "B", "LinkedIn_URL__c": URL}, {"LastName": "C"}]
         one, two, three = await crm.create("contact", rows)
-        assert isinstance(one, c.Record) and isinstance(two, c.UnknownField) and isinstance(three, c.Record)
+        assert isinstance(one, c.Record) and isinstance(two, f.UnknownField) and isinstance(three, c.Record)
 
     run(work)
 
@@ -232,7 +234,7 @@ def test_a_row_of_a_batch_fails_alone(run: Any, vendor: SalesforceServer) -> Non
     async def work(crm: c.Connector) -> None:
         made = await crm.create("contact", rows)
         assert [type(one).__name__ for one in made] == ["Record", *["Rejected"] * 5, "Record", "Rejected"]
-        fields = [one.field for one in made if isinstance(one, c.Rejected)]
+        fields = [one.field for one in made if isinstance(one, f.Rejected)]
         assert fields == ["Email", "Tier__c", "FirstName", "AccountId", "", "Name"]
         assert "restricted picklist" in str(made[2])
         for row, one in zip(rows, made, strict=True):
@@ -254,7 +256,7 @@ def test_updates_not_over_a_change(many: int, guarded: bool, run: Any, vendor: S
         done = await crm.update("contact", [c.Update(one, {"Title": "CTO"}, guarded=guarded) for one in records])
         assert all(isinstance(one, c.Record) for one in done[:-1])
         if guarded:
-            assert isinstance(done[-1], c.Changed)
+            assert isinstance(done[-1], f.Changed)
         else:
             assert isinstance(done[-1], c.Record)
             assert done[-1].fields["MailingCity"] == "Bonn"
@@ -311,7 +313,7 @@ def test_updates_fail_alone_and_tell_what_is_gone(run: Any, vendor: SalesforceSe
             [one] = await crm.update("contact", [update])
             assert type(one) is type(before)
         [unknown] = await crm.update("contact", [c.Update(records[kept], {"Nope__c": "x"})])
-        assert isinstance(unknown, c.UnknownField)
+        assert isinstance(unknown, f.UnknownField)
         assert unknown.field == "Nope__c"
 
     run(work)
@@ -328,10 +330,10 @@ def test_a_duplicate_is_named_alone_and_in_a_batch(run: Any, vendor: SalesforceS
         alone = await crm.create("contact", twice[:1])
         batch = await crm.create("contact", [*twice, {"LastName": "J", "LinkedIn_URL__c": URL + "john"}])
         for one in (alone[0], batch[0]):
-            assert isinstance(one, c.Duplicate)
+            assert isinstance(one, f.Duplicate)
             assert (one.id, one.kind) == (lead, "lead")
         assert isinstance(batch[1], c.Record)
-        assert isinstance(batch[2], c.Duplicate)
+        assert isinstance(batch[2], f.Duplicate)
         assert (batch[2].id, batch[2].kind) == (john, "contact")
 
     run(work)
@@ -359,7 +361,7 @@ def test_locked_rows_are_sent_again(run: Any, vendor: SalesforceServer) -> None:
         assert all(isinstance(one, c.Record) for one in done)
         vendor.locked = 9
         [one] = await crm.create("contact", [{"LastName": "Late"}])
-        assert isinstance(one, c.Unavailable)
+        assert isinstance(one, f.Unavailable)
         assert not one.maybe_done
 
     run(work)
@@ -372,7 +374,7 @@ def test_locked_rows_are_sent_again(run: Any, vendor: SalesforceServer) -> None:
 )
 def test_the_quota_is_used_up(message: str, seconds: int, run: Any, vendor: SalesforceServer) -> None:
     vendor.trouble(".", error("REQUEST_LIMIT_EXCEEDED", message, status=403), times=9)
-    with pytest.raises(c.RateLimited) as failure:
+    with pytest.raises(f.RateLimited) as failure:
         run(lambda crm: crm.create("contact", [{"LastName": "Doe"}]))
     assert failure.value.retry_after == seconds
     assert len(vendor.seen) == 1
@@ -380,20 +382,20 @@ def test_the_quota_is_used_up(message: str, seconds: int, run: Any, vendor: Sale
 
 def test_the_quota_of_the_server_and_429(run: Any, vendor: SalesforceServer) -> None:
     vendor.quota = (1, 60)
-    with pytest.raises(c.RateLimited):
+    with pytest.raises(f.RateLimited):
         run(lambda crm: crm.owners())
     vendor.quota = None
     vendor.trouble(".", Answer(429, [], {"retry-after": "3000"}), times=9)
-    with pytest.raises(c.RateLimited) as failure:
+    with pytest.raises(f.RateLimited) as failure:
         run(lambda crm: crm.info())
     assert failure.value.retry_after == pytest.approx(3000, rel=0.1)
 
 
 def test_a_dead_token(run: Any, vendor: SalesforceServer) -> None:
-    with pytest.raises(c.Expired):
+    with pytest.raises(f.Expired):
         run(lambda crm: crm.info(), token="dead")
     vendor.trouble(".", error("INVALID_SESSION_ID", "Session expired or invalid", status=403))
-    with pytest.raises(c.Expired):
+    with pytest.raises(f.Expired):
         run(lambda crm: crm.info())
 
 
@@ -412,14 +414,14 @@ def test_a_dead_token(run: Any, vendor: SalesforceServer) -> None:
 )
 def test_an_answer_of_another_shape(answer: Answer, run: Any, vendor: SalesforceServer) -> None:
     vendor.trouble("composite", answer, times=9)
-    with pytest.raises(c.Unavailable):
+    with pytest.raises(f.Unavailable):
         run(lambda crm: crm.page("contact", None, 5))
 
 
 def test_a_create_whose_answer_is_lost_is_not_sent_again(run: Any, vendor: SalesforceServer) -> None:
     for rows in ([{"LastName": "A"}], [{"LastName": "B"}, {"LastName": "C"}]):
         vendor.trouble("POST", lost=True)
-        with pytest.raises(c.Unavailable) as failure:
+        with pytest.raises(f.Unavailable) as failure:
             run(lambda crm, rows=rows: crm.create("contact", rows))
         assert failure.value.maybe_done
     assert [one["last_name"] for one in vendor.contacts()] == ["A", "B", "C"]
@@ -433,7 +435,7 @@ def test_a_missing_permission_is_named(run: Any, vendor: SalesforceServer) -> No
         made = await crm.create("contact", [{"LastName": "A"}]) + await crm.create("contact", [{}, {}])
         made += await crm.update("contact", [c.Update(await held(crm, jane), {"Title": "x"})])
         for one in made:
-            assert isinstance(one, c.Rejected)
+            assert isinstance(one, f.Rejected)
             assert one.message == "The Salesforce user may not do this with Contact: give it a permission set for it."
 
     run(work)
@@ -446,7 +448,7 @@ def test_leads_that_the_user_may_not_see_do_not_stop_contacts(run: Any, vendor: 
     assert set(run(lambda crm: crm.get("contact", [jane]))) == {jane}
     assert run(lambda crm: crm.fields("lead")) == []
     [refused] = run(lambda crm: crm.create("lead", [{"LastName": "Doe"}]))
-    assert isinstance(refused, c.Rejected)
+    assert isinstance(refused, f.Rejected)
     vendor.refused.clear()
 
 
@@ -475,10 +477,10 @@ def test_a_field_is_made_and_seen(run: Any, vendor: SalesforceServer) -> None:
         for _ in range(2):
             field = await crm.create_field("lead", salesforce.linkedin["lead"])
             assert (field.name, field.writable) == ("LinkedIn_URL__c", True)
-        with pytest.raises(c.Rejected):
+        with pytest.raises(f.Rejected):
             await crm.create_field("lead", c.Field(name="Tags", label="Tags", type="choices"))
         vendor.can_write = False
-        with pytest.raises(c.Rejected):
+        with pytest.raises(f.Rejected):
             await crm.create_field("lead", c.Field(name="Other", label="Other", type="text"))
 
     run(work)
@@ -500,9 +502,9 @@ def test_tasks_and_notes_of_contacts_and_leads(run: Any, vendor: SalesforceServe
             assert await crm.has_note(id, text)
             await crm.add_task(id, c.Task("Call", "soon", datetime(2026, 3, 4, 22, tzinfo=UTC), "005000000000001AAA"))
         for work in (crm.add_note("003000000009999AAA", "x"), crm.add_task("003000000009999AAA", c.Task("Call"))):
-            with pytest.raises(c.NotFound):
+            with pytest.raises(f.NotFound):
                 await work
-        with pytest.raises(c.Rejected) as failure:
+        with pytest.raises(f.Rejected) as failure:
             await crm.add_task(jane, c.Task("x" * 256))
         assert failure.value.field == "Subject"
 
@@ -526,12 +528,12 @@ def test_campaigns_are_the_lists(run: Any, vendor: SalesforceServer) -> None:
         assert await crm.in_list(fair.id, [jane, lead, *more]) == {jane, lead, *more}
         assert await crm.in_list(fair.id, []) == set()
         for list_id, id in (("701000000009999AAA", jane), (fair.id, "003000000009999AAA")):
-            with pytest.raises(c.NotFound):
+            with pytest.raises(f.NotFound):
                 await crm.add_to_list(list_id, [id])
         for number in range(2000):
             vendor._put("Campaign", {"Name": f"A {number}"})
         assert (await crm.lists())[-1] == fair
-        with pytest.raises(c.Rejected):
+        with pytest.raises(f.Rejected):
             await crm.create_list("x" * 81)
 
     run(work)
@@ -547,6 +549,8 @@ class TestSalesforce(LeadScenarios, Scenarios):
     writes = r"PATCH |POST .*/sobjects/(Contact|Lead)$|POST .*/composite/sobjects$"
     picklist = ("Tier__c", "gold")
     text_field = "Level__c"
+    date_field = "Birthdate"
+    looks = "PATCH "
     first_name_length = 40
     linkedin_field = "LinkedIn_URL__c"
     many = 250

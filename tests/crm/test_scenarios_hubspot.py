@@ -30,7 +30,9 @@ class TestHubSpot(Scenarios):
     writes = r"(PATCH|PUT) |POST /crm/v3/objects/contacts(/batch/(create|update))?$"
     picklist = ("level", "gold")
     text_field = "tier"
+    date_field = "met_on"
     time_field = "next_call"
+    looks = "POST /crm/v3/objects/contacts/batch/read$"
     tells_survivor = True
 
     @pytest.fixture(autouse=True)
@@ -43,6 +45,7 @@ class TestHubSpot(Scenarios):
 
     def prepare(self, vendor: HubSpotServer) -> None:
         vendor.add_field("tier")
+        vendor.custom["contacts"]["met_on"] = {"type": "date", "fieldType": "date"}
         vendor.custom["contacts"]["next_call"] = {"type": "datetime", "fieldType": "date"}
         vendor.add_field("level", "gold", "silver")
 

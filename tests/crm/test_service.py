@@ -16,7 +16,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.core.settings import Settings
 from addtocrm.crm import connections, contacts, opening, registry, service, setup, values
 from addtocrm.crm import store as crm_store
-from addtocrm.crm.contract import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
+from addtocrm.crm.failures import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.model import CompanyWrite, ContactWrite, NoteWrite, WriteResult
 from addtocrm.events import service as events
 from addtocrm.privacy import service as privacy

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from addtocrm.crm.contract import NotFound, Unavailable
+from addtocrm.crm.failures import NotFound, Unavailable
 from addtocrm.crm.several import all_together, parts, together
 
 

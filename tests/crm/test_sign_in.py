@@ -12,7 +12,7 @@ from addtocrm.core.outgoing.quotas import MemoryQuotas
 from addtocrm.core.settings import Settings
 from addtocrm.crm import oauth
 from addtocrm.crm.connectors import salesforce, zoho
-from addtocrm.crm.contract import Rejected, Unavailable
+from addtocrm.crm.failures import Rejected, Unavailable
 from addtocrm.crm.oauth import Granted, Tokens
 
 

@@ -7,34 +7,46 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-from desk import JANE, people
+from desk import JANE, PRIVATE, people
 from harness import ADDTOCRM, Account, Server, cli, each, jobs_process, stopped, until
-from vendors.base import Trouble
+from vendors.attio_server import AttioServer
+from vendors.base import Trouble, Vendor
 from vendors.hubspot_server import HubSpotServer
 from vendors.pipedrive_server import PipedriveServer
+from vendors.salesforce_server import SalesforceServer
+from vendors.zoho_server import ZohoServer
 
 from addtocrm.core import settings as settings_module
 from addtocrm.crm import connections
 from addtocrm.crm.setup import opened
 
+SERVERS: dict[str, type[Vendor]] = {
+    "hubspot": HubSpotServer,
+    "pipedrive": PipedriveServer,
+    "salesforce": SalesforceServer,
+    "zoho": ZohoServer,
+    "attio": AttioServer,
+}
+
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[HubSpotServer, PipedriveServer]]:
-    with HubSpotServer() as hubspot, PipedriveServer() as pipedrive:
-        yield hubspot, pipedrive
+def running() -> Iterator[dict[str, Any]]:
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(server()) for name, server in SERVERS.items()}
 
 
 @pytest.fixture(scope="module")
 def server(running: Any, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    hubspot, pipedrive = running
     apps = {
-        f"ADDTOCRM_{name}_{part}": value
-        for name, vendor in (("HUBSPOT", hubspot), ("PIPEDRIVE", pipedrive))
+        f"ADDTOCRM_{name.upper()}_{part}": value
+        for name, vendor in running.items()
         for part, value in (("URL", vendor.url), ("CLIENT_ID", "app-1"), ("CLIENT_SECRET", "hush-app-secret"))
     }
     settings = {"ADDTOCRM_ALLOW_PRIVATE_NETWORKS": "true", "ADDTOCRM_CRM_SETTLE_SECONDS": "5"}
@@ -44,9 +56,9 @@ def server(running: Any, new_database: Callable[[], str], tmp_path_factory: pyte
 
 @pytest.fixture
 def vendors(running: Any, server: Server) -> Any:
-    """Both as new, with no connection left to what was there before."""
+    """All as new, with no connection left to what was there before."""
     server.query("delete from crm_connections")
-    for vendor in running:
+    for vendor in running.values():
         vendor.renew()
     return running
 
@@ -66,6 +78,16 @@ def connect(account: Account, vendor: Any, crm: str) -> None:
 
     back = vendor.authorize(asyncio.run(begun()))
     assert httpx.get(back, timeout=120).status_code == 200
+
+
+def connect_by_token(account: Account, crm: str) -> None:
+    settings = settings_module.load(account.server.environment)
+
+    async def connected() -> None:
+        async with opened(account.server.database_url, settings) as setup:
+            await connections.connect(setup, account.id, crm, token=PRIVATE)
+
+    asyncio.run(connected())
 
 
 def connect_by_command(account: Account, vendor: Any, crm: str) -> Any:
@@ -101,7 +123,7 @@ def job(account: Account, id: str) -> dict[str, Any]:
 
 
 def test_connected_by_oauth_and_written_to(account: Account, vendors: Any) -> None:
-    hubspot, _ = vendors
+    hubspot = vendors["hubspot"]
     connected = connect_by_command(account, hubspot, "hubspot")
     assert (connected["crm"], connected["status"]) == ("hubspot", "connected")
     info = account.client.get("/v1/crm/info").json()["data"]
@@ -125,7 +147,7 @@ def test_a_callback_that_nobody_began(server: Server, account: Account, vendors:
         assert "begin again" in page.text
     assert browser.get(f"{server.url}/oauth/crm/nothing/callback").status_code in (401, 404)
     begun = cli("crm", "connect", account.email, "hubspot", "--no-wait", environment=server.environment)
-    back = vendors[0].authorize(begun["authorize_url"])
+    back = vendors["hubspot"].authorize(begun["authorize_url"])
     other = back.replace("/crm/hubspot/", "/crm/pipedrive/")
     assert browser.get(other).status_code == 400
     assert browser.head(back).status_code == 200, "who looks whether there is a page uses no sign-in up"
@@ -134,7 +156,7 @@ def test_a_callback_that_nobody_began(server: Server, account: Account, vendors:
 
 
 def test_one_is_active_and_the_others_are_kept(account: Account, vendors: Any) -> None:
-    pipedrive = vendors[1]
+    pipedrive = vendors["pipedrive"]
     environment = account.server.environment
     cli("crm", "connect", account.email, "hubspot", "--token-stdin", environment=environment, input="private-token-1\n")
     connect(account, pipedrive, "pipedrive")
@@ -167,7 +189,7 @@ def test_one_is_active_and_the_others_are_kept(account: Account, vendors: Any) -
 
 
 def test_a_push_through_three_kills_makes_each_contact_once(account: Account, vendors: Any) -> None:
-    hubspot, _ = vendors
+    hubspot = vendors["hubspot"]
     hubspot.lag = 1
     connect(account, hubspot, "hubspot")
     count = 400
@@ -194,7 +216,7 @@ def test_a_push_through_three_kills_makes_each_contact_once(account: Account, ve
 def test_who_is_killed_before_new_tokens_are_kept_goes_on_where_the_old_one_is_taken(
     account: Account, vendors: Any, monkeypatch: pytest.MonkeyPatch, rotates: bool
 ) -> None:
-    hubspot, _ = vendors
+    hubspot = vendors["hubspot"]
     connect(account, hubspot, "hubspot")
     monkeypatch.setattr(hubspot, "rotates", rotates)
     hubspot.expire()
@@ -217,7 +239,7 @@ def test_who_is_killed_before_new_tokens_are_kept_goes_on_where_the_old_one_is_t
 
 
 def test_a_switch_in_the_middle_of_a_push_splits_it_over_no_two_crms(account: Account, vendors: Any) -> None:
-    hubspot, pipedrive = vendors
+    hubspot, pipedrive = vendors["hubspot"], vendors["pipedrive"]
     connect(account, hubspot, "hubspot")
     switched = threading.Event()
     hubspot.trouble("contacts/batch/create", held=switched, times=1000)
@@ -232,8 +254,53 @@ def test_a_switch_in_the_middle_of_a_push_splits_it_over_no_two_crms(account: Ac
     assert errors == {"was switched to pipedrive"}
 
 
+@contextmanager
+def kept_open(server: Server) -> Iterator[None]:
+    """Every tenth item of the jobs that are made meanwhile is not due for an hour: none of these ends by itself."""
+    server.query(
+        """create function later() returns trigger language plpgsql as $$
+           begin new.not_before = now() + interval '1 hour'; return new; end $$"""
+    )
+    server.query(
+        """create trigger later before insert on job_items for each row when (new.position % 10 = 0)
+           execute function later()"""
+    )
+    yield
+    server.query("drop function later cascade")
+
+
+@pytest.mark.parametrize(
+    ("crm", "creates", "count"),
+    [
+        ("hubspot", "POST /crm/v3/objects/contacts(/batch/create)?$", 400),
+        ("attio", "POST /v2/objects/people/records$", 120),
+    ],
+)
+def test_a_cancelled_push_wrote_what_it_says(
+    account: Account, vendors: Any, crm: str, creates: str, count: int
+) -> None:
+    vendor = vendors[crm]
+    connect(account, vendor, crm)
+    cancelled = threading.Event()
+    vendor.trouble(creates, held=cancelled, times=1000)
+    with kept_open(account.server):
+        id = push(account, people(count, 7))
+    until(vendor.contacts)
+    under_way = account.client.post(f"/v1/jobs/{id}/cancel").json()["data"]
+    cancelled.set()
+    figures = until(lambda: (one := job(account, id))["status"] == "cancelled" and one)
+    assert (under_way["status"], 0 < figures["succeeded"] < count) == ("running", True)
+    results = account.client.get(f"/v1/jobs/{id}/results", params={"limit": 1000}).json()["data"]
+    assert {one["status"] for one in results} == {"succeeded", "cancelled"}
+    told = [one["data"]["contact_id"] for one in results if one["status"] == "succeeded"]
+    assert len(told) == figures["succeeded"]
+    time.sleep(1)
+    assert sorted(told) == sorted(one["id"] for one in vendor.contacts())
+    assert job(account, id) == figures
+
+
 def test_a_batch_of_bodies(account: Account, vendors: Any) -> None:
-    hubspot, _ = vendors
+    hubspot = vendors["hubspot"]
     connect(account, hubspot, "hubspot")
     items: list[Any] = [{"person": one, "list": "Fair"} for one in people(40, 7)]
     items[3] = {"person": {}}
@@ -250,7 +317,7 @@ def test_a_batch_of_bodies(account: Account, vendors: Any) -> None:
 
 
 def test_a_job_whose_answers_the_crm_loses_makes_each_contact_once(account: Account, vendors: Any) -> None:
-    hubspot, _ = vendors
+    hubspot = vendors["hubspot"]
     connect(account, hubspot, "hubspot")
     hubspot.troubles.append(Trouble("POST .*/objects/contacts/batch/create", lost=True))
     id = push(account, people(40, 8))
@@ -259,34 +326,36 @@ def test_a_job_whose_answers_the_crm_loses_makes_each_contact_once(account: Acco
     assert not hubspot.troubles, "one answer was lost"
 
 
-def test_no_secret_is_anywhere(account: Account, vendors: Any) -> None:
-    hubspot, _ = vendors
-    connect(account, hubspot, "hubspot")
-    account.client.post("/v1/crm/contacts", json={"person": JANE, "note": "Hello"})
-    issued = {*hubspot.tokens, *hubspot.refresh_tokens}
-    hubspot.expire()
-    account.client.post("/v1/crm/contacts", json={"person": {**JANE, "phone": "+15550100100"}})
-    issued |= {*hubspot.tokens, *hubspot.refresh_tokens, *hubspot.spent_codes}
-    hubspot.forget_grants()
-    error = account.client.post("/v1/crm/contacts", json={"person": JANE})
-    assert error.json()["error"]["type"] == "crm_token_expired"
-    said = [
-        account.server.log.read_text(),
-        json.dumps(account.events()),
-        error.text,
-        httpx.get(f"{account.server.url}/metrics", timeout=120).text,
-        *(
-            str(row)
-            for table in tables(account.server)
-            for row in account.server.query(f'select t::text from "{table}" t')
-        ),
+def test_no_secret_is_anywhere(server: Server, vendors: Any) -> None:
+    secrets = {"hush-app-secret"}
+    said: list[str] = []
+    for crm, vendor in vendors.items():
+        account = server.account()
+        connect_by_token(account, crm)
+        said.append(account.client.post("/v1/crm/contacts", json={"person": JANE, "note": "Hello"}).text)
+        connect(account, vendor, crm)
+        issued = {*vendor.tokens, *vendor.refresh_tokens}
+        if vendor.refresh_tokens:
+            vendor.expire()
+        done = account.client.post("/v1/crm/contacts", json={"person": {**JANE, "phone": "+15550100100"}})
+        assert done.json()["data"]["action"] == "updated", done.text
+        issued |= {*vendor.tokens, *vendor.refresh_tokens, *vendor.spent_codes}
+        issued |= {one.form["code_verifier"] for one in vendor.seen if "code_verifier" in one.form}
+        vendor.forget_grants()
+        error = account.client.post("/v1/crm/contacts", json={"person": JANE})
+        assert error.json()["error"]["type"] == "crm_token_expired"
+        said += [error.text, json.dumps(account.events())]
+        assert len(issued) > 2
+        secrets |= issued
+    said += [
+        server.log.read_text(),
+        httpx.get(f"{server.url}/metrics", timeout=120).text,
+        *(str(row) for table in tables(server) for row in server.query(f'select t::text from "{table}" t')),
     ]
-    told = {"hush-app-secret", *issued}
-    assert len(issued) > 4
     for text in said:
         # Columns of bytes are shown as hexadecimal digits.
-        assert not any(secret in text or secret.encode().hex() in text for secret in told)
-    shown = cli("settings", environment=account.server.environment)
+        assert not any(secret in text or secret.encode().hex() in text for secret in secrets)
+    shown = cli("settings", environment=server.environment)
     assert {"ADDTOCRM_HUBSPOT_CLIENT_ID", "ADDTOCRM_ZOHO_AUTH_URL"} <= {one["variable"] for one in shown}
     assert "hush-app-secret" not in json.dumps(shown)
 
@@ -309,9 +378,9 @@ def test_no_token_on_standard_input_begins_nothing(account: Account) -> None:
 
 
 def test_doctor_tells_which_connection_does_not_work(account: Account, vendors: Any) -> None:
-    connect(account, vendors[0], "hubspot")
+    connect(account, vendors["hubspot"], "hubspot")
     assert "1 connections to CRMs work" in " ".join(said(account, "doctor").stdout.split())
-    vendors[0].forget_grants()
+    vendors["hubspot"].forget_grants()
     done = said(account, "doctor", "--json")
     [check] = [one for one in json.loads(done.stdout) if one["check"] == "crm"]
     assert (done.returncode, check["ok"]) == (1, False)
@@ -319,7 +388,7 @@ def test_doctor_tells_which_connection_does_not_work(account: Account, vendors: 
 
 
 def test_a_connection_is_ended_also_when_the_app_is_gone(account: Account, vendors: Any) -> None:
-    connect(account, vendors[1], "pipedrive")
+    connect(account, vendors["pipedrive"], "pipedrive")
     gone = {f"ADDTOCRM_PIPEDRIVE_CLIENT_{part}": "" for part in ("ID", "SECRET")}
     assert said(account, "crm", "disconnect", account.email, **gone).returncode == 0
     assert account.client.get("/v1/crm/info").json()["error"]["type"] == "crm_not_connected"

@@ -21,22 +21,17 @@ from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.settings import Settings
 from addtocrm.crm import calling, connections, service
 from addtocrm.crm.connectors.zoho import connector
-from addtocrm.crm.contract import (
+from addtocrm.crm.contract import Field, Record, Sought, Task, Term, Update
+from addtocrm.crm.failures import (
     Changed,
     Duplicate,
     Expired,
     Failure,
-    Field,
     NotFound,
     RateLimited,
-    Record,
     Rejected,
-    Sought,
-    Task,
-    Term,
     Unavailable,
     UnknownField,
-    Update,
 )
 from addtocrm.crm.setup import Setup, opened
 from addtocrm.tenants.accounts import service as accounts
@@ -68,7 +63,9 @@ class TestZoho(LeadScenarios, Scenarios):
     writes = r"(POST|PUT) /crm/v8/(Contacts|Leads)(/\d+)?$"
     picklist = ("Level", "gold")
     text_field = "Tier"
+    date_field = "Met_On"
     time_field = "Next_Call"
+    looks = r"PUT /crm/v8/Contacts/\d+$"
 
     rotates = False
     linkedin_field = "LinkedIn_URL"
@@ -79,6 +76,7 @@ class TestZoho(LeadScenarios, Scenarios):
 
     def prepare(self, vendor: ZohoServer) -> None:
         vendor.add_field("Tier")
+        vendor.make("Contacts", "Met_On", "date")
         vendor.make("Contacts", "Next_Call", "datetime")
         vendor.add_field("Level", "gold", "silver")
 

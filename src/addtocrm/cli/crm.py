@@ -17,7 +17,8 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import invalid
 from addtocrm.crm import connections, export, mappings, service
 from addtocrm.crm.connections import Authorization
-from addtocrm.crm.contract import Field, Kind, Rule
+from addtocrm.crm.contract import Field, Rule
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import Connection, FieldMapping, MappingWrite
 from addtocrm.crm.setup import Setup
 from addtocrm.tenants.accounts import service as accounts

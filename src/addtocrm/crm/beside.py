@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.ids import ID
 from addtocrm.crm import known, matching
-from addtocrm.crm.contract import CUSTOM, Capability, CrmList, NotFound, Values
+from addtocrm.crm.contract import CUSTOM, Capability, CrmList, Values
+from addtocrm.crm.failures import NotFound
 from addtocrm.crm.opening import Open, OpenForWriting
 from addtocrm.crm.piece import Piece
 

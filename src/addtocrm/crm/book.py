@@ -14,7 +14,8 @@ from addtocrm.core.errors import ApiError, invalid
 from addtocrm.crm import book_store as store
 from addtocrm.crm import values
 from addtocrm.crm.connectors.builtin import connector
-from addtocrm.crm.contract import Among, Fields, Update, Value
+from addtocrm.crm.contract import Fields, Update, Value
+from addtocrm.crm.kinds import Among
 from addtocrm.crm.merge import PLACE
 from addtocrm.crm.model import CompanyInput, LocationInput, PersonInput, PhoneInput
 from addtocrm.crm.opening import Expected, writing

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from addtocrm.core.db.pool import Pool
-from addtocrm.crm.contract import Among
+from addtocrm.crm.kinds import Among
 
 TABLE = {"contact": "crm_contacts", "company": "crm_companies"}
 

@@ -6,7 +6,7 @@ from typing import Any
 from addtocrm.core.outgoing.client import Method, Outgoing, Reply
 from addtocrm.core.outgoing.failures import CallFailed, Throttled
 from addtocrm.core.outgoing.vendor import Account, Vendor
-from addtocrm.crm.contract import Expired, RateLimited, Unavailable
+from addtocrm.crm.failures import Expired, RateLimited, Unavailable
 
 SINGLE_WAIT_SECONDS = 5.0
 BULK_WAIT_SECONDS = 30.0

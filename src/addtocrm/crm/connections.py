@@ -19,8 +19,10 @@ from addtocrm.core.settings import Settings
 from addtocrm.core.times import rfc3339
 from addtocrm.crm import credentials, known, oauth, registry, store
 from addtocrm.crm.calling import Calls
-from addtocrm.crm.contract import Access, CrmAccount, Definition, Expired, Failure, Kind, Rejected
+from addtocrm.crm.contract import Access, CrmAccount, Definition
 from addtocrm.crm.credentials import NOT_CONNECTED, definition_of, purpose, tokens_of
+from addtocrm.crm.failures import Expired, Failure, Rejected
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import Connection, OwnConnection
 from addtocrm.crm.oauth import Granted
 from addtocrm.crm.opening import KINDS

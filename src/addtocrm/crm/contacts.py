@@ -10,7 +10,9 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import beside, credentials, finding, matching, values, writer
-from addtocrm.crm.contract import Failure, Kind, Rejected, Rule
+from addtocrm.crm.contract import Rule
+from addtocrm.crm.failures import Failure, Rejected
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import ContactWrite, WriteResult
 from addtocrm.crm.opening import Expected, OpenForWriting, writing
 from addtocrm.crm.piece import Piece

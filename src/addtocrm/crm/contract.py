@@ -7,21 +7,17 @@ writes. It speaks in the CRM's own fields, by the names that `fields` lists, wit
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.outgoing.vendor import Vendor
 from addtocrm.core.settings import Settings
+from addtocrm.crm.calling import Calls
+from addtocrm.crm.failures import Failure
+from addtocrm.crm.kinds import Kind
 
-if TYPE_CHECKING:
-    from addtocrm.crm.calling import Calls
-
-Kind = Literal["contact", "company", "lead"]
-"""A `lead` is a person too, in CRMs that keep them apart from contacts (see `Definition.options`)."""
-Among = Literal["contact", "company"]
-"""What a record is looked for among: people are looked for among contacts and leads alike."""
 Value: TypeAlias = str | int | float | bool | list[str]
 Values: TypeAlias = Mapping[str, Value]
 """Fields by our names (see `values`); a CRM's own field is `custom_fields.<its name>`. Never a null."""
@@ -46,73 +42,6 @@ Capability = Literal[
 ]
 """`create_lists`: a list is made by naming it; `open_custom_fields`: so is a custom field; `create_fields`: a field
 is made on request."""
-
-
-class Failure(Exception):
-    """What a connector may raise: one of those below."""
-
-
-class Expired(Failure):
-    """The CRM takes `token`, the access token, and what renews it, no more; the account has to be connected again."""
-
-    def __init__(self, token: str) -> None:
-        super().__init__("expired")
-        self.token = token
-
-
-class RateLimited(Failure):
-    """The CRM asks to wait `retry_after` seconds."""
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"rate limited for {retry_after:g} s")
-        self.retry_after = retry_after
-
-
-class Unavailable(Failure):
-    """The CRM did not answer, or failed; it may answer in `retry_after` seconds. `maybe_done`: it may have done what
-    was asked."""
-
-    def __init__(self, retry_after: float = 30, *, maybe_done: bool = False) -> None:
-        super().__init__("unavailable")
-        self.retry_after = retry_after
-        self.maybe_done = maybe_done
-
-
-class Rejected(Failure):
-    """The CRM refuses a value. `field` is its name of it (or ours), "" where it is not known which."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
-
-
-class UnknownField(Rejected):
-    """The CRM has no field `field` (any more)."""
-
-
-class Unlisted(Rejected):
-    """The CRM had no such field or option when it was asked a short while ago."""
-
-
-class NotFound(Failure):
-    """The CRM has no record with this id. `what` says what was looked for: `contact cco_…`."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-
-class Duplicate(Failure):
-    """A record like the new one is there. `id` is its id, None where the CRM does not say which."""
-
-    def __init__(self, id: str | None, kind: Kind = "contact") -> None:
-        super().__init__(f"duplicate of {id}")
-        self.id, self.kind = id, kind
-
-
-class Changed(Failure):
-    """The record was changed after it was read, so nothing was written."""
 
 
 class TokenAuth(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,7 +214,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     settings: Settings
     db: Connection | Pool
-    calls: "Calls | None" = None
+    calls: Calls | None = None
     reads: Mapping[Kind, set[str]] = msgspec.field(
         default_factory=lambda: {"contact": set(), "company": set(), "lead": set()}
     )

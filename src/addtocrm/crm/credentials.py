@@ -13,9 +13,10 @@ from addtocrm.core.db.pool import Connection as Database
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.core.outgoing.leases import Busy
-from addtocrm.crm import oauth, registry, store
+from addtocrm.crm import oauth, registry, store, values
 from addtocrm.crm.calling import Calls
-from addtocrm.crm.contract import CUSTOM, Definition, Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
+from addtocrm.crm.contract import Definition
+from addtocrm.crm.failures import Expired, Failure, NotFound, RateLimited, Rejected, Unavailable
 from addtocrm.crm.oauth import Tokens
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.surely import surely
@@ -180,8 +181,7 @@ def told(failure: Failure, path: str) -> ApiError:
             message = "The CRM asks to wait; send the request again after `retry_after_seconds`."
             return ApiError("crm_rate_limit", message, retry_after_seconds=max(1, math.ceil(failure.retry_after)))
         case Rejected():
-            named = f"{path}.{failure.field}" if path and not failure.field.startswith(CUSTOM) else failure.field
-            return invalid(named if failure.field else "", failure.message)
+            return invalid(values.path_of(failure.field, path), failure.message)
         case NotFound():
             return ApiError("not_found", f"The CRM has no {failure.what}.")
         case Expired():

@@ -7,7 +7,9 @@ from typing import Any
 
 from addtocrm.core import times
 from addtocrm.crm import links, mapping, matching
-from addtocrm.crm.contract import CUSTOM, Kind, NotFound, Record, Rejected, Rule, Sought, Unavailable
+from addtocrm.crm.contract import CUSTOM, Record, Rule, Sought
+from addtocrm.crm.failures import NotFound, Rejected, Unavailable
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.matching import By, Candidate, Choice
 from addtocrm.crm.opening import Open, OpenForWriting
 from addtocrm.crm.piece import Piece

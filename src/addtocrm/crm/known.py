@@ -4,7 +4,8 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-from addtocrm.crm.contract import Connector, Field, Kind, Owner
+from addtocrm.crm.contract import Connector, Field, Owner
+from addtocrm.crm.kinds import Kind
 
 KEPT_SECONDS = 600.0
 FRESH_SECONDS = 2.0

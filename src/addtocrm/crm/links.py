@@ -15,7 +15,8 @@ import asyncpg
 
 from addtocrm.core.individuals import digest
 from addtocrm.crm import store
-from addtocrm.crm.contract import Kind, Record, Update
+from addtocrm.crm.contract import Record, Update
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.matching import By, Candidate, Identity, among
 from addtocrm.crm.opening import OpenForWriting
 

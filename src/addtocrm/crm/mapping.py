@@ -10,7 +10,9 @@ import msgspec
 
 from addtocrm.core import identifiers, times
 from addtocrm.core.countries import iso2
-from addtocrm.crm.contract import CUSTOM, Definition, Field, Kind, Record, Rejected, Rule, Unlisted, Value, Values
+from addtocrm.crm.contract import CUSTOM, Definition, Field, Record, Rule, Value, Values
+from addtocrm.crm.failures import Rejected, Unlisted
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.matching import CUT, KEYS, OTHERS, keys
 from addtocrm.crm.merge import PLACE, is_empty
 
@@ -74,14 +76,14 @@ def wanted(
         if field.type not in ("list", "choices"):
             given = given[:1]
         if given:
-            texts = [_mapped(rule, value) for _, value in given]
-            value = _unique(texts) if field.type in ("list", "choices") else texts[0]
-            names = tuple(name for name, _ in given)
             try:
-                found[rule.field] = Wanted(field, converted(field, value, names[0], _shape(rule)), names)
+                of_each = [converted(field, _mapped(rule, value), name, _shape(rule)) for name, value in given]
             except Rejected:
-                if not (usual and field.type in ("choice", "choices")):
-                    raise
+                if usual and field.type in ("choice", "choices"):
+                    continue
+                raise
+            value = _unique(of_each) if field.type in ("list", "choices") else of_each[0]
+            found[rule.field] = Wanted(field, value, tuple(name for name, _ in given))
         elif rule.constant is not None:
             found[rule.field] = Wanted(field, converted(field, rule.constant, rule.field), ())
     for name, value in values.items():
@@ -419,8 +421,12 @@ def _several(value: Any) -> list[Any]:
 
 
 def _unique(values: Sequence[Any]) -> list[Any]:
-    flat = [one for value in values for one in _several(value)]
-    return list({str(one).casefold(): one for one in reversed(flat)}.values())[::-1]
+    """Each once, where it is first."""
+    found: dict[str, Any] = {}
+    for value in values:
+        for one in _several(value):
+            found.setdefault(str(one).casefold(), one)
+    return list(found.values())
 
 
 def label(rules: Sequence[Rule], field: str) -> str:

@@ -6,7 +6,9 @@ import msgspec
 
 from addtocrm.core.errors import invalid
 from addtocrm.crm import mapping, store
-from addtocrm.crm.contract import Kind, Rejected, Rule
+from addtocrm.crm.contract import Rule
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import FieldMapping, MappingWrite
 from addtocrm.crm.opening import Open, reading
 from addtocrm.crm.service import require_kind

@@ -9,7 +9,8 @@ from addtocrm.core import identifiers
 from addtocrm.core.individuals import digest, same_name
 from addtocrm.core.matching import companies
 from addtocrm.core.matching.names import may_be_one, told_apart
-from addtocrm.crm.contract import Among, Kind, Record, Values
+from addtocrm.crm.contract import Record, Values
+from addtocrm.crm.kinds import Among, Kind
 
 By = Literal["contact_id", "linkedin_url", "email", "domain", "name"]
 PERSON: tuple[By, ...] = ("linkedin_url", "email")

@@ -14,7 +14,8 @@ from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.failures import CallFailed
 from addtocrm.core.outgoing.vendor import Account, Vendor
 from addtocrm.core.settings import Settings
-from addtocrm.crm.contract import Definition, Expired, OAuth, RateLimited, Refusal, Rejected, Unavailable
+from addtocrm.crm.contract import Definition, OAuth, Refusal
+from addtocrm.crm.failures import Expired, RateLimited, Rejected, Unavailable
 
 LONGEST = 1e10
 EARLY_SECONDS = 120.0

@@ -15,18 +15,10 @@ from addtocrm.core.errors import invalid
 from addtocrm.core.outgoing.leases import Busy, Leased, Leases, Lost
 from addtocrm.crm import known, mapping, matching, store
 from addtocrm.crm.calling import Calls
-from addtocrm.crm.contract import (
-    Access,
-    Connector,
-    Definition,
-    Failure,
-    Field,
-    Kind,
-    Rule,
-    Unavailable,
-    Values,
-)
+from addtocrm.crm.contract import Access, Connector, Definition, Field, Rule, Values
 from addtocrm.crm.credentials import active, calls_of, definition_of, failed, still_connected
+from addtocrm.crm.failures import Failure, Unavailable
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.surely import surely
 from addtocrm.privacy import service as suppressions

@@ -8,7 +8,9 @@ import msgspec
 
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import matching
-from addtocrm.crm.contract import Failure, Kind, Record, Value
+from addtocrm.crm.contract import Record, Value
+from addtocrm.crm.failures import Failure
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.matching import By, Choice, Identity
 from addtocrm.crm.merge import OnConflict, left_behind, of_employment
 from addtocrm.crm.model import Action

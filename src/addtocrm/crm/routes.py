@@ -13,7 +13,8 @@ from addtocrm.core.errors import ErrorType
 from addtocrm.crm import batch, connections, export, mappings, service
 from addtocrm.crm import contacts as people
 from addtocrm.crm.batch import CrmContactsBatch
-from addtocrm.crm.contract import CrmList, Field, Kind, Owner
+from addtocrm.crm.contract import CrmList, Field, Owner
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import (
     CompanyResult,
     CompanyWrite,

@@ -9,7 +9,8 @@ from addtocrm.core.caller import Caller
 from addtocrm.core.errors import invalid
 from addtocrm.core.idempotency.service import done_before, keep
 from addtocrm.crm import beside, finding, mapping, matching, values, writer
-from addtocrm.crm.contract import CrmList, Field, Kind, Owner, Rule, Task
+from addtocrm.crm.contract import CrmList, Field, Owner, Rule, Task
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import (
     CompanyResult,
     CompanyWrite,

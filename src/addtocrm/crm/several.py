@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from addtocrm.crm.contract import Failure
+from addtocrm.crm.failures import Failure
 
 T = TypeVar("T")
 R = TypeVar("R")

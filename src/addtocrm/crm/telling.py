@@ -2,7 +2,7 @@
 
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.pool import Connection
-from addtocrm.crm.contract import Kind
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.opening import OpenForWriting
 from addtocrm.crm.piece import Piece
 from addtocrm.events import service as events

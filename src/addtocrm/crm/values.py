@@ -31,6 +31,23 @@ COMPANY_FIELDS = (
 )
 
 
+PLACES = {
+    **{name: f"location.{name}" for name in ("city", "region", "country")},
+    "other_emails": "emails",
+    "other_phones": "phones",
+}
+"""Where in a person or company of a request those of our names are that it does not have itself."""
+
+
+def path_of(name: str, under: str) -> str:
+    """Where in a request that is which we call `name`, whose person or company is at `under`."""
+    if not under or not name or name == "owner" or name.startswith(CUSTOM):
+        return name
+    if name == "phone" and under.endswith("company"):
+        return f"{under}.phones"
+    return f"{under}.{PLACES.get(name, name)}"
+
+
 def of_person(person: PersonInput, path: str = "person") -> dict[str, Any]:
     """The contact's values; empty ones are left out.
 

@@ -7,25 +7,21 @@ import asyncio
 from collections.abc import Sequence
 
 from addtocrm.crm import links, mapping, matching
-from addtocrm.crm.contract import (
-    CUSTOM,
+from addtocrm.crm.contract import CUSTOM, Fields, Record, Update, Value
+from addtocrm.crm.failures import (
     Changed,
     Duplicate,
     Expired,
     Failure,
-    Fields,
-    Kind,
     NotFound,
     RateLimited,
-    Record,
     Rejected,
     Unavailable,
     UnknownField,
     Unlisted,
-    Update,
-    Value,
 )
 from addtocrm.crm.finding import candidate, find, look, made_after, made_at
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.matching import Candidate
 from addtocrm.crm.merge import PLACE, is_empty, writes
 from addtocrm.crm.opening import OpenForWriting

@@ -16,15 +16,11 @@ from addtocrm.crm.contract import (
     CrmAccount,
     CrmList,
     Definition,
-    Failure,
     Field,
     Fields,
     Found,
-    Kind,
-    NotFound,
     Owner,
     Record,
-    Rejected,
     Rule,
     Sought,
     Task,
@@ -32,6 +28,8 @@ from addtocrm.crm.contract import (
     Value,
     Values,
 )
+from addtocrm.crm.failures import Failure, NotFound, Rejected
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.mapping import LISTS
 from addtocrm.crm.values import COMPANY_FIELDS, CONTACT_FIELDS
 from addtocrm.privacy.service import mentions

@@ -10,8 +10,9 @@ from litestar.response import Redirect
 from addtocrm.core.db.pool import Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import connections, defaults, oauth, registry
-from addtocrm.crm.contract import Definition, Rejected
+from addtocrm.crm.contract import Definition
 from addtocrm.crm.defaults import Defaults
+from addtocrm.crm.failures import Rejected
 from addtocrm.crm.setup import Setup
 from addtocrm.dashboard import forms
 from addtocrm.dashboard.guard import needs

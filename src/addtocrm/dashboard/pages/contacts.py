@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import book, connections, service
-from addtocrm.crm.contract import Among
+from addtocrm.crm.kinds import Among
 from addtocrm.crm.model import NoteText, NoteWrite
 from addtocrm.crm.setup import Setup
 from addtocrm.dashboard import forms

@@ -9,7 +9,8 @@ from litestar.response import Redirect
 
 from addtocrm.core.errors import ApiError, invalid
 from addtocrm.crm import connections, contacts, mappings, registry, service
-from addtocrm.crm.contract import Field, Kind, Rule
+from addtocrm.crm.contract import Field, Rule
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.model import CompanyWrite, ContactWrite, MappingWrite, PersonInput
 from addtocrm.crm.setup import Setup
 from addtocrm.crm.values import COMPANY_FIELDS, CONTACT_FIELDS

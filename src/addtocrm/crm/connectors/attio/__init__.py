@@ -18,7 +18,8 @@ from collections.abc import Mapping
 
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm.connectors.attio.client import Attio
-from addtocrm.crm.contract import Definition, Kind, OAuth, Pace, Rule, TokenAuth
+from addtocrm.crm.contract import Definition, OAuth, Pace, Rule, TokenAuth
+from addtocrm.crm.kinds import Kind
 
 PLACES = (
     Rule(field="primary_location.locality", from_=("city",)),

@@ -7,7 +7,8 @@ import msgspec
 
 from addtocrm.core.outgoing.client import Reply
 from addtocrm.crm.connectors.attio.attributes import KINDS, Schema
-from addtocrm.crm.contract import Changes, Failure, NotFound, Rejected, Unavailable, UnknownField
+from addtocrm.crm.contract import Changes
+from addtocrm.crm.failures import Failure, NotFound, Rejected, Unavailable, UnknownField
 
 T = TypeVar("T")
 MERGING_SECONDS = 5

@@ -5,7 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from addtocrm.crm.contract import Kind, Value
+from addtocrm.crm.contract import Value
+from addtocrm.crm.kinds import Kind
 
 PLACE = "line_1 line_2 line_3 line_4 locality region postcode country_code latitude longitude"
 PARTS = {"personal-name": ("first_name", "last_name", "full_name"), "location": tuple(PLACE.split(" "))}

@@ -11,7 +11,7 @@ from addtocrm.core.identifiers import name_key
 from addtocrm.core.outgoing.client import Method, Reply
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.core.times import rfc3339
-from addtocrm.crm import contract
+from addtocrm.crm import contract, failures
 from addtocrm.crm.calling import Calls
 from addtocrm.crm.connectors.attio import company
 from addtocrm.crm.connectors.attio.answers import Identity, Row, Thing, data, problem
@@ -19,7 +19,9 @@ from addtocrm.crm.connectors.attio.attributes import KINDS, STANDARD, Attribute,
 from addtocrm.crm.connectors.attio.fields import fields_of, new_attribute
 from addtocrm.crm.connectors.attio.search import OLDEST, any_of, entries
 from addtocrm.crm.connectors.attio.values import changed, read, written
-from addtocrm.crm.contract import Changes, Failure, Field, Fields, Kind, Record, Update
+from addtocrm.crm.contract import Changes, Field, Fields, Record, Update
+from addtocrm.crm.failures import Failure
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import all_together, parts, together
 
 T = TypeVar("T")
@@ -43,7 +45,7 @@ class Attio:
         reply = await self._calls.ask("GET", "/v2/self")
         who = data(msgspec.structs.replace(reply, data={"data": reply.data}), Identity)
         if not who.active:
-            raise contract.Expired(self._calls.token)
+            raise failures.Expired(self._calls.token)
         return contract.CrmAccount(who.workspace_id, who.workspace_name, f"https://app.attio.com/{who.workspace_slug}")
 
     async def fields(self, kind: Kind) -> list[Field]:
@@ -88,7 +90,7 @@ class Attio:
         if len(real) == 1:
             try:
                 rows = [await self._get(f"{OBJECTS[kind]}/records/{real[0]}", Row)]
-            except contract.NotFound:
+            except failures.NotFound:
                 return {}
         else:
             rows = await self._by_id(kind, real)
@@ -261,7 +263,7 @@ class Attio:
             rows: list[Row] = []
             if isinstance(texts := sent.get(UNIQUE[kind]), list) and texts:
                 rows = await self._search(kind, STANDARD[kind], [{UNIQUE[kind]: tuple(texts)}], [])
-            raise contract.Duplicate(next((row.id.record_id for row in rows if row.id.record_id != id), None), kind)
+            raise failures.Duplicate(next((row.id.record_id for row in rows if row.id.record_id != id), None), kind)
         return data(reply, Row, f"{kind} {id}", schema, sent)
 
 

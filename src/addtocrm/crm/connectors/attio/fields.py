@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 
 from addtocrm.crm.connectors.attio.attributes import KINDS, PARTS, Attribute
-from addtocrm.crm.contract import Field, Kind, Option, Rejected
+from addtocrm.crm.contract import Field, Option
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 
 MADE: Mapping[str, str] = {
     "text": "text",

@@ -7,7 +7,8 @@ import msgspec
 
 from addtocrm.crm.connectors.attio.answers import Row
 from addtocrm.crm.connectors.attio.attributes import PARTS, PROPERTY, Schema, to_member, to_record
-from addtocrm.crm.contract import Changes, Fields, UnknownField, Update, Value
+from addtocrm.crm.contract import Changes, Fields, Update, Value
+from addtocrm.crm.failures import UnknownField
 
 
 def read(schema: Schema, row: Row) -> dict[str, Value]:

@@ -33,7 +33,8 @@ from addtocrm.crm.connectors.hubspot.client import HubSpot
 from addtocrm.crm.connectors.hubspot.fields import LINK, MORE_EMAILS, OWNER
 from addtocrm.crm.connectors.hubspot.objects import BATCH
 from addtocrm.crm.connectors.hubspot.quotas import learn, throttled
-from addtocrm.crm.contract import Definition, Field, Kind, OAuth, Pace, Rule, TokenAuth
+from addtocrm.crm.contract import Definition, Field, OAuth, Pace, Rule, TokenAuth
+from addtocrm.crm.kinds import Kind
 
 BOTH = (
     Rule(field="city", from_=("city",)),

@@ -9,17 +9,9 @@ import msgspec
 from addtocrm.core.outgoing.client import Reply
 from addtocrm.crm.connectors.hubspot.fields import LINK
 from addtocrm.crm.connectors.hubspot.quotas import DAY_USED_UP, WINDOW_USED_UP
-from addtocrm.crm.contract import (
-    Duplicate,
-    Failure,
-    Kind,
-    NotFound,
-    RateLimited,
-    Record,
-    Rejected,
-    Unavailable,
-    UnknownField,
-)
+from addtocrm.crm.contract import Record
+from addtocrm.crm.failures import Duplicate, Failure, NotFound, RateLimited, Rejected, Unavailable, UnknownField
+from addtocrm.crm.kinds import Kind
 
 T = TypeVar("T")
 EXISTING = re.compile(r"Existing ID:\s*(\d+)")

@@ -7,7 +7,7 @@ from addtocrm.core.outgoing.client import Method
 from addtocrm.crm.calling import Calls
 from addtocrm.crm.connectors.hubspot.answers import Fault, Item, Page, decoded, failure
 from addtocrm.crm.connectors.hubspot.objects import OBJECTS
-from addtocrm.crm.contract import NotFound, RateLimited
+from addtocrm.crm.failures import NotFound, RateLimited
 
 T = TypeVar("T")
 

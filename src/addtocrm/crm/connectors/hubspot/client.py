@@ -26,22 +26,18 @@ from addtocrm.crm.contract import (
     Access,
     CrmAccount,
     CrmList,
-    Duplicate,
-    Failure,
     Field,
     Fields,
     Found,
-    Kind,
-    NotFound,
     Owner,
     Record,
-    Rejected,
     Sought,
     Task,
     Term,
-    Unavailable,
     Update,
 )
+from addtocrm.crm.failures import Duplicate, Failure, NotFound, Rejected, Unavailable
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import parts
 from addtocrm.crm.texts import as_html, plain
 

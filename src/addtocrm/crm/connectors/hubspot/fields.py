@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
-from addtocrm.crm.contract import Changes, Field, Kind, Option, Rejected, Value
+from addtocrm.crm.contract import Changes, Field, Option, Value
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 
 LINK, MORE_EMAILS, OWNER = "associatedcompanyid", "hs_additional_emails", "hubspot_owner_id"
 REFERENCES = (LINK, OWNER)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from addtocrm.crm.contract import Kind
+from addtocrm.crm.kinds import Kind
 
 OBJECT: Mapping[Kind, str] = {"contact": "contacts", "company": "companies"}
 TYPE_ID: Mapping[Kind, str] = {"contact": "0-1", "company": "0-2"}

@@ -9,7 +9,9 @@ from addtocrm.crm.connectors.hubspot.asking import Asking
 from addtocrm.crm.connectors.hubspot.fields import Property, read
 from addtocrm.crm.connectors.hubspot.objects import BATCH, OBJECT, OBJECTS, PROPERTIES, TYPE_ID
 from addtocrm.crm.connectors.hubspot.quotas import SEARCH
-from addtocrm.crm.contract import Fields, Kind, Record, Rejected
+from addtocrm.crm.contract import Fields, Record
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import parts
 
 HITS, RESULTS = 1_000, 10_000

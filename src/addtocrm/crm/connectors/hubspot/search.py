@@ -7,7 +7,8 @@ import msgspec
 
 from addtocrm.crm.connectors.hubspot.fields import MORE_EMAILS
 from addtocrm.crm.connectors.hubspot.objects import BATCH
-from addtocrm.crm.contract import Kind, Term
+from addtocrm.crm.contract import Term
+from addtocrm.crm.kinds import Kind
 
 PAGE_SIZE = 200
 GROUPS, GROUP_FILTERS, FILTERS, BODY_BYTES, TEXT_BYTES = 5, 6, 18, 2_980, 2_000

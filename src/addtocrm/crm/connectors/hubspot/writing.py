@@ -10,19 +10,9 @@ from addtocrm.crm.connectors.hubspot.asking import Asking
 from addtocrm.crm.connectors.hubspot.fields import LINK, read, written
 from addtocrm.crm.connectors.hubspot.objects import BATCH, OBJECT, OBJECTS, PRIMARY_COMPANY, association
 from addtocrm.crm.connectors.hubspot.reading import Reading
-from addtocrm.crm.contract import (
-    Changed,
-    Duplicate,
-    Failure,
-    Fields,
-    Kind,
-    NotFound,
-    Record,
-    Rejected,
-    Unavailable,
-    UnknownField,
-    Update,
-)
+from addtocrm.crm.contract import Fields, Record, Update
+from addtocrm.crm.failures import Changed, Duplicate, Failure, NotFound, Rejected, Unavailable, UnknownField
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import parts
 
 T = TypeVar("T")

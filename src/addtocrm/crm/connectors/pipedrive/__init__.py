@@ -26,7 +26,8 @@ from collections.abc import Mapping
 
 from addtocrm.crm.connectors.pipedrive.client import Pipedrive
 from addtocrm.crm.connectors.pipedrive.quotas import VENDOR
-from addtocrm.crm.contract import Definition, Field, Kind, OAuth, Pace, Rule, TokenAuth
+from addtocrm.crm.contract import Definition, Field, OAuth, Pace, Rule, TokenAuth
+from addtocrm.crm.kinds import Kind
 
 MAPPING: Mapping[Kind, tuple[Rule, ...]] = {
     "contact": (

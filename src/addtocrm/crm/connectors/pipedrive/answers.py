@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from addtocrm.crm.contract import Failure, NotFound, Rejected, Unavailable, UnknownField
+from addtocrm.crm.failures import Failure, NotFound, Rejected, Unavailable, UnknownField
 
 T = TypeVar("T")
 Raw = dict[str, Any]

@@ -12,7 +12,8 @@ from addtocrm.crm.connectors.pipedrive.answers import Answer, Hits, Meta, Raw, c
 from addtocrm.crm.connectors.pipedrive.quotas import SEARCH
 from addtocrm.crm.connectors.pipedrive.search import Question
 from addtocrm.crm.connectors.pipedrive.values import ID
-from addtocrm.crm.contract import Kind, NotFound
+from addtocrm.crm.failures import NotFound
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import all_together, parts
 
 R = TypeVar("R")

@@ -24,24 +24,20 @@ from addtocrm.crm.connectors.pipedrive.search import asked, holds
 from addtocrm.crm.connectors.pipedrive.values import is_number, number, read, texts_of, typed, written
 from addtocrm.crm.contract import (
     Access,
-    Changed,
     Changes,
     CrmAccount,
     CrmList,
-    Failure,
     Field,
     Fields,
     Found,
-    Kind,
-    NotFound,
     Owner,
     Record,
-    Rejected,
     Sought,
     Task,
-    Unavailable,
     Update,
 )
+from addtocrm.crm.failures import Changed, Failure, NotFound, Rejected, Unavailable
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import all_together, together
 from addtocrm.crm.texts import as_html, plain
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from addtocrm.crm.connectors.pipedrive.answers import CONTACT_SYNC, Meta, Part, Raw
-from addtocrm.crm.contract import Field, Kind, Option, Rejected
+from addtocrm.crm.contract import Field, Option
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 
 KEY = re.compile(r"[0-9a-f]{40}")
 """The name of a custom field."""

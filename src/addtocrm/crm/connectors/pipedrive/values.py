@@ -6,7 +6,9 @@ from typing import Any, cast
 
 from addtocrm.crm.connectors.pipedrive.answers import Channel, Meta, Raw, convert
 from addtocrm.crm.connectors.pipedrive.fields import ADDRESS, CHANNELS, KEY, READ, SENT, TYPES
-from addtocrm.crm.contract import Changes, Fields, Kind, Rejected, Value
+from addtocrm.crm.contract import Changes, Fields, Value
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 
 ID = re.compile(r"[0-9]{1,15}")
 SCALARS = (str, int, float)

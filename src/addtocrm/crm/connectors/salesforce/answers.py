@@ -6,7 +6,8 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import msgspec
 
 from addtocrm.crm.connectors.salesforce.objects import OBJECTS, kind_of
-from addtocrm.crm.contract import Changed, Duplicate, Failure, Kind, NotFound, Rejected, Unavailable, UnknownField
+from addtocrm.crm.failures import Changed, Duplicate, Failure, NotFound, Rejected, Unavailable, UnknownField
+from addtocrm.crm.kinds import Kind
 
 T = TypeVar("T")
 GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "CANNOT_UPDATE_CONVERTED_LEAD")

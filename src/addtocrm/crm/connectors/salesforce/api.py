@@ -6,7 +6,7 @@ from typing import Any
 from addtocrm.core.outgoing.client import Method, Reply
 from addtocrm.crm.calling import Calls
 from addtocrm.crm.connectors.salesforce.answers import Answer, Answers, failure, lost, problem_of, shaped
-from addtocrm.crm.contract import Expired
+from addtocrm.crm.failures import Expired
 
 BASE = "/services/data/v66.0"
 SUBREQUESTS, QUERIES = 25, 5

@@ -20,20 +20,18 @@ from addtocrm.crm.contract import (
     Access,
     CrmAccount,
     CrmList,
-    Failure,
     Field,
     Fields,
     Found,
-    Kind,
     Owner,
     Record,
-    Rejected,
     Sought,
     Task,
     Term,
-    Unavailable,
     Update,
 )
+from addtocrm.crm.failures import Failure, Rejected, Unavailable
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import parts
 
 ALWAYS = ("Id", "CreatedDate", "SystemModstamp")

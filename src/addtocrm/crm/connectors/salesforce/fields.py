@@ -5,7 +5,9 @@ from typing import Any, cast
 import msgspec
 
 from addtocrm.crm.connectors.salesforce.mapping import LINKEDIN, MAPPING
-from addtocrm.crm.contract import Field, Kind, Option, Rejected
+from addtocrm.crm.contract import Field, Option
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 
 TYPES: dict[str, str] = {
     **dict.fromkeys(("string", "textarea", "email", "phone", "url", "combobox"), "text"),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from addtocrm.crm.connectors.salesforce.answers import Outcome, Problem
-from addtocrm.crm.contract import Failure
+from addtocrm.crm.failures import Failure
 from addtocrm.crm.several import parts
 
 LOCKED = Problem(status_code="UNABLE_TO_LOCK_ROW", message="The record is locked.")

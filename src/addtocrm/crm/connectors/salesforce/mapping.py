@@ -1,6 +1,7 @@
 """What of ours goes to which field of Salesforce, where an account says nothing else."""
 
-from addtocrm.crm.contract import Field, Kind, Rule
+from addtocrm.crm.contract import Field, Rule
+from addtocrm.crm.kinds import Kind
 
 LINKEDIN = "LinkedIn_URL__c"
 

@@ -1,6 +1,6 @@
 """Salesforce's objects, and which of ours they are."""
 
-from addtocrm.crm.contract import Kind
+from addtocrm.crm.kinds import Kind
 
 OBJECTS: dict[Kind, str] = {"contact": "Contact", "lead": "Lead", "company": "Account"}
 KINDS: dict[str, Kind] = {"003": "contact", "00Q": "lead", "001": "company"}

@@ -20,7 +20,8 @@ from addtocrm.crm.connectors.salesforce.api import BASE, REFERENCE, SUBREQUESTS,
 from addtocrm.crm.connectors.salesforce.locked import unlocked
 from addtocrm.crm.connectors.salesforce.objects import OBJECTS
 from addtocrm.crm.connectors.salesforce.values import sent
-from addtocrm.crm.contract import Duplicate, Failure, Update
+from addtocrm.crm.contract import Update
+from addtocrm.crm.failures import Duplicate, Failure
 from addtocrm.crm.several import together
 
 COLLECTION = 200

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from addtocrm.crm.contract import Unavailable
+from addtocrm.crm.failures import Unavailable
 
 T = TypeVar("T")
 

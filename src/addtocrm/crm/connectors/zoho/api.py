@@ -7,7 +7,7 @@ from addtocrm.core.outgoing.client import Method
 from addtocrm.crm.calling import Calls
 from addtocrm.crm.connectors.zoho import answers, failures
 from addtocrm.crm.connectors.zoho.answers import Item
-from addtocrm.crm.contract import Failure, RateLimited, Unavailable
+from addtocrm.crm.failures import Failure, RateLimited, Unavailable
 
 ROOT = "/crm/v8"
 BATCH, PAGE = 100, 200

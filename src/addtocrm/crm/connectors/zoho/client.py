@@ -11,23 +11,9 @@ from addtocrm.crm.connectors.zoho.failures import NoPermission
 from addtocrm.crm.connectors.zoho.fields import MODULES, OF_COMPANY, TYPES
 from addtocrm.crm.connectors.zoho.reading import Reader
 from addtocrm.crm.connectors.zoho.writing import Writer
-from addtocrm.crm.contract import (
-    Access,
-    CrmAccount,
-    CrmList,
-    Failure,
-    Field,
-    Fields,
-    Found,
-    Kind,
-    Owner,
-    Record,
-    Rejected,
-    Sought,
-    Task,
-    Unavailable,
-    Update,
-)
+from addtocrm.crm.contract import Access, CrmAccount, CrmList, Field, Fields, Found, Owner, Record, Sought, Task, Update
+from addtocrm.crm.failures import Failure, Rejected, Unavailable
+from addtocrm.crm.kinds import Kind
 
 TAG = 25
 

@@ -8,7 +8,7 @@ from addtocrm.core.outgoing.vendor import Lesson
 from addtocrm.crm.connectors.zoho.answers import Item, as_dict, items
 from addtocrm.crm.connectors.zoho.coql import is_name
 from addtocrm.crm.connectors.zoho.fields import KINDS
-from addtocrm.crm.contract import (
+from addtocrm.crm.failures import (
     Changed,
     Duplicate,
     Failure,

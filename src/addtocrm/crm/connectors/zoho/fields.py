@@ -4,7 +4,9 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from addtocrm.crm.connectors.zoho.answers import as_dict, inner_rows, text
-from addtocrm.crm.contract import Changes, Field, Fields, Kind, Option, Rejected
+from addtocrm.crm.contract import Changes, Field, Fields, Option
+from addtocrm.crm.failures import Rejected
+from addtocrm.crm.kinds import Kind
 
 MODULES: Mapping[Kind, str] = {"contact": "Contacts", "lead": "Leads", "company": "Accounts"}
 KINDS: Mapping[str, Kind] = {module: kind for kind, module in MODULES.items()}

@@ -10,7 +10,9 @@ from addtocrm.crm.connectors.zoho import answers, coql, fields
 from addtocrm.crm.connectors.zoho.api import BATCH, PAGE, Api
 from addtocrm.crm.connectors.zoho.failures import NoPermission
 from addtocrm.crm.connectors.zoho.fields import KINDS, MODULES, REFERENCES
-from addtocrm.crm.contract import Access, Found, Kind, NotFound, Record, Sought, Term, Unavailable, UnknownField
+from addtocrm.crm.contract import Access, Found, Record, Sought, Term
+from addtocrm.crm.failures import NotFound, Unavailable, UnknownField
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import parts
 
 ID = r"\d{1,20}"

@@ -11,7 +11,9 @@ from addtocrm.crm.connectors.zoho.api import BATCH, Api
 from addtocrm.crm.connectors.zoho.failures import NO_FIELD
 from addtocrm.crm.connectors.zoho.fields import MODULES
 from addtocrm.crm.connectors.zoho.reading import Reader
-from addtocrm.crm.contract import Changed, Failure, Fields, Kind, Record, Unavailable, UnknownField, Update
+from addtocrm.crm.contract import Fields, Record, Update
+from addtocrm.crm.failures import Changed, Failure, Unavailable, UnknownField
+from addtocrm.crm.kinds import Kind
 from addtocrm.crm.several import parts
 
 T = TypeVar("T")
