@@ -246,13 +246,19 @@ def test_a_lease_that_was_waited_for_long_is_a_whole_one(database_url: str, monk
         async with process(database_url) as one, process(database_url) as two:
             refused_at: list[float] = []
 
-            async def ask(*arguments: Any) -> Any:
-                rows = await two.pool.fetch(*arguments)
-                if rows[0]["fence"] is None:
-                    refused_at.append(asyncio.get_running_loop().time())
-                return rows
+            @asynccontextmanager
+            async def acquire() -> AsyncIterator[Any]:
+                async with two.pool.acquire() as db:
 
-            monkeypatch.setattr(two.leases, "_pool", SimpleNamespace(fetch=ask, execute=two.pool.execute))
+                    async def ask(*arguments: Any) -> Any:
+                        rows = await db.fetch(*arguments)
+                        if rows[0]["fence"] is None:
+                            refused_at.append(asyncio.get_running_loop().time())
+                        return rows
+
+                    yield SimpleNamespace(fetch=ask)
+
+            monkeypatch.setattr(two.leases, "_pool", SimpleNamespace(acquire=acquire, execute=two.pool.execute))
 
             async def wait() -> None:
                 async with two.leases.hold("a", 60) as leased:
