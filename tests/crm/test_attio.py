@@ -14,7 +14,7 @@ from opened import run
 from scenarios import Scenarios
 from turns import Turns
 from vendors.attio_server import AttioServer
-from vendors.base import Answer
+from vendors.wire import Answer
 
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window
 from addtocrm.crm.connectors.attio import client

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from opened import run
 from turns import Turns
-from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
+from vendors.wire import Answer
 
 from addtocrm.core.outgoing.vendor import Quota, Window
 from addtocrm.crm.connectors import hubspot

@@ -11,8 +11,8 @@ from opened import run
 from scenarios import Scenarios
 from trouble_scenarios import written_in_the_end
 from turns import Turns
-from vendors.base import Answer
 from vendors.pipedrive_server import PipedriveServer, custom, key_of
+from vendors.wire import Answer
 
 from addtocrm.crm import registry, service
 from addtocrm.crm.connectors import pipedrive

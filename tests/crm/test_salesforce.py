@@ -11,8 +11,9 @@ import pytest
 from desk import JANE, WHO, Desk, people
 from lead_scenarios import LeadScenarios
 from scenarios import Scenarios
-from vendors.base import GIVEN, Answer
+from vendors.base import GIVEN
 from vendors.salesforce_server import SalesforceServer, error
+from vendors.wire import Answer
 
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import connections, mappings

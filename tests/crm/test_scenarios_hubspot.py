@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from desk import JANE, Desk, people
 from scenarios import Scenarios
-from vendors.base import Answer
 from vendors.hubspot_server import HubSpotServer
+from vendors.wire import Answer
 
 from addtocrm.core.errors import ApiError
 from addtocrm.core.outgoing.vendor import Quota, Vendor, Window

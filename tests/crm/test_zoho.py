@@ -13,7 +13,8 @@ from desk import JANE, WHO, Desk, people
 from lead_scenarios import LeadScenarios
 from opened import run
 from scenarios import Scenarios
-from vendors.base import GIVEN, Answer
+from vendors.base import GIVEN
+from vendors.wire import Answer
 from vendors.zoho_server import ZohoServer, error
 
 from addtocrm.core.errors import ApiError

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from desk import JANE, WHO, WITHOUT_FULL, AtADesk, Desk, people
-from vendors.base import Answer
+from vendors.wire import Answer
 
 from addtocrm.core.errors import ApiError
 from addtocrm.crm import calling, connections, service

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from vendors.base import Answer, Refuse
+from vendors.base import Refuse
+from vendors.wire import Answer
 
 Records = Mapping[str, Mapping[str, Mapping[str, list[dict[str, Any]]]]]
 

@@ -14,7 +14,8 @@ from email.utils import formatdate
 from typing import Any, NamedTuple
 
 from vendors.attio_filters import LOCATION, TYPES, Filters, UnknownAttribute
-from vendors.base import Answer, Refuse, Request, Vendor, every, route
+from vendors.base import Refuse, Vendor, every, route
+from vendors.wire import Answer, Request
 
 WORKSPACE = "ffffffff-0000-4000-8000-000000000001"
 FREE_DOMAINS = ("gmail.com", "outlook.com")

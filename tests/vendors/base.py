@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import html
-import json
 import re
 import secrets
 import socket
@@ -12,32 +11,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from http.server import BaseHTTPRequestHandler
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from vendors.wire import Answer, Request, Server, cut, read, send
 
 ACCESS_SECONDS = 1800
 GIVEN = {"client_id": "app-1", "client_secret": "hush-app-secret"}
-
-
-class Request(NamedTuple):
-    """`path` is decoded; `query` and `form` have the last value of each name; `json` is None without a JSON body."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: Mapping[str, str]
-    json: Any
-    form: dict[str, str]
-    raw: bytes
-
-
-class Answer(NamedTuple):
-    """`body` is sent as JSON; a text or bytes as they are, None as nothing."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = {}
 
 
 class Refuse(Exception):
@@ -69,12 +50,6 @@ class Trouble:
     ) -> None:
         self.where, self.answer, self.times = re.compile(where), answer, times
         self.lost, self.held, self.late, self.before = lost, held, late, before
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 200
-    """Of more that connect at once, the next would try again after a second."""
 
 
 F = TypeVar("F", bound=Callable[..., Answer])
@@ -342,7 +317,7 @@ class Vendor:
     # How a request is served.
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
-        request = _read(handler)
+        request = read(handler)
         called = f"{request.method} {request.path}"
         with self.lock:
             self.seen.append(request)
@@ -353,10 +328,10 @@ class Vendor:
                 if trouble.times <= 0:
                     self.troubles.remove(trouble)
         if trouble and trouble.answer:
-            return _send(handler, trouble.answer)
+            return send(handler, trouble.answer)
         if trouble and trouble.late:
             if trouble.lost:
-                _cut(handler)
+                cut(handler)
             trouble.late.wait(300)
         if trouble and trouble.before:
             trouble.before()
@@ -365,8 +340,8 @@ class Vendor:
         if trouble and trouble.held:
             trouble.held.wait(300)
         if trouble and trouble.lost:
-            return None if trouble.late else _cut(handler)
-        return _send(handler, answer)
+            return None if trouble.late else cut(handler)
+        return send(handler, answer)
 
     def _answer(self, request: Request) -> Answer:
         for method, pattern, public, function in self._routes:
@@ -405,49 +380,6 @@ def proves(verifier: str, challenge: str) -> bool:
 
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == challenge
-
-
-def _cut(handler: BaseHTTPRequestHandler) -> None:
-    handler.close_connection = True
-    handler.connection.shutdown(socket.SHUT_RDWR)
-
-
-def _read(handler: BaseHTTPRequestHandler) -> Request:
-    split = urlsplit(handler.path)
-    raw = handler.rfile.read(int(handler.headers.get("content-length", 0)))
-    kind = handler.headers.get("content-type", "").partition(";")[0]
-    headers = {name.lower(): value for name, value in handler.headers.items()}
-    return Request(
-        handler.command,
-        unquote(split.path),
-        _last(split.query),
-        headers,
-        json.loads(raw) if raw and kind == "application/json" else None,
-        _last(raw.decode()) if kind == "application/x-www-form-urlencoded" else {},
-        raw,
-    )
-
-
-def _last(query: str) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
-
-
-def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
-    body = b""
-    kind = "application/json"
-    if isinstance(answer.body, str | bytes):
-        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-        kind = "text/html"
-    elif answer.body is not None:
-        body = json.dumps(answer.body).encode()
-    handler.send_response(answer.status)
-    for name, value in answer.headers.items():
-        handler.send_header(name, value)
-    if "content-type" not in {name.lower() for name in answer.headers} and body:
-        handler.send_header("content-type", kind)
-    handler.send_header("content-length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 def every(records: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

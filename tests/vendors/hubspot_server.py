@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from vendors.base import Answer, Refuse, Request, Vendor, every, route
+from vendors.base import Refuse, Vendor, every, route
+from vendors.wire import Answer, Request
 
 Props = dict[str, str]
 LONG_AGO = "2020-01-01T00:00:00.000Z"

@@ -15,7 +15,8 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
-from vendors.base import Answer, Refuse, Request, Vendor, every, route
+from vendors.base import Refuse, Vendor, every, route
+from vendors.wire import Answer, Request
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 ADDRESS = ["value", "country", "admin_area_level_1", "admin_area_level_2", "locality", "sublocality", "route"]

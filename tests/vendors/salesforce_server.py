@@ -10,8 +10,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from vendors.base import Answer, Refuse, Request, Vendor, route
+from vendors.base import Refuse, Vendor, route
 from vendors.soql import SoqlError, parse
+from vendors.wire import Answer, Request
 
 API = "/services/data/{version}"
 ORG, ME, PROFILE = "00D000000000001AAA", "005000000000001AAA", "00e000000000001AAA"

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vendors.base import Answer, Refuse, Request, Vendor, every, route
+from vendors.base import Refuse, Vendor, every, route
 from vendors.coql import Coql, CoqlError
+from vendors.wire import Answer, Request
 
 TEXTS = {"text", "textarea", "email", "phone", "website", "picklist"}
 PATTERNS = {
