@@ -188,14 +188,6 @@ def test_one_is_active_and_the_others_are_kept(account: Account, vendors: Any) -
     ]
 
 
-def kill_jobs(server: Server) -> None:
-    """Kills the process of the jobs, and ends its leases, which else last for some seconds more."""
-    killed = jobs_process(server)
-    os.kill(killed, signal.SIGKILL)
-    until(lambda: jobs_process(server) != killed)
-    server.query("delete from leases where instance_looks_dead(owner) returning owner")
-
-
 def test_a_push_through_three_kills_makes_each_contact_once(account: Account, vendors: Any) -> None:
     hubspot = vendors["hubspot"]
     hubspot.lag = 1
@@ -205,7 +197,7 @@ def test_a_push_through_three_kills_makes_each_contact_once(account: Account, ve
     for part in (40, 150, 280):
         # What a killed one had begun to make waits until the CRM can no longer be at it, its search lag included.
         until(lambda part=part: len(hubspot.contacts()) >= part, 200)
-        kill_jobs(account.server)
+        os.kill(jobs_process(account.server), signal.SIGKILL)
     until(lambda: job(account, id)["status"] == "completed", 400)
     contacts = hubspot.contacts()
     assert len({one["email"] for one in contacts}) == len(contacts) == count
@@ -233,7 +225,7 @@ def test_who_is_killed_before_new_tokens_are_kept_goes_on_where_the_old_one_is_t
     hubspot.trouble("token$", held=answered)
     id = push(account, people(3, 1))
     until(lambda: len(hubspot.tokens) > known)
-    kill_jobs(account.server)
+    os.kill(jobs_process(account.server), signal.SIGKILL)
     answered.set()
     if not rotates:
         until(lambda: job(account, id)["status"] == "completed")

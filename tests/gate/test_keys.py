@@ -1,6 +1,7 @@
 """Who may pass: keys, scopes, plans, and guesses."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from refusals import refused
 
 from addtocrm.core.db.pool import Pool
 from addtocrm.tenants.accounts import service as accounts
-from addtocrm.tenants.keys import service
+from addtocrm.tenants.keys import service, store
 from addtocrm.tenants.keys.service import KeyRing
 from addtocrm.tenants.keys.token import checksum
 
@@ -126,6 +127,24 @@ def test_guesses_of_a_spent_address_share_their_queries(new_server: Any) -> None
     others = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     until(lambda: not server.query(others))  # what a connection did is counted at its end at the latest
     assert commits(server) - before < 1000  # with those of the server's own, of which a slow machine has more
+
+
+def test_a_thousand_guesses_are_one_query(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    principals = store.principals
+
+    async def counted(pool: Pool, hashes: Sequence[bytes]) -> Any:
+        asked.append(len(hashes))
+        return await principals(pool, hashes)
+
+    async def work(pool: Pool) -> None:
+        ring = KeyRing(pool, 60, 1000)
+        guesses = [f"addtocrm_live_{number:036}" for number in range(1000)]
+        assert await asyncio.gather(*map(ring.find_with_others, guesses)) == [None] * 1000
+
+    monkeypatch.setattr(store, "principals", counted)
+    with_pool(database_url, work)
+    assert asked == [1000]
 
 
 @pytest.mark.parametrize("refusal", ["key_revoked", "key_suspended_plan"])

@@ -10,17 +10,19 @@ from test_openapi import operations
 
 PLACES = [
     "null", "true", "0", "-1", "2147483648", "-2147483649", "9223372036854775808", "1" * 400, "1e999", "-0.0", "NaN",
-    '""', '"x"', '"\\u0000"', '"\\ud800"', '"' + "x" * 11_000 + '"', '"😀"', '"\\uffff"', "[]", "[1]", '["x"]', "{}",
+    '""', '"x"', '"\\u0000"', '"\\ud800"', '"' + "x" * 11_000 + '"',
+    '"' + "x" * 40_000 + '"', '"😀"', '"\\uffff"', "[]", "[1]", '["x"]', "{}",
     '["0001-01-01T00:00:00Z", ""]', '["0001-01-01T00:00:00+14:00", ""]', '["9999-12-31T23:59:59.999999Z", "x"]',
     '["9999-12-31T23:59:59.999999-23:59", "x"]', '["2026-01-01T00:00:00", "x"]', '["2026-01-01T00:00:00Z", "\\u0000"]',
     '["2026-01-01T00:00:00Z", 1]', '["infinity", "x"]', '[1e18, "x"]', '[0, "x"]', '["2026-01-01T00:00:00Z"]',
-    '["2026-01-01T00:00:00Z", "x", "y"]', '["-2026-01-01T00:00:00Z", "x"]', "[" * 11_000, '{"a":' * 2_000, "", "[", '"',
+    '["2026-01-01T00:00:00Z", "x", "y"]', '["-2026-01-01T00:00:00Z", "x"]',
+    "[" * 11_000, "[" * 30_000, '{"a":' * 2_000, '{"a":' * 6_000, "", "[", '"',
 ]  # fmt: skip
 TEXTS = [
     *(base64.urlsafe_b64encode(place.encode()).rstrip(b"=").decode() for place in PLACES),
     base64.urlsafe_b64encode(b'"\xff\xfe"').decode(),
     base64.urlsafe_b64encode(b'"\xed\xa0\x80"').decode(),
-    "=", "====", "a", "%00", "é", "../..", " ", "+/+/", "A" * 16_000,
+    "=", "====", "a", "%00", "é", "../..", " ", "+/+/", "A" * 15_000, "A" * 50_001,
 ]  # fmt: skip
 
 
@@ -42,7 +44,8 @@ def test_no_cursor_crashes(account: Account, document: dict[str, Any]) -> None:
     for path in found:
         for text in TEXTS:
             answer = account.client.get(path, params={"cursor": text})
-            assert answer.status_code in (200, 400), (path, text[:80], answer.text)
+            allowed = (414,) if len(path) + len(text) > 17_000 else (200, 400)
+            assert answer.status_code in allowed, (path, text[:80], answer.text)
             if answer.status_code == 400:
                 assert answer.json()["error"]["details"][0]["path"] == "cursor"
 
