@@ -73,16 +73,20 @@ class _Connection:
         self.left = asyncio.Event()
         self.streams: dict[int, Stream] = {}
         self.h2.initiate_connection()
-        self.flush()
 
     def flush(self) -> None:
         self.writer.write(self.h2.data_to_send())
 
 
 class H2Server:
-    """Answers each request by the first script left, and by the last one for ever; remembers what it saw."""
+    """Answers each request by the first script left, and by the last one for ever; remembers what it saw.
 
-    def __init__(self, *scripts: Script, certificate: Path) -> None:
+    It answers at the end of a request, or `early`, when its headers are there; and says its settings as the connection
+    is made, unless it never `speaks_first`.
+    """
+
+    def __init__(self, *scripts: Script, certificate: Path, early: bool = False, speaks_first: bool = True) -> None:
+        self._early, self._speaks_first = early, speaks_first
         self._scripts = list(scripts)
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate)
@@ -108,6 +112,8 @@ class H2Server:
         assert task
         self._tasks.add(task)
         connection = _Connection(writer)
+        if self._speaks_first:
+            connection.flush()
         try:
             assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
             self.connections += 1
@@ -127,10 +133,14 @@ class H2Server:
             match event:
                 case RequestReceived(stream_id=id, headers=headers):
                     connection.streams[id] = Stream(connection, id, headers)
+                    if self._early:
+                        self._answer(connection.streams[id])
+                case DataReceived() if self._early:
+                    pass
                 case DataReceived(stream_id=id, data=part, flow_controlled_length=length):
                     connection.streams[id].body += part
                     connection.h2.acknowledge_received_data(length, id)
-                case StreamEnded(stream_id=id):
+                case StreamEnded(stream_id=id) if not self._early:
                     self._answer(connection.streams[id])
                 case WindowUpdated():
                     connection.window.set()

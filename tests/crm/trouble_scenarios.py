@@ -299,6 +299,17 @@ class TroubleScenarios(AtADesk):
 
         run(work)
 
+    def test_a_change_that_was_never_made_is_not_told(self, run: Any, vendor: Any) -> None:
+        async def work(desk: Desk) -> None:
+            await desk.write(JANE)
+            vendor.trouble(self.writes, Answer(503), times=100)
+            await desk.fails("crm_unavailable", {**JANE, "phone": PHONE})
+            vendor.troubles.clear()
+            again = await desk.write(JANE)
+            assert (again.action, again.fields_written) == ("unchanged", [])
+
+        run(work)
+
     def test_who_could_be_somebody_just_lost_waits_for_them(self, run: Any, vendor: Any) -> None:
         async def work(desk: Desk) -> None:
             late = threading.Event()

@@ -108,8 +108,8 @@ async def _planned(crm: OpenForWriting, piece: Piece) -> tuple[Piece, Update | N
         if emptied and not rule.read_only and rule.field in fields and not is_empty(has.get(emptied[0])):
             changes[rule.field] = None
             written += emptied
-        elif rule.field in changing and rule.field not in changes and is_empty(before.get(rule.field)):
-            written += rule.from_[:1]
+        elif emptied and rule.field in changing and is_empty(before.get(rule.field)):
+            written += emptied
     mapped_names = {name for rule in rules if not rule.read_only and rule.field in fields for name in rule.from_}
     known_names = [name for name in piece.values if name in mapped_names or name.startswith(CUSTOM)]
     kept += [name for name in known_names if piece.values[name] not in (free.get(name), has.get(name))]

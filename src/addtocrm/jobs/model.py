@@ -72,7 +72,7 @@ class Item(msgspec.Struct, frozen=True):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an item that was tried: an end (JSON texts) with whom the result is about, or `put_off` by so many
-    seconds."""
+    seconds, which is an attempt where it was `tried`."""
 
     job_id: str
     position: int
@@ -82,4 +82,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool | None = None
     credits_deducted: int | None = None
     put_off: float | None = None
+    tried: bool = True
     subjects: Sequence[bytes] = ()

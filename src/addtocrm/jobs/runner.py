@@ -293,7 +293,8 @@ class Runner:
     def _put_off(self, job: Carried, position: int, seconds: float, *, all_items: bool = False) -> Outcome:
         if all_items:
             self._rest(job, seconds)
-        return Outcome(job_id=job.id, position=position, put_off=min(max(seconds, 0.05), LONGEST_WAIT))
+        until = min(max(seconds, 0.05), LONGEST_WAIT)
+        return Outcome(job_id=job.id, position=position, put_off=until, tried=not all_items)
 
     def _rest(self, job: Carried, seconds: float) -> None:
         """Begins nothing more of the job for a while; what is ready is looked for again after it."""

@@ -273,12 +273,14 @@ async def settle(pool: Pool, outcomes: Sequence[Outcome]) -> None:
     async with pool.acquire() as connection, connection.transaction():
         if later:
             await connection.execute(
-                """update job_items i set not_before = now() + make_interval(secs => l.seconds), attempts = attempts + 1
-                   from unnest($1::text[], $2::int[], $3::float8[]) as l (job_id, position, seconds)
+                """update job_items i set not_before = now() + make_interval(secs => l.seconds),
+                       attempts = attempts + l.tried::int
+                   from unnest($1::text[], $2::int[], $3::float8[], $4::bool[]) as l (job_id, position, seconds, tried)
                    where i.job_id = l.job_id and i.position = l.position and i.status = 'pending'""",
                 [one.job_id for one in later],
                 [one.position for one in later],
                 [one.put_off for one in later],
+                [one.tried for one in later],
             )
         if ended:
             await connection.execute(

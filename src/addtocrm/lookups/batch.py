@@ -1,6 +1,7 @@
 """What the jobs of look-ups share."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from addtocrm.core.caller import Caller
@@ -18,9 +19,7 @@ def done(answer: Answer) -> Done:
 
 
 @asynccontextmanager
-async def waiting_for_credits(
-    lookups: Lookups, caller: Caller, seconds: float = SHORTAGE_SECONDS
-) -> AsyncGenerator[None]:
+async def resting_for_credits(lookups: Lookups, caller: Caller, seconds: float) -> AsyncGenerator[None]:
     """The look-up of an item. The job rests for `seconds` where all credits that are left are held by other look-ups:
     they come back where those find nothing.
 
@@ -32,3 +31,28 @@ async def waiting_for_credits(
         if error.type == "insufficient_credits" and await lookups.may_have_credits(caller.account_id):
             raise Postponed(seconds, all_items=True) from None
         raise
+
+
+async def looked_up(lookups: Lookups, caller: Caller, look_up: Callable[[], Awaitable[Answer]]) -> Done:
+    """The result of an item whose look-up is quick: before the job rests it waits for a credit to come back.
+
+    Raises as `resting_for_credits`.
+    """
+    returned = lookups.returned(caller.account_id)
+    while True:
+        try:
+            async with resting_for_credits(lookups, caller, SHORTAGE_SECONDS):
+                return done(await look_up())
+        except Postponed as short:
+            if not await _is_notified(returned):
+                raise short from None
+
+
+async def _is_notified(returned: asyncio.Condition) -> bool:
+    """Whether it is, within SHORTAGE_SECONDS."""
+    async with returned:
+        try:
+            async with asyncio.timeout(SHORTAGE_SECONDS):
+                return await returned.wait()
+        except TimeoutError:
+            return False

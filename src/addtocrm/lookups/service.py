@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -59,6 +60,7 @@ class Lookups:
         self._balances = balances
         self._flights: dict[tuple[Ref, str], asyncio.Task[Settled]] = {}
         self._holds: set[str] = set()
+        self._returned: WeakValueDictionary[str, asyncio.Condition] = WeakValueDictionary()
 
     async def run(
         self,
@@ -239,6 +241,13 @@ class Lookups:
         else:
             if available is not None:
                 self._balances[ref.account_id] = available
+            if returned := self._returned.get(ref.account_id):
+                async with returned:
+                    returned.notify()
+
+    def returned(self, account_id: str) -> asyncio.Condition:
+        """Wakes one of those who wait whenever a credit that a look-up held here is given back."""
+        return self._returned.setdefault(account_id, asyncio.Condition())
 
     async def may_have_credits(self, account_id: str) -> bool:
         """Whether the account has credits, or look-ups under way anywhere hold some that may come back."""

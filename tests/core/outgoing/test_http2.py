@@ -11,6 +11,7 @@ from h2.errors import ErrorCodes
 from h2_server import H2Server, Script, Stream
 from vendor_server import VendorServer
 
+from addtocrm.core.outgoing import http2
 from addtocrm.core.outgoing.client import Outgoing
 from addtocrm.core.outgoing.failures import BadAnswer, NoAnswer, NotReached
 from addtocrm.core.outgoing.vendor import Account, Vendor
@@ -36,6 +37,51 @@ def answering(status: int = 200, body: bytes = b'{"ok":true}') -> Script:
 
 async def silent(stream: Stream) -> None:
     await stream.left.wait()
+
+
+class Held:
+    """The way to a server on which nothing goes on before so many `connections` have come."""
+
+    def __init__(self, url: str, connections: int = 1) -> None:
+        self._port = int(url.rpartition(":")[2])
+        self._missing = connections
+        self._all_there = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "Held":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"https://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        self._missing -= 1
+        if not self._missing:
+            self._all_there.set()
+        await self._all_there.wait()
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            await asyncio.gather(_carry(reader, ours), _carry(theirs, writer))
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+            ours.close()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
 
 
 async def endless(stream: Stream) -> None:
@@ -201,5 +247,62 @@ def test_a_call_that_was_given_up_ends_its_connection_and_holds_nobody_up(certif
                 await server.seen[1].left.wait()
             assert (await outgoing.call(ACCOUNT, "POST", server.url, json={})).status == 200
             assert server.faults == []
+
+    run(test)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_an_answer_that_comes_before_the_body_is_sent_is_the_answer(certificate: Path, ends: bool) -> None:
+    """The body is longer than the vendor takes unasked."""
+
+    async def refusing(stream: Stream) -> None:
+        await stream.answer(401)
+        if ends:
+            stream.refuse()
+
+    async def test(outgoing: Outgoing) -> None:
+        async with H2Server(refusing, certificate=certificate, early=True) as server:
+            reply = await outgoing.call(ACCOUNT, "POST", server.url, json={"name": "x" * 1_000_000})
+            assert (reply.status, len(server.seen)) == (401, 1)
+            assert (await outgoing.call(ACCOUNT, "POST", server.url, json={})).status == 401
+
+    run(test)
+
+
+@pytest.mark.parametrize("protocol", ["h2", "http/1.1"])
+def test_connections_are_made_beside_each_other(certificate: Path, protocol: str) -> None:
+    """None goes on before all have come."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.set_alpn_protocols(["http/1.1"])
+
+    async def test(outgoing: Outgoing) -> None:
+        h2, other = H2Server(answering(), certificate=certificate), VendorServer(saying(200), tls=context)
+        async with h2, other, Held(h2.url if protocol == "h2" else other.url, 8) as held:
+            calls = (outgoing.call(ACCOUNT, "POST", held.url, json={"n": n}, within=300) for n in range(8))
+            assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * 8
+
+    run(test)
+
+
+def test_what_a_vendor_says_before_it_is_asked_ends_no_connection(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As tickets of TLS, which are there before the first request is sent."""
+    hear = http2.Connection._hear
+
+    async def late(connection: http2.Connection) -> None:
+        await asyncio.sleep(0.1)  # the process is busy, and what the vendor has sent is there
+        await hear(connection)
+
+    monkeypatch.setattr(http2.Connection, "_hear", late)
+
+    async def test(outgoing: Outgoing) -> None:
+        async with (
+            H2Server(answering(), certificate=certificate, speaks_first=False) as server,
+            Held(server.url) as way,
+        ):
+            assert (await outgoing.call(ACCOUNT, "POST", way.url, json={})).status == 200
+            assert server.connections == 1
 
     run(test)

@@ -4,11 +4,14 @@ The library shares a connection among calls. An answer then waits for those of t
 ends them all, and a GOAWAY fails also those that the vendor goes on to answer.
 """
 
+import contextlib
+
 import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
 import httpcore2
+from httpcore2._async import connection_pool  # pyright: ignore[reportPrivateUsage]
 from httpcore2._async import http2 as library  # pyright: ignore[reportPrivateUsage]
 from httpcore2._synchronization import AsyncShieldCancellation  # pyright: ignore[reportPrivateUsage]
 from hyperframe.frame import Frame, GoAwayFrame
@@ -19,6 +22,10 @@ HEARD = httpcore2.Request("GET", "https://none.invalid/", extensions={"timeout":
 
 class NotProcessed(httpcore2.RemoteProtocolError):
     """The vendor says that it did nothing for this request (RFC 9113 §8.7)."""
+
+
+class _Answered(Exception):
+    """The vendor answers before it has the whole request (RFC 9113 §8.1)."""
 
 
 class _State(h2.connection.H2Connection):
@@ -53,6 +60,8 @@ class Connection(httpcore2.AsyncHTTP2Connection):
 
     async def _hear(self) -> None:
         """Reads what came since the last call. Raises ConnectionNotAvailable where that was the end."""
+        if not self._sent_connection_init:
+            return
         try:
             while self._network_stream.get_extra_info("is_readable"):
                 await self._receive_events(HEARD)
@@ -73,6 +82,19 @@ class Connection(httpcore2.AsyncHTTP2Connection):
                 raise NotProcessed("the connection ended before this request")
             self._connection_terminated = None
             self._connection_error = True
+
+    async def _send_request_body(self, request: httpcore2.Request, stream_id: int) -> None:
+        with contextlib.suppress(_Answered):
+            await super()._send_request_body(request, stream_id)
+
+    async def _wait_for_outgoing_flow(self, request: httpcore2.Request, stream_id: int) -> int:
+        while not self._events[stream_id]:
+            window = self._h2_state.local_flow_control_window(stream_id)
+            if window > 0:
+                return min(window, self._h2_state.max_outbound_frame_size)
+            await self._receive_events(request, stream_id)
+            await self._write_outgoing_data(request)
+        raise _Answered
 
     async def _receive_stream_event(
         self, request: httpcore2.Request, stream_id: int
@@ -102,6 +124,14 @@ class Connection(httpcore2.AsyncHTTP2Connection):
         return False
 
 
+class Connecting(httpcore2.AsyncHTTPConnection):
+    """Takes no other call while it is being made: the library gives it all that wait, for it might be shared."""
+
+    def is_available(self) -> bool:
+        return self._connection is not None and self._connection.is_available()
+
+
 def install() -> None:
     """Makes the library's pools use these connections: it has no other way to say so."""
+    connection_pool.AsyncHTTPConnection = Connecting  # pyright: ignore[reportPrivateImportUsage]
     library.AsyncHTTP2Connection = Connection

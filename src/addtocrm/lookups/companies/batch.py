@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +13,7 @@ from addtocrm.core.errors import ApiError
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.kind import Done, Kind
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.batch import done, waiting_for_credits
+from addtocrm.lookups.batch import looked_up
 from addtocrm.lookups.companies import service
 from addtocrm.lookups.companies.model import LookUpCompany
 from addtocrm.lookups.service import Lookups
@@ -49,14 +50,14 @@ def kind(services: Services) -> Kind:
 
     async def lookup(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, LookUpCompany | str))
-        async with waiting_for_credits(services.lookups, caller):
-            answer = await service.lookup(
-                services.lookups,
-                services.waterfall,
-                caller,
-                service.query_of(asked),
-                refresh=asked.refresh and item.since,
-            )
-        return done(answer)
+        look_up = partial(
+            service.lookup,
+            services.lookups,
+            services.waterfall,
+            caller,
+            service.query_of(asked),
+            refresh=asked.refresh and item.since,
+        )
+        return await looked_up(services.lookups, caller, look_up)
 
     return Kind(service.LOOKUP.name, lookup, at_once=16)

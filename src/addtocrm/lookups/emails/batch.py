@@ -11,7 +11,7 @@ from addtocrm.core.db.pool import Pool
 from addtocrm.jobs import service as jobs
 from addtocrm.jobs.kind import Done, Kind, Postponed
 from addtocrm.jobs.model import Item, Job, NewItem
-from addtocrm.lookups.batch import done, waiting_for_credits
+from addtocrm.lookups.batch import done, resting_for_credits
 from addtocrm.lookups.emails import service
 from addtocrm.lookups.emails.model import VerifyEmail
 from addtocrm.lookups.service import Lookups
@@ -58,7 +58,7 @@ def kind(services: Services) -> Kind:
     async def verify(caller: Caller, options: dict[str, Any], item: Item) -> Done:
         asked = _asked(msgspec.convert(item.input, VerifyEmail | str))
         try:
-            async with waiting_for_credits(services.lookups, caller, SHORTAGE_SECONDS), desk.turn(asked.email):
+            async with resting_for_credits(services.lookups, caller, SHORTAGE_SECONDS), desk.turn(asked.email):
                 asking = asyncio.ensure_future(
                     service.verify(services.lookups, desk, caller, asked.email, refresh=asked.refresh and item.since)
                 )
