@@ -70,9 +70,13 @@ def keep_open(server: Server) -> None:
 
 def let_end(server: Server, account: Account, *ids: str) -> None:
     """Lets the jobs go on, also one that a process puts back just now, and waits for their ends."""
-    server.query("update job_items set not_before = now() where status = 'pending'")
 
     def look() -> bool:
+        server.query(
+            """update job_items set not_before = now() where (job_id, position) in (
+                   select job_id, position from job_items where status = 'pending' and not_before > now()
+                   for update skip locked)"""
+        )
         server.query("update jobs set due_at = now() where status = 'running' and instance is null and due_at > now()")
         return all(job(account, id)["status"] in ENDED for id in ids)
 
@@ -90,6 +94,22 @@ async def writes_held(server: Server, beyond: int) -> AsyncIterator[None]:
             when (split_part(new.full_name, ' ', 2)::int > {beyond}) execute function held_up()"""
     )
     await connection.execute("select pg_advisory_lock(78, 0)")
+    try:
+        yield
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def records_held(server: Server) -> AsyncIterator[None]:
+    """While this lasts, what became of an item is not written."""
+    connection = await asyncpg.connect(server.database_url)
+    await connection.execute(
+        """create function unrecorded() returns trigger language plpgsql as $$
+           begin perform pg_advisory_xact_lock_shared(79, 0); return new; end $$;
+           create trigger unrecorded before update of status on job_items for each row execute function unrecorded()"""
+    )
+    await connection.execute("select pg_advisory_lock(79, 0)")
     try:
         yield
     finally:

@@ -18,6 +18,8 @@ from jobbing import (
     keep_open,
     let_end,
     push,
+    records_held,
+    results,
     shown,
     until_done,
     verify,
@@ -55,6 +57,7 @@ def test_every_job_goes_on_after_any_end(new_server: Any, mail: WorldBeside, end
     contacts = server.query("select count(*)::int as n from crm_contacts where account_id = $1", account.id)
     assert contacts[0]["n"] == 600
     assert charges(account) == 860
+    assert [job(account, id)["credits_deducted"] for id in (batch, pushed, verified)] == [800, 0, 60]
     assert [event["type"] for event in account.events()].count("job.completed") == 3
 
 
@@ -76,6 +79,32 @@ def test_jobs_of_another_host_are_taken_over(new_server: Any) -> None:
     for id in asyncio.run(submit_and_kill()):
         assert ended(account, id)["succeeded"] == 3
     assert first.query("select count(*)::int as n from crm_contacts")[0]["n"] == 3
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_what_was_paid_just_before_a_kill_is_told(new_server: Any, refresh: bool) -> None:
+    """The process dies between the charges of three items and the record of what became of them."""
+    server: Server = new_server()
+    server.add_people("paid-1-example", "paid-2-example", "paid-3-example", "known-example")
+    account = server.account(credits=10)
+    account.client.post("/v1/people/enrich", json={"linkedin_url": "linkedin.com/in/known-example"})
+    slugs = ["paid-1-example", "paid-2-example", "paid-3-example", *([] if refresh else ["known-example"])]
+
+    async def submit_and_kill() -> str:
+        async with records_held(server):
+            id = await asyncio.to_thread(
+                enrich, account, [{"linkedin_url": f"linkedin.com/in/{slug}", "refresh": refresh} for slug in slugs]
+            )
+            await asyncio.to_thread(until, lambda: charges(account) == 4)
+            server.kill()
+            return id
+
+    id = asyncio.run(submit_and_kill())
+    server.start()
+    assert ended(account, id)["credits_deducted"] == 3
+    told = [(one["credits_deducted"], one["cached"]) for one in results(account, id)]
+    assert told == [(1, False)] * 3 + [(0, True)] * (not refresh)
+    assert charges(account) == 4
 
 
 def test_a_job_of_an_earlier_version_goes_on(new_server: Any) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import asyncpg
 from harness import Server, jobs_process, until
-from jobbing import charges, ended, enrich, results, verify
+from jobbing import charges, ended, enrich, records_held, results, verify
 from world import WorldBeside
 
 from addtocrm.core.ids import new_id
 
 WAITS_FOR_RESULTS = """select exists (select from pg_locks where not granted and relation = 'results'::regclass
     and database = (select oid from pg_database where datname = current_database()))"""
+
+WAITS_FOR_A_ROW = """select from pg_stat_activity where wait_event = 'transactionid' and datname = current_database()"""
 
 
 def cancelled(url: str, statement: str, begin: Callable[[], None] | None = None) -> None:
@@ -98,3 +100,33 @@ def test_a_job_that_cannot_be_read_fails_alone(new_server: Any) -> None:
     assert [one["status"] for one in figures] == ["failed", "completed", "failed"]
     assert "cannot be read" in figures[0]["error"]
     assert [event["type"] for event in account.events() if event["data"].get("id") == ids[0]] == ["job.failed"]
+
+
+def test_what_is_recorded_beside_another_change_is_kept(new_server: Any) -> None:
+    """The records of what became of items meet rows that somebody else has just changed."""
+    server: Server = new_server()
+    slugs = [f"beside-{number}-example" for number in range(800)]
+    server.add_people(*slugs)
+    account = server.account(credits=1000)
+
+    async def run() -> str:
+        other = await asyncpg.connect(server.database_url)
+        change = other.transaction()
+        async with records_held(server):
+            id = await asyncio.to_thread(enrich, account, [f"linkedin.com/in/{slug}" for slug in [*slugs, *slugs[:20]]])
+            await asyncio.to_thread(until, lambda: charges(account) == 800)
+            await other.execute("analyze job_items")
+            await change.start()
+            await other.execute(
+                """update job_items set deaths = deaths where (job_id, position) in (
+                       select job_id, position from job_items where status = 'pending' for update skip locked)"""
+            )
+        await asyncio.to_thread(until, lambda: server.query(WAITS_FOR_A_ROW))
+        await change.commit()
+        await other.close()
+        return id
+
+    id = asyncio.run(run())
+    assert ended(account, id)["credits_deducted"] == 800
+    told = [(one["credits_deducted"], one["cached"]) for one in results(account, id)]
+    assert told == [(1, False)] * 800 + [(0, True)] * 20

@@ -214,7 +214,7 @@ def test_a_batch_asks_afresh_once(account: Account, mail: WorldBeside) -> None:
     account.server.query("update job_items set status = 'pending', result = null where job_id = $1 returning 1", id)
     account.server.query("update jobs set status = 'queued', succeeded = 0, pending = 1 where id = $1 returning 1", id)
     assert ended(account, id)["status"] == "completed"
-    assert results(account, id)[0]["cached"] is True
+    assert (results(account, id)[0]["cached"], results(account, id)[0]["credits_deducted"]) == (False, 1)
     assert asked_about(server, "jane@fresh.test") == 2 and account.usage()["credits"]["used"] == 2
 
 

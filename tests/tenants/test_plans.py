@@ -77,7 +77,7 @@ def test_a_new_period_brings_the_credits_of_the_plan_of_its_beginning(server: Se
         account.id,
     )
     row = server.query(
-        "select available from credits_claim('hld', $1, 'o', 'k', 'r', null, 1, false, null, '{}')", account.id
+        "select available from credits_claim('hld', $1, 'o', 'k', 'r', null, null, 1, false, null, '{}')", account.id
     )
     assert row[0]["available"] == 49
     account.set_plan("pro")

@@ -12,10 +12,11 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 class Caller(msgspec.Struct, frozen=True):
     """On whose behalf something is done. `actor` is `key:<id>`, `user:<id>` or `operator`; `once` is that of the
-    request's Idempotency-Key."""
+    request's Idempotency-Key, `item` (`<job>/<position>`) the item of a job that is done."""
 
     account_id: str
     actor: str
     request_id: str
     key_id: str | None = None
     once: Once | None = None
+    item: str | None = None

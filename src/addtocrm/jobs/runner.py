@@ -265,7 +265,8 @@ class Runner:
                 if row["input"] == f'"{FORGOTTEN}"':
                     return _failed(job, position, FORGOTTEN_ERROR)
                 item = Item(position, msgspec.json.decode(row["input"]), row["attempts"], job.since)
-                return _succeeded(job, position, await job.kind.handle(job.caller, job.options, item))
+                caller = msgspec.structs.replace(job.caller, item=f"{job.id}/{position}")
+                return _succeeded(job, position, await job.kind.handle(caller, job.options, item))
             except Postponed as later:
                 return self._put_off(job, position, later.seconds, all_items=later.all_items)
             except ApiError as error:

@@ -293,17 +293,13 @@ async def settle(pool: Pool, outcomes: Sequence[Outcome]) -> None:
                                    $8::json[])
                            as e (job_id, position, status, result, error, cached, credits, packed),
                            digests_of(packed) as subjects, is_suppressed(subjects) as gone
-                   ), same as (
-                       select e.*, i.position as at from ended e
-                       join job_items i on i.job_id = e.job_id and i.same_as = e.position
                    ), done as (
-                       update job_items i set status = o.status, result = o.result, error = o.error,
-                           cached = o.cached, credits_deducted = o.credits, subjects = i.subjects || o.subjects
-                       from (select job_id, position as at, status, result, error, cached, credits, subjects from ended
-                             union all
-                             select job_id, at, status, result, error, cached or credits > 0, credits * 0, subjects
-                             from same) o
-                       where i.job_id = o.job_id and i.position = o.at and i.status = 'pending'
+                       update job_items i set status = e.status, result = e.result, error = e.error,
+                           cached = e.cached or (i.same_as is not null and e.credits > 0),
+                           credits_deducted = e.credits * (i.same_as is null)::int, subjects = i.subjects || e.subjects
+                       from ended e
+                       where i.job_id = e.job_id and (i.position = e.position or i.same_as = e.position)
+                           and i.status = 'pending'
                        returning i.job_id, i.status, i.credits_deducted
                    ), counted as (
                        select job_id, count(*) as ended, count(*) filter (where status = 'succeeded') as succeeded,

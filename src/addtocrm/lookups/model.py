@@ -76,3 +76,5 @@ class Claim(msgspec.Struct, frozen=True):
     data: str | None
     expires_at: datetime | None
     available: int
+    paid: bool | None
+    """Of what is cached: whether the same item of a job paid for it, before a crash."""

@@ -172,7 +172,7 @@ class Lookups:
                     data = claim.data.encode()
                     if accept is None or accept(data):
                         self.hot.put(ref, data, claim.expires_at, version)
-                        return Settled(data, True, 0, claim.available)
+                        return Settled(data, not claim.paid, int(bool(claim.paid)), claim.available)
                     refresh = True
                 case "suppressed":
                     return Settled(None, False, 0, claim.available)

@@ -1,4 +1,4 @@
-"""The SQL of look-ups: holds and results. The money rules themselves are functions of migration 0009."""
+"""The SQL of look-ups: holds and results. The money rules themselves are functions of migrations 0009 and 0036."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,11 +14,12 @@ async def claim(
     """Holds a credit for `ref`, or says why not: it is cached, busy elsewhere, asks for somebody who asked to be
     forgotten, or the pool is empty."""
     row = await pool.fetchrow(
-        "select state, data, expires_at, available from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "select * from credits_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         hold_id,
         *ref,
         caller.request_id,
         caller.key_id,
+        caller.item,
         instance,
         bool(refresh),
         refresh if isinstance(refresh, datetime) else None,
