@@ -1,13 +1,16 @@
 """Imports beside each other and after each other: every row counts once, nothing that is known is written."""
 
+import asyncio
 import json
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from harness import until, with_pool
-from importing import MERGE_LOCK, begin, environment_of, held_up, imported, refusal, waiting
+from harness import cli, until, with_pool
+from importing import MERGE_LOCK, begin, environment_of, held_up, imported, people, refusal, waiting
+
+from addtocrm.core.db.pool import Pool
 
 
 @pytest.fixture
@@ -135,3 +138,33 @@ def test_what_says_nothing_new_is_not_written(
     result, _ = imported(file, environment, kind)
     assert (result["created"], result["updated"], result["unchanged"]) == (0, 1, 10_499)
     assert len(set(versions()) - set(first)) == 1
+
+
+def test_who_is_forgotten_beside_an_import_waits_for_none_of_it(
+    environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    """The chunk that has the person already is merged anew without them."""
+    file = many(tmp_path / "people.csv", 100)
+
+    async def run(pool: Pool) -> "subprocess.Popen[str]":
+        async with pool.acquire() as connection:
+            await connection.execute(
+                """create function held_up() returns trigger language plpgsql as $$
+                   begin perform pg_advisory_xact_lock_shared(81, 0); return null; end $$;
+                   create trigger held_up after insert on people for each statement execute function held_up()"""
+            )
+            await connection.execute("select pg_advisory_lock(81, 0)")
+            importing = await asyncio.to_thread(begin, file, environment)
+            waits = "select from pg_locks where locktype = 'advisory' and classid = 81 and not granted"
+            await asyncio.to_thread(until, lambda: with_pool(database_url, lambda pool: pool.fetch(waits)))
+            await asyncio.to_thread(cli, "people", "forget", "in/p7", environment=environment)
+            await connection.execute("select pg_advisory_unlock(81, 0)")
+            return importing
+
+    out, _ = with_pool(database_url, run).communicate(timeout=400)
+    assert {name: json.loads(out)[name] for name in ("rows", "created", "suppressed")} == {
+        "rows": 100,
+        "created": 99,
+        "suppressed": 1,
+    }
+    assert len(people(database_url)) == 99

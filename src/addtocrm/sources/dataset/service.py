@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 
 from addtocrm.core.db.folders import open_private
-from addtocrm.core.db.pool import DatabaseError, Pool
+from addtocrm.core.db.pool import Connection, DatabaseError, Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.sources.dataset import store
 from addtocrm.sources.dataset.chunks import KINDS, Chunk, reading
@@ -66,11 +66,10 @@ async def _import(pool: Pool, kind: Kind, file: Path, report: Report, restart: b
                     version.check()
                     seen |= chunk.columns
                     _append(rejected_file, chunk.rejected)
-                    async with connection.transaction():
-                        merged = await store.merge(connection, kind, chunk.rows, chunk.several)
-                        state = await store.advance(
-                            connection, fingerprint, chunk.read, merged, chunk.refused, len(chunk.rejected)
-                        )
+                    try:
+                        state = await _merge(connection, fingerprint, kind, chunk, hold_suppressions=False)
+                    except store.ForgottenMeanwhile:
+                        state = await _merge(connection, fingerprint, kind, chunk, hold_suppressions=True)
                     report(Progress(chunk.bytes_done, version.size, state["rows"], state["refused"]))
             version.check()
             await store.finish(connection, fingerprint)
@@ -93,6 +92,16 @@ async def _import(pool: Pool, kind: Kind, file: Path, report: Report, restart: b
         ignored_columns=sorted(seen - known - {""}),
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+async def _merge(
+    connection: Connection, fingerprint: str, kind: Kind, chunk: Chunk, *, hold_suppressions: bool
+) -> asyncpg.Record:
+    """Puts a chunk into the table, in one transaction with how far the file has come, which it gives. Raises as
+    `store.merge`."""
+    async with connection.transaction():
+        merged = await store.merge(connection, kind, chunk.rows, chunk.several, hold_suppressions=hold_suppressions)
+        return await store.advance(connection, fingerprint, chunk.read, merged, chunk.refused, len(chunk.rejected))
 
 
 class _Version:

@@ -27,6 +27,12 @@ FILE_CLASS = 1096041287
 MERGE_LOCK = (1096041288, 0)
 """One chunk is merged at a time: two of the same people would wait for each other's rows."""
 
+LISTED = "select count(*) from suppressions"
+"""How long the suppression list is, which only grows."""
+
+SUPPRESSIONS_LOCK = (1096041286, 0)
+"""That of the SQL function `suppression_lock`."""
+
 FREE_SECONDS = 10
 """How long the lock of an import that was killed may be kept: until its last statement is done."""
 
@@ -131,11 +137,23 @@ async def finish(connection: Connection, fingerprint: str) -> None:
     await connection.execute("update imports set finished_at = now() where fingerprint = $1", fingerprint)
 
 
-async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | None, ...]], several: Several) -> Merged:
+class ForgottenMeanwhile(Exception):
+    """Somebody is, or was, put on the suppression list while a chunk was merged."""
+
+
+async def merge(
+    connection: Connection,
+    kind: Kind,
+    rows: Sequence[tuple[str | None, ...]],
+    several: Several,
+    *,
+    hold_suppressions: bool,
+) -> Merged:
     """Puts rows of (id, identity, *KEYS, JSON data) into the table, in the transaction of `connection`.
 
     A field that a row does not have stays as it is, and a row that says nothing new is not written. What is counted
-    are rows of the file.
+    are rows of the file. With `hold_suppressions` who is to be forgotten waits for the end of the transaction; without,
+    nobody waits, and ForgottenMeanwhile may be raised: then nothing must be committed.
     """
     if not rows:
         return Merged(0, 0, 0, 0)
@@ -148,8 +166,13 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     )
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
     suppressed, joined = 0, [await join_by_sound(connection, kind, rows)]
+    listed = 0
     if kind == "people":
-        suppressed = sum(len(several.get(id, (id,))) for id in await _leave_out_suppressed(connection, rows))
+        if hold_suppressions:
+            await connection.execute("select suppression_lock()", timeout=CHUNK_SECONDS)
+        listed = await connection.fetchval(LISTED)
+        if listed:
+            suppressed = sum(len(several.get(id, (id,))) for id in await _leave_out_suppressed(connection, rows))
         staged = {identity or "": id or "" for id, identity, *_ in rows}
         joined += [await join_by_url(connection, staged), await _join_by_email(connection)]
     rounds = 1
@@ -161,6 +184,8 @@ async def merge(connection: Connection, kind: Kind, rows: Sequence[tuple[str | N
     for turn in range(1, rounds + 1):
         new, old = await _write(connection, kind, turn if rounds > 1 else None, several)
         created, updated = created + new, updated + old
+    if kind == "people" and not await _is_still(connection, listed):
+        raise ForgottenMeanwhile
     counted = len(rows) + sum(len(some) - 1 for some in several.values())
     return Merged(created, updated, counted - suppressed - created - updated, suppressed)
 
@@ -199,10 +224,17 @@ async def _one_sharing(connection: Connection, identity: str, known: str) -> lis
     return found
 
 
+async def _is_still(connection: Connection, listed: int) -> bool:
+    """Whether the suppression list is as long as before, and stays so until the transaction ends. It waits for nobody:
+    who is forgetting somebody may wait for rows of this transaction."""
+    if not await connection.fetchval("select pg_try_advisory_xact_lock_shared($1, $2)", *SUPPRESSIONS_LOCK):
+        return False
+    await connection.execute("select suppression_check()")
+    return listed == await connection.fetchval(LISTED)
+
+
 async def _leave_out_suppressed(connection: Connection, rows: Sequence[tuple[str | None, ...]]) -> list[str]:
     """Takes people who asked to be forgotten out of the staged rows; gives the ids of those."""
-    if not await connection.fetchval("select suppression_check()", timeout=CHUNK_SECONDS):
-        return []
     about = [
         (id, digest)
         for id, identity, email, name, _, _, data in rows
