@@ -75,7 +75,7 @@ def token_of(server: Server, account_id: str, role: Role) -> str:
     async def made(pool: Any) -> str:
         async with pool.acquire() as connection:
             one = await members.add(connection, account_id, email, role, password_hash=await password_hash())
-        return await sessions.begin(pool, one.id, "203.0.113.1", "a test")
+        return await sessions.begin(pool, one, "203.0.113.1", "a test")
 
     return with_pool(server.database_url, made)
 

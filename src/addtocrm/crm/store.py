@@ -266,17 +266,18 @@ async def link(
 ) -> None:
     """Keeps (identity, name, record_id, record_kind, of, fields) while the connection is there; `of` is an identity
     that all of one person have in common, `fields` what was sent and not answered yet. Nothing is kept of somebody who
-    asked to be forgotten; where `record_id` is None, none that is known is lost."""
+    asked to be forgotten, which nobody does until the transaction ends; where `record_id` is None, none that is known
+    is lost."""
     known = {one[0]: one for one in links}
     identities, names, ids, kinds, people, fields = zip(*(known[one] for one in sorted(known)), strict=True)
     await db.execute(
         """with l as (
                select * from unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[])
                    as l (identity, name, record_id, record_kind, person, fields)
+           ), gone as materialized (
+               select digest from suppressed_among(array(select identity from l union select person from l)) as digest
            ), forgotten as (
-               select person from l
-               where suppression_hash(identity) in (select hash from suppressions)
-                  or suppression_hash(person) in (select hash from suppressions)
+               select person from l where identity in (table gone) or person in (table gone)
            )
            insert into crm_links (connection_id, kind, identity, name, record_id, record_kind, person, fields)
            select $1, $2, identity, name, record_id, record_kind, person, fields::jsonb from l

@@ -21,14 +21,14 @@ async def let_in(request: AnyRequest, pool: Pool, member: Member, next: str = ""
     if not await factors.has(pool, member.id):
         return await admit(request, pool, member, next)
     response = go(SECOND_STEP, next=guard.place(next))
-    token = await sessions.begin_half(pool, member.id)
+    token = await sessions.begin_half(pool, member)
     cookies.put(request, response, cookies.HALF, token, int(sessions.HALF.total_seconds()))
     return response
 
 
 async def admit(request: AnyRequest, pool: Pool, member: Member, next: str, **how: str) -> Redirect:
     """Signs a member in, in a session of its own, and goes on at `next`; `how` is for the audit log."""
-    token = await sessions.begin(pool, member.id, address_of(request), request.headers.get("user-agent", ""))
+    token = await sessions.begin(pool, member, address_of(request), request.headers.get("user-agent", ""))
     await audit.note(pool, member.account_id, f"user:{member.id}", "signed_in", address_of(request), **how)
     if before := visitor_of(request).signed:
         await sessions.end(pool, before.member_id, before.session_id)

@@ -76,6 +76,7 @@ class SharedLimiter:
         try:
             async with self._pool.acquire() as connection:
                 async with connection.transaction():
+                    await store.lock(connection)
                     await store.add(connection, self._memory.counts())
                     elsewhere = await store.join(connection, self._listener.instance)
                 self._memory.clear()

@@ -32,6 +32,11 @@ async def add(connection: Connection, counts: Sequence[Count]) -> None:
     )
 
 
+async def lock(connection: Connection) -> None:
+    """Nobody else joins or withdraws until the transaction ends (the lock of the SQL function `rate_join`)."""
+    await connection.execute("select pg_advisory_xact_lock(1096041296, 0)")
+
+
 async def join(connection: Connection, instance: int) -> int:
     """Makes it known that a server counts in the database; gives how many others do not yet."""
     return await connection.fetchval("select rate_join($1)", instance)
@@ -44,7 +49,7 @@ async def others(pool: Pool, instance: int) -> int | None:
 
 async def withdraw(connection: Connection, instance: int) -> list[Count] | None:
     """All counts, for the one server there is to go on with in its memory; None where there are others."""
-    await connection.execute("select pg_advisory_xact_lock(1096041296, 0)")
+    await lock(connection)
     if await connection.fetchval("select exists (select from rate_servers where instance <> $1)", instance):
         return None
     await connection.execute("update rate_servers set shares = false where instance = $1", instance)

@@ -306,7 +306,7 @@ async def keep_deleting(pool: Pool, days: float) -> None:
     async def delete() -> None:
         while id := await store.oldest_ended(pool, days):
             while not await store.delete_some(pool, id, DELETED_AT_ONCE):
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
         await store.discard_left(pool, HELD_HOURS)
 
     await repeat("delete_jobs", DELETE_SECONDS, delete)

@@ -9,9 +9,14 @@ import msgspec
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.individuals import packed
 from addtocrm.jobs.model import ItemStatus, Outcome
-from addtocrm.privacy.model import FORGOTTEN_ERROR
+from addtocrm.privacy.model import FORGOTTEN, FORGOTTEN_ERROR
 
 OPEN = "status in ('queued', 'running')"
+LISTED = "select count(*) from suppressions"
+FORGET = f"""update job_items set input = '"{FORGOTTEN}"', subjects = null
+    where job_id = $1 and exists (
+        select from unnest(subjects) as digest where suppression_hash(digest) in (select hash from suppressions))"""
+"""Takes people who asked to be forgotten out of a job's items."""
 HELD = "status = 'queued' and due_at = 'infinity'"
 LONG_SECONDS = 600.0
 """For a statement over all items of one job."""
@@ -66,7 +71,7 @@ async def add_items(
 
 async def add_selected(connection: Connection, id: str, query: str, *values: object) -> None:
     """Adds a job's items by a query with the columns `place` (their order), `input` (JSON) and `subjects`; $1 … are its
-    `values`."""
+    `values`. Of somebody who asked to be forgotten there is nothing in them; until the transaction ends nobody is."""
     mark = f"${len(values) + 1}::text"
     done = await connection.execute(
         f"""insert into job_items (job_id, position, input, subjects, turn)
@@ -77,6 +82,12 @@ async def add_selected(connection: Connection, id: str, query: str, *values: obj
         timeout=LONG_SECONDS,
     )
     await _count(connection, id, int(done.rpartition(" ")[2]))
+    # Whoever forgets somebody waits from the check on: what takes long is done before it.
+    listed = await connection.fetchval(LISTED)
+    await connection.execute(FORGET, id, timeout=LONG_SECONDS)
+    await connection.execute("select suppression_check()")
+    if listed != await connection.fetchval(LISTED):
+        await connection.execute(FORGET, id, timeout=LONG_SECONDS)
 
 
 async def _count(connection: Connection, id: str, items: int) -> None:
@@ -230,9 +241,11 @@ async def carried(pool: Pool, instance: int, ids: Sequence[str]) -> dict[str, bo
 
 
 async def give_back(pool: Pool, instance: int, ids: Sequence[str], seconds: float) -> None:
-    """Lets jobs of this process go; they are due again in so many seconds."""
+    """Lets jobs of this process go; they are due again in so many seconds, and at once where they are cancelled."""
     await pool.execute(
-        "update jobs set instance = null, due_at = now() + $3 where instance = $1 and id = any($2::text[])",
+        """update jobs set instance = null,
+               due_at = now() + case when cancelled_by is null then $3::interval else interval '0' end
+           where instance = $1 and id = any($2::text[])""",
         instance,
         ids,
         timedelta(seconds=seconds),
@@ -361,17 +374,18 @@ async def oldest_ended(pool: Pool, days: float) -> str | None:
 
 
 async def delete_some(pool: Pool, id: str, items: int) -> bool:
-    """Deletes some of a job's items, or where it has none any more the job; whether that was so."""
+    """Deletes some of a job's items, or where it has none any more the job; whether that was so. What another host
+    deletes just now is left to it."""
     deleted = await pool.execute(
         """delete from job_items where job_id = $1 and position in (
-               select position from job_items where job_id = $1 order by position limit $2)""",
+               select position from job_items where job_id = $1 order by position limit $2 for update skip locked)""",
         id,
         items,
     )
     if deleted != "DELETE 0":
         return False
-    await pool.execute("delete from jobs where id = $1", id)
-    return True
+    gone = "delete from jobs where id = $1 and not exists (select from job_items where job_id = $1)"
+    return await pool.execute(gone, id) != "DELETE 0"
 
 
 async def all_jobs(pool: Pool, before: str | None, limit: int, *, only_open: bool) -> list[asyncpg.Record]:

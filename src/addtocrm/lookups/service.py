@@ -28,6 +28,8 @@ Accept = Callable[[bytes], bool]
 BUSY_POLL_SECONDS = 0.02
 BUSY_SECONDS = 60.0
 BUSY_RETRY_SECONDS = 10
+CLOCKS_APART = timedelta(seconds=2)
+"""How far those of hosts may be from the database's."""
 SWEEP_SECONDS = 2.0
 
 
@@ -160,6 +162,7 @@ class Lookups:
     ) -> Settled | None:
         """Places the hold (None), or gives the cached result; waits while another host is at it."""
         deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
+        since = datetime.now(UTC) - CLOCKS_APART
         while True:
             version = self.hot.version
             claim = await store.claim(self._pool, hold_id, ref, caller, self._instance, refresh, subjects)
@@ -182,7 +185,7 @@ class Lookups:
                         "No credits are left in this period; the answer costs 1. Upgrade, or wait for the next period.",
                     )
                 case "busy":
-                    refresh = False
+                    refresh = since if refresh is True else refresh
                     if asyncio.get_running_loop().time() > deadline:
                         raise ApiError(
                             "internal_error",

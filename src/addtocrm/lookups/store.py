@@ -103,13 +103,14 @@ async def holds_of(pool: Pool, instance: int) -> list[str]:
 async def release_lost(pool: Pool, instance: int, lost: Sequence[str]) -> int:
     """Releases the holds of other processes that are dead, and `lost` ones of this; gives how many.
 
-    The locks of several accounts are taken in one order, so that two who sweep cannot wait for each other.
+    The locks of several accounts are taken in one order, so that two who sweep cannot wait for each other; a hold that
+    somebody settles just now needs no release.
     """
     return await pool.fetchval(
         """select count(credits_release(id)) from (
                select id from holds
                where case when instance = $1 then id = any($2::text[]) else instance_is_dead(instance) end
-               order by account_id for update) lost""",
+               order by account_id, id for update skip locked) lost""",
         instance,
         lost,
     )
@@ -121,7 +122,7 @@ async def delete_expired(pool: Pool, batch: int = 1000) -> None:
     while deleted == batch:
         done = await pool.execute(
             """delete from results where ctid = any(array(
-                   select ctid from results where expires_at < now() limit $1))""",
+                   select ctid from results where expires_at < now() limit $1)) and expires_at < now()""",
             batch,
         )
         deleted = int(done.rpartition(" ")[2])

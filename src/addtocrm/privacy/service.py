@@ -31,6 +31,8 @@ from addtocrm.privacy import store
 log = structlog.get_logger()
 
 PURPOSE = "suppression list"
+CLEARED_TIMES = 5
+"""So often is tried to clear the tables, where others have their rows in another order."""
 LOST = (
     "The suppression list cannot be read: its key is sealed with another {file} than this host's. Copy that file from "
     "another host or from the backup; docs/operations.md says what to do where it is lost."
@@ -151,6 +153,7 @@ async def _settings_of(
 
 async def _sweep(connection: Connection) -> int:
     """Takes everybody who is on the list out of every place, of which it reads all; gives from how many rows."""
+    await store.hold_people(connection)
     await store.hold_feed(connection)
     removed = 0
     for place in store.PLACES:
@@ -203,21 +206,22 @@ async def forget(pool: Pool, identifier: str, *, shared_too: bool = False) -> Fo
                 "is the address of several people. Forget each by their LinkedIn URL, or add --shared-too to forget "
                 "everybody who has it.",
             )
-        # Once the list is written nobody can come back, so that clearing the tables need hold nobody up.
-        async with connection.transaction():
-            await store.lock_exclusively(connection)
-            await store.add(connection, search.digests)
-        async with connection.transaction():
-            await store.hold_feed(connection)
-            again = await _searched(connection, search.known, search.known)
-            if again.digests != search.digests:
-                await store.add(connection, again.digests)
-            removed = {place: await store.clear(connection, place, keys) for place, keys in again.rows.items()}
-            removed["crm_links"] = await store.drop_links(connection, again.digests)
-            removed["idempotency"] = await store.drop_answers(connection, again.digests)
-            mentions = [Mention(**row) for row in await store.mentions(connection, again.digests)]
-    shown = sorted(one.removeprefix("email:") for one in again.shared)
-    return Forgotten(len(again.known), removed, mentions, shown)
+        tries = CLEARED_TIMES
+        while True:
+            # Once the list is written nobody can come back, so that clearing the tables need hold nobody up.
+            async with connection.transaction():
+                await store.lock_exclusively(connection)
+                await store.add(connection, search.digests)
+            try:
+                done = await _cleared(connection, search)
+            except asyncpg.DeadlockDetectedError:
+                tries -= 1
+                if not tries:
+                    raise
+                continue
+            if isinstance(done, Forgotten):
+                return done
+            search = done
 
 
 def _read(identifier: str) -> set[str]:
@@ -281,6 +285,23 @@ async def _searched(connection: Connection, asked: set[str], sure: set[str]) -> 
         if any(search.is_theirs(one) for one in people):
             search.rows[place].add(key)
     return search
+
+
+async def _cleared(connection: Connection, listed: _Search) -> Forgotten | _Search:
+    """Takes a person who is `listed` out of every place; where more is known of them by now than is on the list, only
+    gives that."""
+    async with connection.transaction():
+        await store.hold_people(connection)
+        await store.hold_feed(connection)
+        search = await _searched(connection, listed.known, listed.known)
+        if not set(search.digests) <= set(listed.digests):
+            return search
+        removed = {place: await store.clear(connection, place, keys) for place, keys in search.rows.items()}
+        removed["crm_links"] = await store.drop_links(connection, search.digests)
+        removed["idempotency"] = await store.drop_answers(connection, search.digests)
+        mentions = [Mention(**row) for row in await store.mentions(connection, search.digests)]
+    shown = sorted(one.removeprefix("email:") for one in search.shared)
+    return Forgotten(len(search.known), removed, mentions, shown)
 
 
 def _document(row: asyncpg.Record) -> Any:

@@ -12,6 +12,8 @@ from addtocrm.privacy.model import FORGOTTEN, FORGOTTEN_ERROR
 LOCK = (1096041286, 0)
 """Held shared (`suppression_lock()`) by those who read the list for what they are about to write."""
 
+PEOPLE_LOCK = (1096041289, 0)
+
 SECONDS = 600.0
 """For one statement: a person may be in very many rows."""
 
@@ -60,6 +62,10 @@ PLACES: Mapping[str, str] = {
 }
 """What is done with the rows of a person in each place; $1 are their keys."""
 
+LOCK_LISTS = """select from lists where id in (select list_id from list_members where id = any($1)) order by id
+    for no key update"""
+"""Who changes a list locks it before its members."""
+
 SUPPRESSED = """exists (
     select from unnest(subjects) as digest where suppression_hash(digest) in (select hash from suppressions))"""
 
@@ -78,6 +84,12 @@ MENTIONS = """
 
 async def lock_exclusively(connection: Connection) -> None:
     await connection.execute("select pg_advisory_xact_lock($1, $2)", *LOCK)
+
+
+async def hold_people(connection: Connection) -> None:
+    """Until the transaction ends no import writes people: it takes this lock (that of the SQL function
+    `people_changed`) before their rows, too."""
+    await connection.execute("select pg_advisory_xact_lock($1, $2)", *PEOPLE_LOCK, timeout=SECONDS)
 
 
 async def hold_feed(connection: Connection) -> None:
@@ -147,11 +159,7 @@ async def any_token(connection: Connection) -> bool:
 
 async def suppressed(connection: Connection | Pool, digests: Sequence[bytes]) -> set[bytes]:
     """Those of `digests` that are on the list; nobody is added to it until the transaction ends."""
-    rows = await connection.fetch(
-        """select digest from unnest($1::bytea[]) as digest
-           where (select suppression_check()) and suppression_hash(digest) in (select hash from suppressions)""",
-        digests,
-    )
+    rows = await connection.fetch("select digest from suppressed_among($1) as digest", digests)
     return {row["digest"] for row in rows}
 
 
@@ -202,7 +210,10 @@ def arguments(place: str, identifiers: Sequence[str]) -> tuple[Sequence[object],
 
 async def clear(connection: Connection, place: str, keys: Iterable[str]) -> int:
     """Takes a person's rows out of `place`; gives how many there were."""
-    done = await connection.execute(PLACES[place], list(keys), timeout=SECONDS)
+    keys = sorted(keys)
+    if place == "list_members":
+        await connection.execute(LOCK_LISTS, keys, timeout=SECONDS)
+    done = await connection.execute(PLACES[place], keys, timeout=SECONDS)
     return int(done.rpartition(" ")[2])
 
 

@@ -7,10 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import cli, until, with_pool
+from harness import ADDTOCRM, until, with_pool
 from importing import MERGE_LOCK, begin, environment_of, held_up, imported, people, refusal, waiting
 
 from addtocrm.core.db.pool import Pool
+
+SUPPRESSIONS_LOCK = (1096041286, 0)
 
 
 @pytest.fixture
@@ -140,13 +142,13 @@ def test_what_says_nothing_new_is_not_written(
     assert len(set(versions()) - set(first)) == 1
 
 
-def test_who_is_forgotten_beside_an_import_waits_for_none_of_it(
+def test_who_is_forgotten_beside_an_import_holds_nobody_up(
     environment: dict[str, str], database_url: str, tmp_path: Path
 ) -> None:
     """The chunk that has the person already is merged anew without them."""
     file = many(tmp_path / "people.csv", 100)
 
-    async def run(pool: Pool) -> "subprocess.Popen[str]":
+    async def run(pool: Pool) -> "list[subprocess.Popen[str]]":
         async with pool.acquire() as connection:
             await connection.execute(
                 """create function held_up() returns trigger language plpgsql as $$
@@ -157,11 +159,15 @@ def test_who_is_forgotten_beside_an_import_waits_for_none_of_it(
             importing = await asyncio.to_thread(begin, file, environment)
             waits = "select from pg_locks where locktype = 'advisory' and classid = 81 and not granted"
             await asyncio.to_thread(until, lambda: with_pool(database_url, lambda pool: pool.fetch(waits)))
-            await asyncio.to_thread(cli, "people", "forget", "in/p7", environment=environment)
+            command = [ADDTOCRM, "people", "forget", "in/p7"]
+            forgetting = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+            listed = "select from suppressions"
+            await asyncio.to_thread(until, lambda: with_pool(database_url, lambda pool: pool.fetch(listed)))
+            assert await pool.fetchval("select pg_try_advisory_xact_lock($1, $2)", *SUPPRESSIONS_LOCK)
             await connection.execute("select pg_advisory_unlock(81, 0)")
-            return importing
+            return [importing, forgetting]
 
-    out, _ = with_pool(database_url, run).communicate(timeout=400)
+    (out, _), _ = [command.communicate(timeout=400) for command in with_pool(database_url, run)]
     assert {name: json.loads(out)[name] for name in ("rows", "created", "suppressed")} == {
         "rows": 100,
         "created": 99,

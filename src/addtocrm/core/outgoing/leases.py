@@ -137,8 +137,11 @@ class Leases:
                     async with self._pool.acquire() as db:
                         began, held = loop.time(), dict(self._held)
                         there = await db.fetch(
-                            """update leases set ends_at = clock_timestamp() + make_interval(secs => $2)
-                               where owner = $1 and fence = any($3::bigint[]) returning fence""",
+                            """with ours as materialized (
+                                   select name from leases where owner = $1 and fence = any($3::bigint[])
+                                   order by name for update)
+                               update leases l set ends_at = clock_timestamp() + make_interval(secs => $2)
+                               from ours where l.name = ours.name returning l.fence""",
                             self._instance,
                             TTL_SECONDS,
                             list(held),

@@ -64,10 +64,12 @@ async def show(request: AnyRequest, pool: Pool) -> Response[str]:
 async def invite(request: AnyRequest, pool: Pool) -> Response[str]:
     """Sends a link; without a mail server it is on this page, once. Whoever has it becomes a member."""
     asked = await forms.read(request, Invited)
-    _check(request, asked.role)
+    signed = signed_in(request)
     try:
-        token = await service.invite(pool, signed_in(request).account_id, asked.email, asked.role)
+        token = await service.invite(pool, signed.account_id, asked.email, asked.role, signed.member_id)
     except ApiError as error:
+        if error.type == "scope_required":
+            raise
         return await _page(request, pool, error.status, email=asked.email, role=asked.role, faults=forms.faults(error))
     await _note(request, pool, "member.invited", email=asked.email, role=asked.role)
     settings = request.app.state.settings
@@ -88,17 +90,16 @@ async def withdraw(request: AnyRequest, id: str, pool: Pool) -> Redirect:
 @post("/members/{id:str}/role", opt=needs("admin", recent=True), status_code=200)
 async def change_role(request: AnyRequest, id: str, pool: Pool) -> Redirect:
     asked = await forms.read(request, NewRole)
-    await _check_other(request, pool, id)
-    _check(request, asked.role)
-    member = await service.set_role(pool, signed_in(request).account_id, id, asked.role)
+    signed = signed_in(request)
+    member = await service.set_role(pool, signed.account_id, id, asked.role, signed.member_id)
     await _note(request, pool, "member.role_changed", email=member.email, role=asked.role)
     return go("/dashboard/members")
 
 
 @post("/members/{id:str}/remove", opt=needs("admin", recent=True), status_code=200)
 async def remove(request: AnyRequest, id: str, pool: Pool) -> Redirect:
-    await _check_other(request, pool, id)
-    member = await service.remove(pool, signed_in(request).account_id, id)
+    signed = signed_in(request)
+    member = await service.remove(pool, signed.account_id, id, signed.member_id)
     await _note(request, pool, "member.removed", email=member.email)
     return go("/dashboard/members")
 
@@ -106,8 +107,9 @@ async def remove(request: AnyRequest, id: str, pool: Pool) -> Redirect:
 @post("/members/{id:str}/reset", opt=needs("owner", recent=True), status_code=200)
 async def reset(request: AnyRequest, id: str, pool: Pool) -> Redirect:
     """Takes the second step, and every session, from a member who lost what it needs."""
-    await _check_other(request, pool, id)
     member = await service.get(pool, id)
+    if member.account_id != signed_in(request).account_id:
+        raise ApiError("not_found", "There is no such member.")
     await sessions.reset_second_step(pool, member, caller_of(request).actor, address_of(request))
     settings, by = request.app.state.settings, signed_in(request).email
     in_background(letters.send(settings, member.email, "Your second step was reset", RESET.format(by=by)))
@@ -130,20 +132,6 @@ async def _mail_invitation(pool: Pool, settings: Settings, email: str, by: str, 
     """Tells whoever has the mailbox, and nobody else, that the address has an account."""
     text = TAKEN if await service.by_email(pool, email) else INVITED
     await letters.send(settings, email, f"{by} invites you to AddToCRM", text.format(by=by, link=link))
-
-
-def _check(request: AnyRequest, role: Role) -> None:
-    """Nobody gives a role that is more than their own."""
-    if not at_least(signed_in(request).role, role):
-        raise ApiError("scope_required", "Only an owner of the account may do this.")
-
-
-async def _check_other(request: AnyRequest, pool: Pool, id: str) -> None:
-    """Nobody changes a member whose role is more than their own."""
-    other = await service.get(pool, id)
-    if other.account_id != signed_in(request).account_id:
-        raise ApiError("not_found", "There is no such member.")
-    _check(request, other.role)
 
 
 async def _note(request: AnyRequest, pool: Pool, action: Any, **detail: str) -> None:

@@ -40,7 +40,13 @@ async def make(request: AnyRequest, pool: Pool) -> Response[str]:
         if not set(asked.scopes) <= set(_allowed(request)):
             raise invalid("scopes", "Only an admin gets a key with that scope.")
         made = await keys.create_for_session(
-            pool, signed.account_email, asked.scopes, signed.session_id, f"API reference, {signed.email}", actor
+            pool,
+            signed.account_email,
+            asked.scopes,
+            signed.session_id,
+            f"API reference, {signed.email}",
+            actor,
+            signed.role,
         )
     except ApiError as error:
         return _form(request, error.status, chosen=asked.scopes, fault=next(iter(forms.faults(error).values())))

@@ -36,6 +36,9 @@ SUPPRESSIONS_LOCK = (1096041286, 0)
 FREE_SECONDS = 10
 """How long the lock of an import that was killed may be kept: until its last statement is done."""
 
+PEOPLE_LOCK = (1096041289, 0)
+"""That of the SQL function `people_changed`: who forgets somebody takes it before the rows, too."""
+
 CHUNK_SECONDS = 600.0
 
 
@@ -159,6 +162,8 @@ async def merge(
         return Merged(0, 0, 0, 0)
     keys = KEYS[kind]
     await connection.execute("select pg_advisory_xact_lock($1, $2)", *MERGE_LOCK, timeout=CHUNK_SECONDS)
+    if kind == "people":
+        await connection.execute("select pg_advisory_xact_lock($1, $2)", *PEOPLE_LOCK, timeout=CHUNK_SECONDS)
     await connection.execute(SESSION)
     columns = ", ".join(f"{key} text" for key in keys)
     await connection.execute(

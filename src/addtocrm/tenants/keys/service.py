@@ -68,20 +68,20 @@ async def create(
 
 
 async def create_for_session(
-    pool: Pool, email: str, scopes: list[str], session_id: str, name: str, actor: str
+    pool: Pool, email: str, scopes: list[str], session_id: str, name: str, actor: str, role: str
 ) -> NewKey:
     """A key that expires after SESSION_KEY_LIVES and ends with its session, which has one at a time: the token of one
-    before is good no more. Raises ApiError as `create`."""
+    before is good no more. Raises ApiError as `create`, and where its member has another `role` by now."""
     chosen, token = _scopes(scopes), new_token()
     async with pool.acquire() as connection, connection.transaction():
         account_id = await _usable_account(connection, email)
         shown = (hash_token(token), PREFIX, token[-4:])
         expires_at = datetime.now(UTC) + SESSION_KEY_LIVES
         id = await store.put_for_session(
-            connection, new_id("key"), account_id, name, shown, chosen, session_id, expires_at
+            connection, new_id("key"), account_id, name, shown, chosen, session_id, expires_at, role
         )
         if id is None:
-            raise ApiError("invalid_auth", "You are signed out. Sign in again.")
+            raise ApiError("invalid_auth", "You are signed out, or have another role by now. Reload the page.")
         told = {"id": id, "name": name, "scopes": chosen}
         await events.append(connection, account_id, "key.created", actor, None, told)
     return NewKey(token, id, name, chosen, expires_at)

@@ -64,12 +64,14 @@ async def put_for_session(
     scopes: tuple[Scope, ...],
     session_id: str,
     expires_at: datetime,
+    role: str,
 ) -> str | None:
-    """Gives a session a key, in place of one that it has; its id, or None where there is no such session. `shown` is
-    (hash, prefix, last four)."""
+    """Gives a session a key, in place of one that it has; its id, or None where there is no such session, or its member
+    has another role by now. `shown` is (hash, prefix, last four)."""
     return await connection.fetchval(
         """insert into keys (id, account_id, name, hash, prefix, last_four, scopes, session_id, expires_at)
-           select $1, $2, $3, $4, $5, $6, $7, s.id, $9 from sessions s where s.id = $8 for key share
+           select $1, $2, $3, $4, $5, $6, $7, s.id, $9 from sessions s join members m on m.id = s.member_id
+           where s.id = $8 and m.role = $10 for share of m for key share of s
            on conflict (session_id) do update set
                hash = excluded.hash, last_four = excluded.last_four, scopes = excluded.scopes,
                created_at = now(), revoked_at = null, expires_at = excluded.expires_at
@@ -81,13 +83,16 @@ async def put_for_session(
         list(scopes),
         session_id,
         expires_at,
+        role,
     )
 
 
 async def end_of_member(connection: Connection, member_id: str) -> None:
     """Revokes the keys of a member's sessions, with their events."""
     await connection.execute(
-        "select revoke_session_key(k) from keys k join sessions s on s.id = k.session_id where s.member_id = $1",
+        """select revoke_session_key(k) from (
+               select k from keys k join sessions s on s.id = k.session_id where s.member_id = $1
+               order by k.id for no key update of k) as theirs""",
         member_id,
     )
 

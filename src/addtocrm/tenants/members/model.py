@@ -13,7 +13,8 @@ LinkKind = Literal["setup", "invite", "reset", "sign_in", "sign_up"]
 
 
 class Member(msgspec.Struct, frozen=True):
-    """Somebody who signs in for an account. An `operator` sees and changes all accounts."""
+    """Somebody who signs in for an account. An `operator` sees and changes all accounts. `signed_out` counts how often
+    they were signed out everywhere."""
 
     id: str
     account_id: str
@@ -22,6 +23,7 @@ class Member(msgspec.Struct, frozen=True):
     operator: bool
     has_password: bool
     created_at: datetime
+    signed_out: int
 
 
 class Invitation(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from addtocrm.tenants.audit.model import COMMAND_LINE, By
 from addtocrm.tenants.keys import service as keys
 from addtocrm.tenants.members import password as passwords
 from addtocrm.tenants.members import store
-from addtocrm.tenants.members.model import Invitation, Link, LinkKind, Member, Role
+from addtocrm.tenants.members.model import Invitation, Link, LinkKind, Member, Role, at_least
 
 LIVES: dict[LinkKind, timedelta] = {
     "setup": timedelta(days=1),
@@ -169,44 +169,68 @@ async def _set_password(connection: Connection, member_id: str, password_hash: s
         await store.delete_links(connection, kind, member_id=member_id)
 
 
-async def set_role(pool: Pool, account_id: str, member_id: str, role: Role) -> Member:
-    """The account's open invitations are void then, as who made them may no longer, and so are the keys of the member's
-    sessions. Raises ApiError `not_found`, and where the account would have no owner."""
+async def note_signed_out(pool: Pool | Connection, member_id: str) -> None:
+    """Lets no sign-in in that began before; their sessions are ended next."""
+    await store.note_signed_out(pool, member_id)
+
+
+async def set_role(pool: Pool, account_id: str, member_id: str, role: Role, by: str) -> Member:
+    """Lets the member `by` change a role. The account's open invitations are void then, as who made them may no longer,
+    and so are the keys of the member's sessions. Raises ApiError `not_found`, `scope_required` where one of the roles
+    is more than that of `by`, and where the account would have no owner."""
     async with pool.acquire() as connection, connection.transaction():
-        member = _of(await store.lock(connection, account_id), member_id, becomes=role)
+        members = await store.lock(connection, account_id)
+        member = _of(members, member_id, by, becomes=role)
         await store.set_role(connection, member.id, role)
         await store.delete_invitations(connection, account_id)
         await keys.end_of_member(connection, member.id)
     return member
 
 
-async def remove(pool: Pool, account_id: str, member_id: str) -> Member:
-    """Ends a membership and its sessions, and the account's open invitations. Raises ApiError as `set_role`."""
+async def remove(pool: Pool, account_id: str, member_id: str, by: str) -> Member:
+    """Lets the member `by` end a membership and its sessions, and with it the account's open invitations. Raises
+    ApiError as `set_role`."""
     async with pool.acquire() as connection, connection.transaction():
-        member = _of(await store.lock(connection, account_id), member_id, becomes=None)
+        members = await store.lock(connection, account_id)
+        member = _of(members, member_id, by, becomes=None)
         await store.delete(connection, member.id)
         await store.delete_invitations(connection, account_id)
     return member
 
 
-def _of(members: list[Member], id: str, *, becomes: Role | None) -> Member:
+def _of(members: list[Member], id: str, by: str, *, becomes: Role | None) -> Member:
     member = next((one for one in members if one.id == id), None)
     if member is None:
         raise ApiError("not_found", "There is no such member.")
+    _check(members, by, member.role, becomes or "member")
     if becomes != "owner" and not any(one.role == "owner" for one in members if one.id != id):
         raise invalid("role", "is that of the only owner; make somebody else an owner first.")
     return member
 
 
+def _check(members: list[Member], by: str, *roles: Role) -> None:
+    """Admins change members; nobody gives a role that is more than their own, or changes a member who has one."""
+    who = next((one for one in members if one.id == by), None)
+    needed: tuple[Role, ...] = ("admin", *roles)
+    if who is None or not all(at_least(who.role, one) for one in needed):
+        least = "owner" if "owner" in roles else "admin"
+        raise ApiError("scope_required", f"Only an {least} of the account may do this.")
+
+
 async def link(pool: Pool, link: Link) -> str:
     """The token of a new one-time link; only its hash is kept. One of a kind that was made for the same member or
     address before is void."""
-    token = secrets.token_urlsafe(32)
     async with pool.acquire() as connection, connection.transaction():
-        await store.delete_links(
-            connection, link.kind, account_id=link.account_id, member_id=link.member_id, email=link.email
-        )
-        await store.insert_link(connection, _hash(token), new_id("lnk"), link, LIVES[link.kind])
+        return await _link(connection, link)
+
+
+async def _link(connection: Connection, link: Link) -> str:
+    token = secrets.token_urlsafe(32)
+    await store.lock_links(connection, link.kind, f"{link.account_id} {link.member_id} {link.email}")
+    await store.delete_links(
+        connection, link.kind, account_id=link.account_id, member_id=link.member_id, email=link.email
+    )
+    await store.insert_link(connection, _hash(token), new_id("lnk"), link, LIVES[link.kind])
     return token
 
 
@@ -226,14 +250,16 @@ async def taken(connection: Connection | Pool, kind: LinkKind, token: str) -> Li
     return found
 
 
-async def invite(pool: Pool, account_id: str, email: str, role: Role) -> str:
-    """The token of an invitation. Raises ApiError where the address is a member's of this account; of others it tells
-    nothing."""
+async def invite(pool: Pool, account_id: str, email: str, role: Role, by: str) -> str:
+    """The token of an invitation by the member `by`. Raises ApiError where they may not give that role, and where the
+    address is a member's of this account; of others it tells nothing."""
     email = address(email)
-    known = await store.by_email(pool, email)
-    if known and known.account_id == account_id:
-        raise invalid("email", f"{email} is a member already.")
-    return await link(pool, Link("invite", account_id, None, email, role))
+    async with pool.acquire() as connection, connection.transaction():
+        members = await store.lock(connection, account_id)
+        _check(members, by, role)
+        if any(one.email == email for one in members):
+            raise invalid("email", f"{email} is a member already.")
+        return await _link(connection, Link("invite", account_id, None, email, role))
 
 
 async def invitations(pool: Pool, account_id: str) -> list[Invitation]:

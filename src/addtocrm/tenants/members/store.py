@@ -8,7 +8,7 @@ import asyncpg
 from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.tenants.members.model import Invitation, Link, LinkKind, Member, Role
 
-COLUMNS = "id, account_id, email, role, operator, password is not null as has_password, created_at"
+COLUMNS = "id, account_id, email, role, operator, password is not null as has_password, created_at, signed_out"
 INVITATION = "id, email, role, created_at, expires_at"
 
 
@@ -67,8 +67,14 @@ async def set_password(connection: Connection, id: str, password: str) -> None:
     await connection.execute("update members set password = $2 where id = $1", id, password)
 
 
+async def note_signed_out(connection: Connection | Pool, id: str) -> None:
+    """First, before their sessions are deleted: no sign-in that began before is let in from then on."""
+    await connection.execute("update members set signed_out = signed_out + 1 where id = $1", id)
+
+
 async def end_sessions(connection: Connection, id: str, but: str | None) -> None:
     """Signs a member out everywhere `but` in one session, also where they are about to sign in."""
+    await note_signed_out(connection, id)
     await connection.execute("delete from half_sessions where member_id = $1", id)
     await connection.execute("delete from sessions where member_id = $1 and id is distinct from $2", id, but)
 
@@ -152,6 +158,11 @@ async def invitations(pool: Pool, account_id: str) -> list[Invitation]:
         account_id,
     )
     return [Invitation(**row) for row in rows]
+
+
+async def lock_links(connection: Connection, kind: LinkKind, of: str) -> None:
+    """Nobody else makes or voids links of a kind for these until the transaction ends."""
+    await connection.execute("select pg_advisory_xact_lock(1096041298, hashtext($1))", f"{kind} {of}")
 
 
 async def delete_links(

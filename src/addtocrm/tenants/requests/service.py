@@ -50,7 +50,7 @@ class Journal:
                 async with self._pool.acquire() as connection, connection.transaction():
                     used = await store.insert(connection, msgspec.json.encode(piece).decode())
                     await keys.note_use(connection, {row["key_id"]: row["at"] for row in used})
-            except (*CONNECTION_FAILURES, asyncio.CancelledError):
+            except (*CONNECTION_FAILURES, asyncpg.TransactionRollbackError, asyncio.CancelledError):
                 self._waiting[:0] = piece
                 raise
             except asyncpg.PostgresError:

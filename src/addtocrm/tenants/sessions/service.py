@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from addtocrm.core.background import repeat
 from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.core.errors import ApiError
 from addtocrm.core.ids import new_id
 from addtocrm.tenants.audit import service as audit
 from addtocrm.tenants.factors import service as factors
+from addtocrm.tenants.members import service as members
 from addtocrm.tenants.members.model import Member
 from addtocrm.tenants.sessions import store
 from addtocrm.tenants.sessions.model import Session, Signed
@@ -22,12 +24,14 @@ HALF = timedelta(minutes=10)
 TOUCHED = timedelta(minutes=1)
 DELETE_SECONDS = 3600.0
 LONGEST_AGENT = 300
+SIGNED_OUT = "You were signed out everywhere while you signed in. Sign in again."
 
 
-async def begin(pool: Pool, member_id: str, address: str, agent: str) -> str:
-    """The token of a new session."""
+async def begin(pool: Pool, member: Member, address: str, agent: str) -> str:
+    """The token of a new session. Raises ApiError where the `member` was signed out everywhere since they were read."""
     token = secrets.token_urlsafe(32)
-    await store.insert(pool, _hash(token), new_id("ses"), member_id, address, agent[:LONGEST_AGENT])
+    if not await store.insert(pool, _hash(token), new_id("ses"), member, address, agent[:LONGEST_AGENT]):
+        raise ApiError("invalid_auth", SIGNED_OUT)
     return token
 
 
@@ -37,10 +41,12 @@ async def find(pool: Pool, token: str) -> tuple[Signed | None, bool]:
     return found, found is not None and await store.touch(pool, _hash(token), TOUCHED)
 
 
-async def begin_half(pool: Pool, member_id: str) -> str:
-    """A token that says no more than that a member gave their password, and has the second step before them."""
+async def begin_half(pool: Pool, member: Member) -> str:
+    """A token that says no more than that a member gave their password, and has the second step before them. Raises
+    ApiError as `begin`."""
     token = secrets.token_urlsafe(32)
-    await store.insert_half(pool, _hash(token), member_id, HALF)
+    if not await store.insert_half(pool, _hash(token), member, HALF):
+        raise ApiError("invalid_auth", SIGNED_OUT)
     return token
 
 
@@ -71,6 +77,7 @@ async def end(pool: Pool, member_id: str, id: str) -> bool:
 
 async def end_others(pool: Pool | Connection, member_id: str, but: str | None = None) -> int:
     """Signs a member out everywhere `but` in one session, also where they are about to sign in; gives in how many."""
+    await members.note_signed_out(pool, member_id)
     await store.delete_halves(pool, member_id)
     return await store.delete(pool, member_id, None, but)
 

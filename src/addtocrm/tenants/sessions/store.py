@@ -3,18 +3,23 @@
 from datetime import timedelta
 
 from addtocrm.core.db.pool import Connection, Pool
+from addtocrm.tenants.members.model import Member
 from addtocrm.tenants.sessions.model import Session, Signed
 
 
-async def insert(pool: Pool | Connection, hash: bytes, id: str, member_id: str, address: str, agent: str) -> None:
-    await pool.execute(
-        "insert into sessions (hash, id, member_id, address, agent) values ($1, $2, $3, $4, $5)",
+async def insert(pool: Pool, hash: bytes, id: str, member: Member, address: str, agent: str) -> bool:
+    """Whether the member was not signed out everywhere since they were read."""
+    done = await pool.execute(
+        """insert into sessions (hash, id, member_id, address, agent)
+           select $1, $2, id, $4, $5 from members where id = $3 and signed_out = $6 for share""",
         hash,
         id,
-        member_id,
+        member.id,
         address,
         agent,
+        member.signed_out,
     )
+    return done == "INSERT 0 1"
 
 
 async def find(pool: Pool, hash: bytes, idle: timedelta, longest: timedelta) -> Signed | None:
@@ -72,8 +77,17 @@ async def delete(pool: Pool | Connection, member_id: str, id: str | None, but: s
     return int(done.rpartition(" ")[2])
 
 
-async def insert_half(pool: Pool, hash: bytes, member_id: str, lives: timedelta) -> None:
-    await pool.execute("insert into half_sessions values ($1, $2, now() + $3)", hash, member_id, lives)
+async def insert_half(pool: Pool, hash: bytes, member: Member, lives: timedelta) -> bool:
+    """Whether the member was not signed out everywhere since they were read."""
+    done = await pool.execute(
+        """insert into half_sessions
+           select $1, id, now() + $3 from members where id = $2 and signed_out = $4 for share""",
+        hash,
+        member.id,
+        lives,
+        member.signed_out,
+    )
+    return done == "INSERT 0 1"
 
 
 async def half(pool: Pool, hash: bytes) -> str | None:
