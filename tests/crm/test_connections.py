@@ -1,5 +1,6 @@
 """Several connections of an account, one of them active: switching, disconnecting, and each one's mapping."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ import pytest
 from memory_crm import Store, definition
 from test_service import World, refused
 
-from addtocrm.crm import connections, mappings, registry, service
+from addtocrm.core.settings import Settings
+from addtocrm.crm import connections, credentials, mappings, oauth, registry, service, store
 from addtocrm.crm.contract import Field, Option, Rule
 from addtocrm.crm.model import FieldMapping, MappingWrite
+from addtocrm.crm.oauth import Tokens
+from addtocrm.crm.setup import opened
+from addtocrm.tenants.accounts import service as accounts
 
 LINKEDIN = Field(name="m_linkedin_url", label="LinkedIn", type="text", custom=True)
 JANE = {"full_name": "Jane Doe", "email": "jane@acme.example.com"}
@@ -222,3 +227,37 @@ def test_a_field_for_linkedin_urls_is_made_on_request(world: World) -> None:
         assert [one.name for one in fields if one.maps_to == "linkedin_url"] == ["m_linkedin_url"]
 
     world.run(work)
+
+
+def test_the_newest_tokens_are_taken_back(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process renews the tokens while the connection is ended."""
+    taken: list[Tokens] = []
+
+    async def revoke(outgoing: Any, settings: Any, definition: Any, tokens: Tokens, auth_url: Any) -> None:
+        taken.append(tokens)
+
+    async def run() -> None:
+        async with opened(database_url, Settings(data_dir=tmp_path), size=6) as setup:
+            account = await accounts.create(setup.pool, "renewed@example.com", "pro")
+
+            def sealed(name: str) -> bytes:
+                return credentials.seal(setup, account.id, Tokens(access_token=name, refresh_token=name))
+
+            names = {"id": "ccn_1", "account_id": account.id, "crm": "hubspot", "name": "HubSpot", "options": "{}"}
+            async with setup.pool.acquire() as db:
+                made = {**names, "crm_account_id": "1", "crm_account_name": "x", "secret": sealed("old")}
+                await store.connect(db, made)
+            row = await store.connection(setup.pool, "ccn_1")
+            assert row
+            disconnect = store.disconnect
+
+            async def renewed_before(db: Any, id: str) -> Any:
+                await store.renew(setup.pool, id, row["connected_at"], sealed("new"))
+                return await disconnect(db, id)
+
+            monkeypatch.setattr(store, "disconnect", renewed_before)
+            await connections.disconnect(setup, account.id)
+
+    monkeypatch.setattr(oauth, "revoke", revoke)
+    asyncio.run(run())
+    assert [one.refresh_token for one in taken] == ["new"]

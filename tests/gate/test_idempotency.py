@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from harness import Account, Server
 
+from addtocrm.core.db.pool import open_pool
+from addtocrm.core.idempotency import store
+
 
 @pytest.fixture
 def account(server: Server) -> Account:
@@ -102,3 +105,24 @@ def test_what_one_host_could_not_finish_goes_on_at_another(new_server: Any) -> N
     again = create(account, "k")
     assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
     assert len(account.client.get("/v1/lists").json()["data"]) == 1
+
+
+def test_a_key_that_is_let_go_as_its_work_is_kept_is_anybodys(database_url: str) -> None:
+    """Its next try goes on with it, on whichever host."""
+
+    async def run() -> None:
+        pool = await open_pool(database_url, size=4)
+        once = await store.claim(pool, "key_1", "key", b"fingerprint", 11)
+        assert once
+        async with pool.acquire() as connection, connection.transaction():
+            assert await store.keep(connection, once, '{"id": "x"}', None)
+            letting_go = asyncio.create_task(store.free(pool, once))
+            waits = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            while not await connection.fetch(waits):
+                await asyncio.sleep(0.02)
+        await letting_go
+        again = await store.claim(pool, "key_1", "key", b"fingerprint", 12)
+        assert again and again.outcome == b'{"id": "x"}'
+        await pool.close()
+
+    asyncio.run(run())

@@ -1,17 +1,20 @@
 """A job that is cancelled, or may not go on, ends with its final figures."""
 
 import asyncio
+import json
 import os
 import signal
 import time
 from typing import Any
 
+import asyncpg
 import pytest
 from harness import Server, jobs_process, until, with_pool
 from jobbing import (
     charges,
     counted,
     ended,
+    enrich,
     job,
     keep_open,
     push,
@@ -25,6 +28,7 @@ from jobbing import (
 from world import WorldBeside
 
 from addtocrm.core.caller import Caller
+from addtocrm.jobs import store
 from addtocrm.lookups.emails import batch
 from addtocrm.tenants.accounts import service as accounts
 from addtocrm.tenants.audit.model import By
@@ -148,3 +152,35 @@ def test_a_persons_job_ends_with_the_suspension_of_the_account(new_server: Any, 
     row = until(lambda: server.query(f"{query} finished_at is not null", begun.id))[0]
     assert row["status"] == "failed" and "suspended" in row["error"]
     assert not server.query("select from holds where account_id = $1", account.id)
+
+
+def test_a_job_that_is_cancelled_as_it_is_given_back_ends(new_server: Any) -> None:
+    server: Server = new_server()
+    keep_open(server)
+    slugs = [f"back-{number}-example" for number in range(10)]
+    server.add_people(*slugs)
+    account = server.account(credits=100)
+    id = enrich(account, [f"linkedin.com/in/{slug}" for slug in slugs])
+    until(lambda: server.query("select from jobs where instance is null and due_at > now() + interval '10 minutes'"))
+    waits = """select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+               and query like '%{}%'"""
+
+    async def run() -> None:
+        items, canceller = [await asyncpg.connect(server.database_url) for _ in range(2)]
+        held, cancelled = items.transaction(), canceller.transaction()
+        await held.start()
+        await items.execute("lock table job_items in access exclusive mode")
+        await asyncio.to_thread(server.query, "update jobs set due_at = now()")
+        await asyncio.to_thread(until, lambda: server.query(waits.format("job_items")))
+        await cancelled.start()
+        caller = json.dumps({"account_id": account.id, "actor": "operator", "request_id": "r"})
+        assert await store.cancel(canceller, account.id, id, caller) is False
+        await store.notify(canceller, id)
+        await held.commit()
+        await asyncio.to_thread(until, lambda: server.query(waits.format("set instance = null")))
+        await cancelled.commit()
+        for connection in (items, canceller):
+            await connection.close()
+
+    asyncio.run(run())
+    assert ended(account, id, 20)["status"] == "cancelled"

@@ -1,12 +1,19 @@
 """Who may read a job, what that costs, and for how long."""
 
+import asyncio
 import csv
 import io
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 from harness import Account, Server, until
 from jobbing import ended, enrich, job, list_of, push
+
+from addtocrm.core.db.pool import open_pool
+from addtocrm.jobs import store
+from addtocrm.jobs.model import JobResult
+from addtocrm.jobs.table import table
 
 
 def test_a_job_is_for_the_scope_that_made_it(server: Server) -> None:
@@ -119,3 +126,43 @@ def test_a_list_of_many_is_pushed_without_passing_through_the_server(new_server:
     assert row["name"] == "M 19999" and row["id"].startswith("mem_")
     assert job(account, id)["total"] == 20_000
     account.client.post(f"/v1/jobs/{id}/cancel")
+
+
+def test_what_ends_while_a_csv_is_read_is_told_as_it_was() -> None:
+    """Its columns were read before: it is not a row that ended and lacks what it found."""
+    first = [JobResult(1, "succeeded", "a", {"email": "a@example.com"}, None), JobResult(2, "pending", "b", None, None)]
+    later = [first[0], JobResult(2, "succeeded", "b", {"email": "b@example.com", "phone": "1"}, None)]
+    passes = iter((first, later))
+
+    async def pages(rows: list[JobResult]) -> AsyncIterator[list[JobResult]]:
+        yield rows
+
+    async def read() -> str:
+        return b"".join([chunk async for chunk in table(lambda: pages(next(passes)))]).decode()
+
+    rows = list(csv.DictReader(io.StringIO(asyncio.run(read()))))
+    assert [(row["status"], row["email"]) for row in rows] == [("succeeded", "a@example.com"), ("pending", "")]
+
+
+def test_two_hosts_delete_an_old_job_a_few_items_at_a_time(database_url: str) -> None:
+    async def run() -> None:
+        pool = await open_pool(database_url, size=4)
+        await pool.execute(
+            """insert into jobs (id, account_id, kind, scope, caller, options, total, status, finished_at)
+               values ('job_1', 'acc', 'kind', 'enrich', '{}', '{}', 500, 'completed', now() - interval '99 days')"""
+        )
+        await pool.execute(
+            "insert into job_items (job_id, position, input) select 'job_1', n, '1' from generate_series(1, 500) n"
+        )
+        async with pool.acquire() as one, one.transaction():
+            some = "delete from job_items where job_id = 'job_1' and position <= 100"
+            await one.execute(some)
+            assert not await store.delete_some(pool, "job_1", 100)
+            assert not await store.delete_some(pool, "job_1", 1000)
+            assert not await store.delete_some(pool, "job_1", 100)
+        assert await pool.fetchval("select count(*) from jobs") == 1
+        assert await store.delete_some(pool, "job_1", 100)
+        assert await pool.fetchval("select count(*) from jobs") == 0
+        await pool.close()
+
+    asyncio.run(run())

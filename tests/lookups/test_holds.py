@@ -11,6 +11,7 @@ from harness import Account, Server, until
 from addtocrm.core.caller import Caller
 from addtocrm.core.db.notify import Listener
 from addtocrm.core.db.pool import Pool, open_pool
+from addtocrm.lookups import store
 from addtocrm.lookups.hot import HotResults
 from addtocrm.lookups.model import Answer, Operation, Outcome
 from addtocrm.lookups.service import Lookups
@@ -39,14 +40,21 @@ class Slow:
 async def process(url: str) -> AsyncIterator[tuple[Pool, int, Caller]]:
     """A living process: its pool and instance, and an account."""
     pool = await open_pool(url, size=4)
-    listener = Listener(url, lambda kind, subject: None, lambda: None)
-    await listener.start()
     account = await accounts.create(pool, "holds@example.com", credits=10)
+    async with listener(url) as instance:
+        yield pool, instance, Caller(account.id, "operator", "request")
+    await pool.close()
+
+
+@asynccontextmanager
+async def listener(url: str) -> AsyncIterator[int]:
+    """The instance of a living process."""
+    living = Listener(url, lambda kind, subject: None, lambda: None)
+    await living.start()
     try:
-        yield pool, listener.instance, Caller(account.id, "operator", "request")
+        yield living.instance
     finally:
-        await listener.stop()
-        await pool.close()
+        await living.stop()
 
 
 def run(work: Callable[[], Awaitable[Any]]) -> Any:
@@ -160,3 +168,51 @@ def test_one_call_of_the_provider_for_each_of_many_at_once(new_server: Any) -> N
 def provider_calls(account: Account) -> float:
     lines = account.server.client().get("/metrics").text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("addtocrm_provider_calls_total"))
+
+
+def test_a_refresh_that_waits_for_another_ones_asks_where_that_found_nothing(database_url: str) -> None:
+    async def work() -> None:
+        async with process(database_url) as (pool, first, caller), listener(database_url) as second:
+            one, other = (Lookups(pool, number, 30, HotResults(), {}, Saved(pool)) for number in (first, second))
+            slow, fresh = Slow(), Slow()
+            slow.go_on.set()
+            await one.run(caller, ENRICH, "key", slow)
+            await pool.execute("update results set created_at = created_at - interval '1 hour'")
+            slow.begun, slow.go_on = asyncio.Event(), asyncio.Event()
+
+            async def finds_nothing() -> None:
+                await slow()
+
+            waiting = asyncio.create_task(one.run(caller, ENRICH, "key", finds_nothing, refresh=True))
+            await slow.begun.wait()
+            fresh.go_on.set()
+            behind = asyncio.create_task(other.run(caller, ENRICH, "key", fresh, refresh=True))
+            await asyncio.sleep(0.1)
+            slow.go_on.set()
+            assert await waiting is None
+            answer = await behind
+            assert answer and (answer.cached, fresh.calls) == (False, 1)
+
+    run(work)
+
+
+def test_a_sweep_leaves_a_hold_that_is_settled_just_now(database_url: str) -> None:
+    """The process of both looks dead, and settles one of them."""
+
+    async def work() -> None:
+        async with process(database_url) as (pool, instance, caller):
+            dead = 77
+            await pool.execute("insert into lost_instances values ($1, now() - interval '1 minute')", dead)
+            await pool.execute(
+                """insert into holds (id, account_id, operation, lookup_key, request_id, instance, period_start)
+                   select hold, id, 'o', hold, 'r', $2, period_start
+                   from accounts, unnest(array['hld_1', 'hld_2']) as hold where id = $1""",
+                caller.account_id,
+                dead,
+            )
+            async with pool.acquire() as one, one.transaction():
+                await one.execute("delete from holds where id = 'hld_2'")
+                assert await store.release_lost(pool, instance, []) == 1
+                await one.execute("select from accounts where id = $1 for no key update", caller.account_id)
+
+    run(work)

@@ -301,7 +301,7 @@ async def disconnect(
     async with setup.pool.acquire() as db, db.transaction():
         await store.hold(db, [_number(account_id)])
         row = _kept(await store.connections(db, account_id), crm) if crm else await credentials.active(db, account_id)
-        await store.disconnect(db, row["id"])
+        row = await store.disconnect(db, row["id"]) or row
         told = {"crm": row["crm"], "name": row["name"]}
         await events.append(db, account_id, "crm.disconnected", actor, request_id, told)
     if row["secret"] is not None:

@@ -67,8 +67,9 @@ async def activate(db: Connection, account_id: str, id: str) -> None:
     await db.execute("update crm_connections set active = true where id = $1", id)
 
 
-async def disconnect(db: Connection, id: str) -> None:
-    await db.execute("delete from crm_connections where id = $1", id)
+async def disconnect(db: Connection, id: str) -> asyncpg.Record | None:
+    """Deletes a connection; gives what it was then, with the tokens that were renewed last."""
+    return await db.fetchrow(f"delete from crm_connections where id = $1 returning {COLUMNS}", id)
 
 
 async def expire(db: Connection, id: str, secret: bytes | None) -> bool:

@@ -32,6 +32,8 @@ async def table(pages: Pages) -> AsyncIterator[bytes]:
 
 def _row(result: JobResult, columns: Sequence[str]) -> Sequence[Any]:
     fields = _flat(result.data)
+    if not fields.keys() <= set(columns):  # It ended since the columns were read: it is told as it was then.
+        fields, result = {}, JobResult(result.position, "pending", result.input, None, None)
     error = (result.error.type, result.error.message) if result.error else (None, None)
     asked = result.input if isinstance(result.input, str) else msgspec.json.encode(result.input).decode()
     values = (result.position, result.status, asked, *(fields.get(name) for name in columns))

@@ -72,16 +72,11 @@ async def finish(pool: Pool, once: Once, answer: Stored, subjects: Sequence[byte
 
 async def free(pool: Pool, once: Once) -> None:
     """Forgets a key whose request did nothing; what did something waits for its next try."""
-    await pool.execute(
-        """with idle as (
-               delete from idempotency
-               where (owner, key, instance) = ($1, $2, $3) and status is null and outcome is null)
-           update idempotency set instance = null
-           where (owner, key, instance) = ($1, $2, $3) and status is null and outcome is not null""",
-        once.owner,
-        once.key,
-        once.instance,
-    )
+    whose = (once.owner, once.key, once.instance)
+    ours = "where (owner, key, instance) = ($1, $2, $3) and status is null"
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"delete from idempotency {ours} and outcome is null", *whose)
+        await connection.execute(f"update idempotency set instance = null {ours}", *whose)
 
 
 async def take(connection: Connection, owner: str, fingerprint: bytes) -> bool:
