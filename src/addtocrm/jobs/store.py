@@ -84,7 +84,8 @@ async def add_selected(connection: Connection, id: str, query: str, *values: obj
     await _count(connection, id, int(done.rpartition(" ")[2]))
     # Whoever forgets somebody waits from the check on: what takes long is done before it.
     listed = await connection.fetchval(LISTED)
-    await connection.execute(FORGET, id, timeout=LONG_SECONDS)
+    if listed:
+        await connection.execute(FORGET, id, timeout=LONG_SECONDS)
     await connection.execute("select suppression_check()")
     if listed != await connection.fetchval(LISTED):
         await connection.execute(FORGET, id, timeout=LONG_SECONDS)
@@ -306,18 +307,23 @@ async def settle(pool: Pool, outcomes: Sequence[Outcome]) -> None:
                                    $8::json[])
                            as e (job_id, position, status, result, error, cached, credits, packed),
                            digests_of(packed) as subjects, is_suppressed(subjects) as gone
-                   ), done as (
+                   ), own as (
                        update job_items i set status = e.status, result = e.result, error = e.error,
-                           cached = e.cached or (i.same_as is not null and e.credits > 0),
-                           credits_deducted = e.credits * (i.same_as is null)::int, subjects = i.subjects || e.subjects
+                           cached = e.cached, credits_deducted = e.credits, subjects = i.subjects || e.subjects
                        from ended e
-                       where i.job_id = e.job_id and (i.position = e.position or i.same_as = e.position)
-                           and i.status = 'pending'
+                       where i.job_id = e.job_id and i.position = e.position and i.status = 'pending'
+                       returning i.job_id, i.status, i.credits_deducted
+                   ), same as (
+                       update job_items i set status = e.status, result = e.result, error = e.error,
+                           cached = e.cached or e.credits > 0, credits_deducted = e.credits * 0,
+                           subjects = i.subjects || e.subjects
+                       from ended e
+                       where i.job_id = e.job_id and i.same_as = e.position and i.status = 'pending'
                        returning i.job_id, i.status, i.credits_deducted
                    ), counted as (
                        select job_id, count(*) as ended, count(*) filter (where status = 'succeeded') as succeeded,
                               coalesce(sum(credits_deducted), 0) as credits
-                       from done group by job_id order by job_id
+                       from (table own union all table same) as done group by job_id order by job_id
                    )
                    update jobs j set succeeded = j.succeeded + c.succeeded,
                        failed = j.failed + c.ended - c.succeeded, pending = j.pending - c.ended,

@@ -161,9 +161,13 @@ async def merge(
     if not rows:
         return Merged(0, 0, 0, 0)
     keys = KEYS[kind]
+    if hold_suppressions:  # First, as who opens the list does.
+        await connection.execute("select suppression_lock()", timeout=CHUNK_SECONDS)
     await connection.execute("select pg_advisory_xact_lock($1, $2)", *MERGE_LOCK, timeout=CHUNK_SECONDS)
+    listed = 0
     if kind == "people":
         await connection.execute("select pg_advisory_xact_lock($1, $2)", *PEOPLE_LOCK, timeout=CHUNK_SECONDS)
+        listed = await connection.fetchval(LISTED)
     await connection.execute(SESSION)
     columns = ", ".join(f"{key} text" for key in keys)
     await connection.execute(
@@ -171,11 +175,7 @@ async def merge(
     )
     await connection.copy_records_to_table("staging", records=rows, columns=("id", "identity", *keys, "data"))
     suppressed, joined = 0, [await join_by_sound(connection, kind, rows)]
-    listed = 0
     if kind == "people":
-        if hold_suppressions:
-            await connection.execute("select suppression_lock()", timeout=CHUNK_SECONDS)
-        listed = await connection.fetchval(LISTED)
         if listed:
             suppressed = sum(len(several.get(id, (id,))) for id in await _leave_out_suppressed(connection, rows))
         staged = {identity or "": id or "" for id, identity, *_ in rows}
