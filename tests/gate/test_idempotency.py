@@ -118,7 +118,7 @@ def test_a_key_that_is_let_go_as_its_work_is_kept_is_anybodys(database_url: str)
             assert await store.keep(connection, once, '{"id": "x"}', None)
             letting_go = asyncio.create_task(store.free(pool, once))
             waits = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-            while not await connection.fetch(waits):
+            while not await pool.fetch(waits):
                 await asyncio.sleep(0.02)
         await letting_go
         again = await store.claim(pool, "key_1", "key", b"fingerprint", 12)
