@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from addtocrm.core.caller import Caller
-from addtocrm.core.db.pool import Connection
+from addtocrm.core.db.pool import Connection, Pool
 from addtocrm.core.errors import ApiError
 from addtocrm.core.individuals import digest
 from addtocrm.core.settings import Settings
@@ -51,9 +51,9 @@ async def world(database_url: str, folder: Path) -> AsyncIterator[tuple[Setup, "
             await beside.close()
 
 
-async def until_waiting(beside: "asyncpg.Connection[Any]", lock: int) -> None:
+async def until_waiting(pool: Pool, lock: int) -> None:
     async with asyncio.timeout(60):
-        while not await beside.fetchval(WAITING, lock):
+        while not await pool.fetchval(WAITING, lock):
             await asyncio.sleep(0.02)
 
 
@@ -92,13 +92,49 @@ def test_a_write_that_waited_for_a_forgetting_is_refused(
                 await add(connection, digests)
                 if not writers:
                     writers.append(asyncio.create_task(contacts.upsert(setup, caller, ContactWrite(person=GONE))))
-                    await until_waiting(beside, THE_LIST)
+                    await until_waiting(setup.pool, THE_LIST)
 
             monkeypatch.setattr(store, "add", add_beside_a_write)
             await privacy.forget(setup.pool, EMAIL)
             await let_contacts_go(beside)
             with pytest.raises(ApiError, match="asked"):
                 await writers[0]
+            assert await beside.fetchval("select count(*) from crm_contacts") == 0
+
+    asyncio.run(run())
+
+
+def test_what_is_known_late_is_listed_before_anything_is_cleared(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The URL comes to be known between the first search and the list, and is written alone beside the clearing."""
+    writers: list[asyncio.Task[Any]] = []
+
+    async def run() -> None:
+        async with world(database_url, tmp_path) as (setup, beside):
+            caller, other = await account_with_contacts(setup), await account_with_contacts(setup, "b@example.com")
+            await hold_contacts(beside, "new.email is null")
+            lock, hold = store.lock_exclusively, store.hold_feed
+
+            async def lock_late(connection: Connection) -> None:
+                if not writers:
+                    await contacts.upsert(setup, caller, ContactWrite(person=GONE))
+                await lock(connection)
+
+            async def hold_beside_a_write(connection: Connection) -> None:
+                await hold(connection)
+                if not writers:
+                    alone = ContactWrite(person=PersonInput(linkedin_url=URL))
+                    writers.append(asyncio.create_task(contacts.upsert(setup, other, alone)))
+                    await until_waiting(setup.pool, A_CONTACT)
+
+            monkeypatch.setattr(store, "lock_exclusively", lock_late)
+            monkeypatch.setattr(store, "hold_feed", hold_beside_a_write)
+            forgetting = asyncio.create_task(privacy.forget(setup.pool, EMAIL))
+            await until_waiting(setup.pool, THE_LIST)
+            await let_contacts_go(beside)
+            await forgetting
+            await asyncio.gather(*writers, return_exceptions=True)
             assert await beside.fetchval("select count(*) from crm_contacts") == 0
 
     asyncio.run(run())
@@ -114,7 +150,7 @@ def test_a_push_that_begins_just_then_has_nothing_of_the_person(database_url: st
                 query = lists_store.MEMBERS_TO_PUSH
                 made = await jobs.create_selected(connection, caller, "lists.push", "lists", {}, query, list_id)
                 forgetting = asyncio.create_task(privacy.forget(setup.pool, URL))
-                await until_waiting(beside, THE_LIST)
+                await until_waiting(setup.pool, THE_LIST)
             assert (await forgetting).removed["job_items"] == 1
             items = await beside.fetch("select input from job_items where job_id = $1 order by position", made.id)
             assert ["gone" in item["input"] for item in items] == [False, False]
@@ -135,7 +171,7 @@ def test_a_link_that_is_told_just_then_does_not_stay(database_url: str, tmp_path
             async with setup.pool.acquire() as db, db.transaction():
                 await crm_store.link(db, "ccn_1", "contact", [(known, "email", "r1", "contact", known, None)])
                 forgetting = asyncio.create_task(privacy.forget(setup.pool, EMAIL))
-                await until_waiting(beside, THE_LIST)
+                await until_waiting(setup.pool, THE_LIST)
             assert (await forgetting).removed["crm_links"] == 1
             assert await beside.fetchval("select count(*) from crm_links") == 0
 
@@ -152,7 +188,7 @@ def test_who_changes_the_list_just_then_and_the_forgetting_both_end(database_url
             async with setup.pool.acquire() as connection, connection.transaction():
                 await lists_store.lock(connection, caller.account_id, list_id)
                 forgetting = asyncio.create_task(privacy.forget(setup.pool, URL))
-                await until_waiting(beside, A_ROW)
+                await until_waiting(setup.pool, A_ROW)
                 assert await lists_store.lock_member(connection, list_id, member_id)
             assert (await forgetting).removed["list_members"] == 1
 
@@ -182,7 +218,7 @@ def test_an_import_of_the_person_just_then_and_the_forgetting_both_end(
                 done = await step(*arguments)
                 if not forgettings:
                     forgettings.append(asyncio.create_task(privacy.forget(setup.pool, URL)))
-                    await until_waiting(beside, PEOPLE)
+                    await until_waiting(setup.pool, PEOPLE)
                 return done
 
             monkeypatch.setattr(dataset_store, name, step_beside_a_forgetting)
