@@ -12,6 +12,7 @@ from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived, StreamEnded, WindowUpdated
 from h2.exceptions import ProtocolError, StreamClosedError
 from hyperframe.frame import GoAwayFrame
+from loopback import Loopback
 
 Script = Callable[["Stream"], Awaitable[None]]
 
@@ -78,7 +79,7 @@ class _Connection:
         self.writer.write(self.h2.data_to_send())
 
 
-class H2Server:
+class H2Server(Loopback):
     """Answers each request by the first script left, and by the last one for ever; remembers what it saw.
 
     It answers at the end of a request, or `early`, when its headers are there; and says its settings as the connection
@@ -86,31 +87,17 @@ class H2Server:
     """
 
     def __init__(self, *scripts: Script, certificate: Path, early: bool = False, speaks_first: bool = True) -> None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        tls.set_alpn_protocols(["h2"])
+        super().__init__(tls)
         self._early, self._speaks_first = early, speaks_first
         self._scripts = list(scripts)
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(certificate)
-        self._tls.set_alpn_protocols(["h2"])
-        self._tasks: set[asyncio.Task[None]] = set()
         self.seen: list[Stream] = []
         self.connections = 0
         self.faults: list[ProtocolError] = []
 
-    async def __aenter__(self) -> "H2Server":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
-        self.url = f"https://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection(writer)
         if self._speaks_first:
             connection.flush()
@@ -126,7 +113,6 @@ class H2Server:
         finally:
             connection.left.set()
             writer.close()
-            self._tasks.discard(task)
 
     def _hear(self, connection: _Connection, data: bytes) -> None:
         for event in connection.h2.receive_data(data):

@@ -4,6 +4,8 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 
+from loopback import Loopback
+
 Script = Callable[["Talk"], Awaitable[None]]
 
 
@@ -40,35 +42,18 @@ class Talk:
         await self.raw("\r\n".join(head).encode() + b"\r\n\r\n" + body)
 
 
-class VendorServer:
+class VendorServer(Loopback):
     """Answers each request by the first script left, and by the last one for ever; remembers what it saw."""
 
     def __init__(
         self, *scripts: Script, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
     ) -> None:
-        self._address = (host, port)
+        super().__init__(tls, host, port)
         self._scripts = list(scripts)
-        self._tls = tls
         self.seen: list[Talk] = []
         self.connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "VendorServer":
-        self._server = await asyncio.start_server(self._serve, *self._address, ssl=self._tls)
-        self.port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             while True:
@@ -82,4 +67,3 @@ class VendorServer:
             pass
         finally:
             writer.close()
-            self._tasks.discard(task)

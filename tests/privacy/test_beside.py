@@ -63,6 +63,12 @@ async def account_with_contacts(setup: Setup, email: str = "a@example.com") -> C
     return Caller(account.id, "operator", "req_1")
 
 
+async def list_of(setup: Setup, caller: Caller, *people: PersonInput) -> str:
+    made = await lists.create(setup.pool, caller, NewList("People"))
+    await lists.add(setup.pool, caller, made.id, people)
+    return made.id
+
+
 async def hold_contacts(beside: "asyncpg.Connection[Any]", when: str = "true") -> None:
     """Contacts are written from now on, and not committed before the lock is free."""
     await beside.execute(
@@ -144,8 +150,7 @@ def test_a_push_that_begins_just_then_has_nothing_of_the_person(database_url: st
     async def run() -> None:
         async with world(database_url, tmp_path) as (setup, beside):
             caller = await account_with_contacts(setup)
-            list_id = (await lists.create(setup.pool, caller, NewList("People"))).id
-            await lists.add(setup.pool, caller, list_id, [GONE, PersonInput(email="stays@example.com")])
+            list_id = await list_of(setup, caller, GONE, PersonInput(email="stays@example.com"))
             async with setup.pool.acquire() as connection, connection.transaction():
                 query = lists_store.MEMBERS_TO_PUSH
                 made = await jobs.create_selected(connection, caller, "lists.push", "lists", {}, query, list_id)
@@ -182,8 +187,7 @@ def test_who_changes_the_list_just_then_and_the_forgetting_both_end(database_url
     async def run() -> None:
         async with world(database_url, tmp_path) as (setup, beside):
             caller = await account_with_contacts(setup)
-            list_id = (await lists.create(setup.pool, caller, NewList("People"))).id
-            await lists.add(setup.pool, caller, list_id, [GONE])
+            list_id = await list_of(setup, caller, GONE)
             member_id = await beside.fetchval("select id from list_members")
             async with setup.pool.acquire() as connection, connection.transaction():
                 await lists_store.lock(connection, caller.account_id, list_id)

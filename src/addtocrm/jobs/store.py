@@ -12,12 +12,13 @@ from addtocrm.jobs.model import ItemStatus, Outcome
 from addtocrm.privacy.model import FORGOTTEN, FORGOTTEN_ERROR
 
 OPEN = "status in ('queued', 'running')"
+HELD = "status = 'queued' and due_at = 'infinity'"
 LISTED = "select count(*) from suppressions"
+"""How long the suppression list is, which only grows."""
 FORGET = f"""update job_items set input = '"{FORGOTTEN}"', subjects = null
     where job_id = $1 and exists (
         select from unnest(subjects) as digest where suppression_hash(digest) in (select hash from suppressions))"""
 """Takes people who asked to be forgotten out of a job's items."""
-HELD = "status = 'queued' and due_at = 'infinity'"
 LONG_SECONDS = 600.0
 """For a statement over all items of one job."""
 ITEMS_OF_ANOTHER = """

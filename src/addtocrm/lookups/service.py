@@ -175,7 +175,7 @@ class Lookups:
                     data = claim.data.encode()
                     if accept is None or accept(data):
                         self.hot.put(ref, data, claim.expires_at, version)
-                        return Settled(data, not claim.paid, int(bool(claim.paid)), claim.available)
+                        return Settled(data, not claim.paid, 1 if claim.paid else 0, claim.available)
                     refresh = True
                 case "suppressed":
                     return Settled(None, False, 0, claim.available)

@@ -9,6 +9,7 @@ from calling import run, saying
 from certificates import self_signed
 from h2.errors import ErrorCodes
 from h2_server import H2Server, Script, Stream
+from loopback import Loopback
 from vendor_server import VendorServer
 
 from addtocrm.core.outgoing import http2
@@ -39,35 +40,26 @@ async def silent(stream: Stream) -> None:
     await stream.left.wait()
 
 
-class Held:
+class Held(Loopback):
     """The way to a server on which nothing goes on before so many `connections` have come."""
 
     def __init__(self, url: str, connections: int = 1) -> None:
-        self._port = int(url.rpartition(":")[2])
+        super().__init__()
+        self._behind = int(url.rpartition(":")[2])
         self._missing = connections
         self._all_there = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "Held":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"https://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
+    @property
+    def way(self) -> str:
+        """The URL of the server by this way: what it says, TLS and all, is carried as it is."""
+        return f"https://127.0.0.1:{self.port}"
 
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._missing -= 1
         if not self._missing:
             self._all_there.set()
         await self._all_there.wait()
-        theirs, ours = await asyncio.open_connection("127.0.0.1", self._port)
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self._behind)
         try:
             await asyncio.gather(_carry(reader, ours), _carry(theirs, writer))
         except ConnectionError:
@@ -279,7 +271,7 @@ def test_connections_are_made_beside_each_other(certificate: Path, protocol: str
     async def test(outgoing: Outgoing) -> None:
         h2, other = H2Server(answering(), certificate=certificate), VendorServer(saying(200), tls=context)
         async with h2, other, Held(h2.url if protocol == "h2" else other.url, 8) as held:
-            calls = (outgoing.call(ACCOUNT, "POST", held.url, json={"n": n}, within=300) for n in range(8))
+            calls = (outgoing.call(ACCOUNT, "POST", held.way, json={"n": n}, within=300) for n in range(8))
             assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * 8
 
     run(test)
@@ -300,9 +292,9 @@ def test_what_a_vendor_says_before_it_is_asked_ends_no_connection(
     async def test(outgoing: Outgoing) -> None:
         async with (
             H2Server(answering(), certificate=certificate, speaks_first=False) as server,
-            Held(server.url) as way,
+            Held(server.url) as held,
         ):
-            assert (await outgoing.call(ACCOUNT, "POST", way.url, json={})).status == 200
+            assert (await outgoing.call(ACCOUNT, "POST", held.way, json={})).status == 200
             assert server.connections == 1
 
     run(test)
