@@ -129,6 +129,10 @@ def test_the_token_is_sealed_and_never_told(world: World) -> None:
         (world.settings.data_dir / secrets.FILE).unlink()
         assert (await refused(world.write())).type == "crm_unavailable", "which is the fault of this host alone"
         assert not (world.settings.data_dir / secrets.FILE).exists()
+        secrets.seal(world.settings.data_dir, "something else", "test")
+        assert (await refused(world.write())).type == "crm_unavailable", "also where it has another file"
+        assert (await connections.info(world.pool, world.caller.account_id)).status == "connected"
+        (world.settings.data_dir / secrets.FILE).unlink()
         (world.settings.data_dir / secrets.FILE).mkdir()
         assert (await refused(world.write())).type == "crm_unavailable", "also where it is there and cannot be read"
 
