@@ -183,4 +183,4 @@ def test_a_job_that_is_cancelled_as_it_is_given_back_ends(new_server: Any) -> No
             await connection.close()
 
     asyncio.run(run())
-    assert ended(account, id, 20)["status"] == "cancelled"
+    assert ended(account, id)["status"] == "cancelled"
